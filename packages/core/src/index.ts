@@ -1,1 +1,43 @@
-export {};
+export { type ChainState, type ChainStep, nextStep } from "./chain.ts";
+export { CODEC, decodeHeaders, decodeRecord, encodeRecord, type EncodedRecord } from "./codec.ts";
+export type { Epoch, EpochRef, FormerEpoch, ServerIdentity } from "./epoch.ts";
+export { ERROR_ACTIONS, type ErrorAction, type ErrorCode } from "./error-codes.ts";
+export type { EventLog, LogBounds, LogChunk, LogEntry, LogPublisher, ReadRequest } from "./event-log.ts";
+export {
+  NOT_CARRIED,
+  tableLabel,
+  type Cell,
+  type Column,
+  type LogicalType,
+  type ReplicationEvent,
+  type Row,
+  type Table,
+  type TableName,
+  type Transaction,
+  type TransactionGroup,
+  type TransactionMark,
+} from "./event.ts";
+export { FAILPOINT_NAMES, type FailpointName, type Failpoints } from "./failpoints.ts";
+export { find, headersFrom, type HistoryPoint } from "./find.ts";
+export { fold, isWhole, sameColumns, type Folded, type FoldedTable } from "./fold.ts";
+export type { Logger } from "./logger.ts";
+export { nextOffset, offset, type Offset } from "./offset.ts";
+export { includes, position, type ComparePositions, type Position, type PositionOrder } from "./position.ts";
+export type {
+  BeginRecord,
+  EndRecord,
+  EpochRecord,
+  IdleRecord,
+  LogRecord,
+  MiddleRecord,
+  OpenRecord,
+  RecordHeaders,
+  RecordKind,
+  RecordStamp,
+  TransactionsRecord,
+} from "./record.ts";
+export { actionOf, hasCode, ReplicationError, type ErrorFields } from "./replication-error.ts";
+export { Backoff, DEFAULT_RETRY, retry, type RetryPolicy } from "./retry.ts";
+export type { ApplyResult, ApplyWindow, ConflictPolicy, Progress, Sink, SinkSession } from "./sink.ts";
+export type { Confirmation, Source, SourceBatch, SourceSession } from "./source.ts";
+export { unreachable } from "./unreachable.ts";

@@ -1,0 +1,27 @@
+/**
+ * Named places where a fault can be injected, most of them between _durable_ and _acknowledged_. Tests kill
+ * the process there; without failpoints the calls are `undefined?.hit(…)` and cost nothing.
+ */
+export const FAILPOINT_NAMES = [
+  // Starting, in its order
+  "publication-created",
+  "emptiness-stored",
+  "slot-created",
+  "streaming",
+  "opened",
+  "epoch-appended",
+  "progress-created",
+  // One transaction's way
+  "decoded",
+  "appended",
+  "applied",
+  "committed",
+  "acked",
+] as const;
+
+export type FailpointName = (typeof FAILPOINT_NAMES)[number];
+
+export interface Failpoints {
+  /** Called each time the place is passed; may not return. */
+  hit(name: FailpointName): void;
+}

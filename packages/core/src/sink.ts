@@ -1,0 +1,73 @@
+import type { EpochRef } from "./epoch.ts";
+import type { TableName, TransactionGroup } from "./event.ts";
+import type { Folded } from "./fold.ts";
+import type { Offset } from "./offset.ts";
+import type { Position } from "./position.ts";
+
+/** The connector that applies to one replica. */
+export interface Sink {
+  /** The replica's name in the configuration. */
+  readonly replica: string;
+
+  /** The stored progress, or null; claims nothing and changes nothing. */
+  readProgress(signal: AbortSignal): Promise<Progress | null>;
+
+  /**
+   * Connects and claims the replica for `owner`: ends every other session of this pipeline there, then takes
+   * the progress row over. With `takeOver` false it is a reconnect: rejects with `replica-claimed` when
+   * another owner has come since (A4).
+   */
+  claim(owner: string, takeOver: boolean, signal: AbortSignal): Promise<SinkSession>;
+}
+
+/** One connection that owns the replica's progress row. Any rejection but a refusal ends the session. */
+export interface SinkSession extends AsyncDisposable {
+  /** As stored in the replica; null before `createProgress`. */
+  readonly progress: Progress | null;
+
+  /**
+   * The explicit first step of a replica: proves that each of `tables` exists and is empty, and stores
+   * `progress`. Rejects with `table-not-empty` or `schema-mismatch`, naming the table.
+   */
+  createProgress(progress: Progress, tables: readonly TableName[], signal: AbortSignal): Promise<void>;
+
+  /** Applies a window and stores its progress, in one target transaction (A3, A4). Durable once resolved (A1). */
+  apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult>;
+
+  /** Stores progress alone, after records that changed nothing. */
+  saveProgress(progress: Progress, signal: AbortSignal): Promise<void>;
+}
+
+/** How far a replica is: a row in the replica, written in the same transaction as the data. */
+export interface Progress {
+  readonly epoch: EpochRef;
+  /** The truth. */
+  readonly position: Position;
+  /** A hint: the record that brought it there, with who appended it. */
+  readonly offset: Offset;
+  readonly open: Offset;
+  readonly run: string;
+}
+
+/** What one target transaction applies. */
+export interface ApplyWindow {
+  /** In source order. */
+  readonly groups: readonly TransactionGroup[];
+  /** The net effect of `groups`, or why there is none. */
+  readonly folded: Folded;
+  readonly progress: Progress;
+}
+
+export interface ApplyResult {
+  readonly events: number;
+  /** Changes that met another state than the primary's, resolved by policy. */
+  readonly conflicts: number;
+}
+
+/** What to do when a change meets another state than the primary had. */
+export type ConflictPolicy =
+  | { readonly kind: "primary_wins" }
+  | { readonly kind: "replica_wins" }
+  /** By a timestamp column of the row. */
+  | { readonly kind: "latest_wins"; readonly column: string }
+  | { readonly kind: "halt" };

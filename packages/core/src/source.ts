@@ -1,0 +1,57 @@
+import type { ServerIdentity } from "./epoch.ts";
+import type { TableName, TransactionGroup } from "./event.ts";
+import type { ComparePositions, Position } from "./position.ts";
+
+/** The connector that reads a primary's log. */
+export interface Source {
+  readonly compare: ComparePositions;
+
+  /**
+   * Checks and prepares the primary (publication, slot), then takes the source's lock: whoever holds it may
+   * publish. Rejects with `source-busy` while another run holds it, after it has ended a holder that no
+   * longer lives; call again to keep standing by. Nothing has been read from the stream yet.
+   */
+  acquire(signal: AbortSignal): Promise<SourceSession>;
+}
+
+/** The source's lock and the stream that comes with it; disposing gives both back. */
+export interface SourceSession extends AsyncDisposable {
+  readonly server: ServerIdentity;
+  /** Where the stream begins: every transaction above it will come. */
+  readonly start: Position;
+  /** True when this call of `acquire` created the source's place in the log: there was none before. */
+  readonly isNew: boolean;
+  /** Tables proved empty at the point where the log's place was created; null when that is not known. */
+  readonly emptyTables: readonly TableName[] | null;
+
+  /** Proves that this is the server of `expected`, holding everything through `reached`. Or `server-changed`. */
+  verify(expected: ServerIdentity, reached: Position, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Whole transactions in commit order, in batches as they arrive. Ends only by rejecting: `connection-lost`,
+   * `transaction-too-large`, … At most once per session. A consumer that does not pull stops the socket.
+   */
+  stream(signal: AbortSignal): AsyncIterable<SourceBatch>;
+
+  /** Tells the primary how far we are (P1). Positions are never moved back. */
+  confirm(confirmation: Confirmation): void;
+
+  /** Resolves after a fresh round trip proved that the lock is still ours, else rejects. */
+  proveLock(signal: AbortSignal): Promise<void>;
+}
+
+export interface SourceBatch extends TransactionGroup {
+  /** Everything through here has been delivered, in this batch or before. */
+  readonly position: Position;
+  /** How many bytes of log the batch came from, for bounds. */
+  readonly bytes: number;
+  /** The primary waits to hear of `position`, e.g. to shut down: confirm without delay. */
+  readonly isUrgent: boolean;
+}
+
+export interface Confirmation {
+  /** Durable in the event log: the primary may forget it. */
+  readonly durable: Position;
+  /** Applied by the quorum; null until known. */
+  readonly replicated: Position | null;
+}
