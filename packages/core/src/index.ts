@@ -1,5 +1,6 @@
 export { type ChainState, type ChainStep, nextStep } from "./chain.ts";
 export { CODEC, decodeHeaders, decodeRecord, encodeRecord, type EncodedRecord } from "./codec.ts";
+export { Deferred } from "./deferred.ts";
 export type { Epoch, EpochRef, FormerEpoch, ServerIdentity } from "./epoch.ts";
 export { ERROR_ACTIONS, type ErrorAction, type ErrorCode } from "./error-codes.ts";
 export type { EventLog, LogBounds, LogChunk, LogEntry, LogPublisher, ReadRequest } from "./event-log.ts";
@@ -40,4 +41,5 @@ export { actionOf, hasCode, ReplicationError, type ErrorFields } from "./replica
 export { Backoff, DEFAULT_RETRY, retry, type RetryPolicy } from "./retry.ts";
 export type { ApplyResult, ApplyWindow, ConflictPolicy, Progress, Sink, SinkSession } from "./sink.ts";
 export type { Confirmation, Source, SourceBatch, SourceSession } from "./source.ts";
+export { matchesTable, type TableFilter } from "./table-filter.ts";
 export { unreachable } from "./unreachable.ts";

@@ -9,9 +9,10 @@ export interface Source {
   /**
    * Checks and prepares the primary (publication, slot), then takes the source's lock: whoever holds it may
    * publish. Rejects with `source-busy` while another run holds it, after it has ended a holder that no
-   * longer lives; call again to keep standing by. Nothing has been read from the stream yet.
+   * longer lives; call again to keep standing by. Nothing has been read from the stream yet. Without
+   * `mayCreate` the source's place in the log must exist already: rejects with `slot-missing`.
    */
-  acquire(signal: AbortSignal): Promise<SourceSession>;
+  acquire(options: { readonly mayCreate: boolean }, signal: AbortSignal): Promise<SourceSession>;
 }
 
 /** The source's lock and the stream that comes with it; disposing gives both back. */
@@ -24,8 +25,8 @@ export interface SourceSession extends AsyncDisposable {
   /** Tables proved empty at the point where the log's place was created; null when that is not known. */
   readonly emptyTables: readonly TableName[] | null;
 
-  /** Proves that this is the server of `expected`, holding everything through `reached`. Or `server-changed`. */
-  verify(expected: ServerIdentity, reached: Position, signal: AbortSignal): Promise<void>;
+  /** Throws `server-changed` unless this is the server of `expected`, holding everything through `reached`. */
+  verify(expected: ServerIdentity, reached: Position): void;
 
   /**
    * Whole transactions in commit order, in batches as they arrive. Ends only by rejecting: `connection-lost`,
