@@ -46,6 +46,8 @@ export interface SourceBatch extends TransactionGroup {
   readonly position: Position;
   /** How many bytes of log the batch came from, for bounds. */
   readonly bytes: number;
+  /** How long after its commit the newest transaction was sent, by the source's clock alone; 0 if unknown. */
+  readonly lagMs: number;
   /** The primary waits to hear of `position`, e.g. to shut down: confirm without delay. */
   readonly isUrgent: boolean;
 }

@@ -1,1 +1,2 @@
-export {};
+export { configSchema, type Config } from "./config-schema.ts";
+export { loadConfig } from "./config.ts";

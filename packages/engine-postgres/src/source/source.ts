@@ -1,0 +1,267 @@
+import { randomBytes } from "node:crypto";
+import type { Client } from "pg";
+import {
+  hasCode,
+  includes,
+  position,
+  ReplicationError,
+  type Confirmation,
+  type Failpoints,
+  type Logger,
+  type Position,
+  type ServerIdentity,
+  type Source,
+  type SourceBatch,
+  type SourceSession,
+  type TableFilter,
+  type TableName,
+} from "@lockstep/core";
+import { clientConfig, connect, type ConnectOptions } from "../connection.ts";
+import { comparePositions } from "../position.ts";
+import { listTables, readColumnTypes } from "../schema.ts";
+import { checkPrimary } from "../setup-check.ts";
+import { UnknownColumnType } from "../wal/relation.ts";
+import { WalStream } from "../wal/wal-stream.ts";
+import type { SystemIdentity } from "../wal/plugin.ts";
+import { ensurePublication, readNote } from "./publication.ts";
+import { SlotHolder } from "./slot-holder.ts";
+import { createSlot, enableFailover, readSlot, type SlotRow } from "./slot.ts";
+
+/** A transaction above this is refused: until it can be cut into pieces it must fit into one record. */
+export const MAX_TRANSACTION_BYTES: number = 8 * 1024 * 1024;
+
+/** `failover` slots exist from here on. */
+const FAILOVER_VERSION = 170_000;
+
+/** H1: a session of ours on the primary never waits for ourselves. */
+const PRIMARY_SETTINGS = { synchronous_commit: "local" } as const;
+
+export interface PostgresSourceOptions {
+  readonly url: string;
+  readonly pipeline: string;
+  readonly tables: TableFilter;
+  readonly logger: Logger;
+  readonly failpoints?: Failpoints | undefined;
+}
+
+/** PostgreSQL as primary: one slot and one publication, both called `lockstep_<pipeline>`. */
+export function createPostgresSource(options: PostgresSourceOptions): Source {
+  return new PostgresSource(options);
+}
+
+class PostgresSource implements Source {
+  readonly compare = comparePositions;
+  readonly #options: PostgresSourceOptions;
+  readonly #name: string;
+  readonly #connection: ConnectOptions;
+  readonly #holder: SlotHolder;
+  /** Column types that a stream named and the catalog no longer had. */
+  readonly #formerTypes: UnknownColumnType[] = [];
+
+  constructor(options: PostgresSourceOptions) {
+    this.#options = options;
+    this.#name = `lockstep_${options.pipeline}`;
+    this.#connection = { url: options.url, pipeline: options.pipeline, settings: PRIMARY_SETTINGS };
+    this.#holder = new SlotHolder(options.logger);
+  }
+
+  async acquire({ mayCreate }: { readonly mayCreate: boolean }, signal: AbortSignal): Promise<SourceSession> {
+    await using admin = await connect(this.#connection, signal);
+    const { client } = admin;
+    const found = await readSlot(client, this.#name);
+    if (found !== null && !(await this.#holder.look(client, found))) throw this.#busy();
+    const version = await checkPrimary(client);
+    const slot = await this.#ensureSlot(client, found, mayCreate, signal);
+    if (version >= FAILOVER_VERSION && !slot.failover) await this.#enableFailover(signal);
+    return await this.#stream(client, slot, found === null, signal);
+  }
+
+  async #ensureSlot(
+    client: Client,
+    found: SlotRow | null,
+    mayCreate: boolean,
+    signal: AbortSignal,
+  ): Promise<SlotRow> {
+    if (found === null && !mayCreate) throw slotMissing(this.#name);
+    const tables = await listTables(client, this.#options.tables);
+    await this.#serialized(client, async () => {
+      const result = await ensurePublication(client, this.#name, tables, this.#options.logger);
+      if (result === "created") this.#options.failpoints?.hit("publication-created");
+      if ((await readSlot(client, this.#name)) === null) await this.#createSlot(tables, signal);
+    });
+    const slot = await readSlot(client, this.#name);
+    if (slot === null) throw slotMissing(this.#name);
+    return this.#checked(slot);
+  }
+
+  /** One run at a time creates; the session-level lock goes with the connection. */
+  async #serialized(client: Client, work: () => Promise<void>): Promise<void> {
+    const { rows } = await client.query<{ isMine: boolean }>(
+      `select pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended($1, 0)) as "isMine"`,
+      [this.#name],
+    );
+    if (rows[0]?.isMine !== true) throw this.#busy();
+    try {
+      await work();
+    } finally {
+      await client.query("select pg_catalog.pg_advisory_unlock_all()");
+    }
+  }
+
+  async #createSlot(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
+    await using replication = await connect({ ...this.#connection, isReplication: true }, signal);
+    await createSlot(replication.client, {
+      slot: this.#name,
+      publication: this.#name,
+      tables,
+      nonce: randomBytes(4).toString("hex"),
+      logger: this.#options.logger,
+      failpoints: this.#options.failpoints,
+    });
+  }
+
+  async #enableFailover(signal: AbortSignal): Promise<void> {
+    await using replication = await connect({ ...this.#connection, isReplication: true }, signal);
+    await enableFailover(replication.client, this.#name);
+  }
+
+  #checked(slot: SlotRow): SlotRow {
+    if (slot.plugin !== "pgoutput") {
+      throw new ReplicationError("slot-not-ours", `slot ${this.#name} uses the plugin ${slot.plugin}`, {
+        fix: `drop it or choose another pipeline name: select pg_drop_replication_slot('${this.#name}')`,
+      });
+    }
+    if (slot.walStatus === "lost" || slot.confirmed === null) {
+      throw new ReplicationError("history-gap", `slot ${this.#name} no longer has the log it needs`, {
+        fix: "remove the pipeline and start it anew; raise max_slot_wal_keep_size so that it does not happen again",
+      });
+    }
+    return slot;
+  }
+
+  async #stream(client: Client, slot: SlotRow, isNew: boolean, signal: AbortSignal): Promise<SourceSession> {
+    const start = position(slot.confirmed ?? "0/0");
+    const note = await readNote(client, this.#name);
+    const stream = new WalStream({
+      clientConfig: clientConfig({ ...this.#connection, isReplication: true }),
+      types: await readColumnTypes(client, this.#name, this.#formerTypes),
+      maxTransactionBytes: MAX_TRANSACTION_BYTES,
+      failpoints: this.#options.failpoints,
+    });
+    try {
+      const identity = await stream.start({ slot: this.#name, publication: this.#name }, signal);
+      this.#holder.ownPid = identity.processId;
+      this.#options.failpoints?.hit("streaming");
+      return new PostgresSourceSession({
+        stream,
+        identity,
+        start,
+        isNew,
+        // Confirmed further than the note: then emptiness is no longer known for the slot's point.
+        emptyTables: note !== null && note.start === start ? note.emptyTables : null,
+        readHolder: async (abort) => await this.#readHolder(abort),
+        onUnknownType: (missing) => this.#formerTypes.push(missing),
+      });
+    } catch (error) {
+      await stream[Symbol.asyncDispose]();
+      throw isSlotActive(error) ? this.#busy() : error;
+    }
+  }
+
+  async #readHolder(signal: AbortSignal): Promise<number | null> {
+    await using admin = await connect(this.#connection, signal);
+    return (await readSlot(admin.client, this.#name))?.activePid ?? null;
+  }
+
+  #busy(): ReplicationError {
+    return new ReplicationError("source-busy", `another run holds slot ${this.#name}; standing by`, {
+      fields: { slot: this.#name },
+    });
+  }
+}
+
+interface SessionOptions {
+  readonly stream: WalStream;
+  readonly identity: SystemIdentity;
+  readonly start: Position;
+  readonly isNew: boolean;
+  readonly emptyTables: readonly TableName[] | null;
+  readHolder(signal: AbortSignal): Promise<number | null>;
+  onUnknownType(missing: UnknownColumnType): void;
+}
+
+class PostgresSourceSession implements SourceSession {
+  readonly server: ServerIdentity;
+  readonly start: Position;
+  readonly isNew: boolean;
+  readonly emptyTables: readonly TableName[] | null;
+  readonly #options: SessionOptions;
+
+  constructor(options: SessionOptions) {
+    const { systemIdentifier, database, timeline } = options.identity;
+    this.#options = options;
+    this.server = { engine: "postgres", systemIdentifier, database, timeline };
+    this.start = options.start;
+    this.isNew = options.isNew;
+    this.emptyTables = options.emptyTables;
+  }
+
+  verify(expected: ServerIdentity, reached: Position): void {
+    for (const field of ["engine", "systemIdentifier", "database"]) {
+      if (expected[field] !== this.server[field])
+        throw serverChanged(field, expected[field], this.server[field]);
+    }
+    const flushed = position(this.#options.identity.flushed);
+    if (!includes(comparePositions, flushed, reached)) {
+      throw serverChanged("flushed position", `at least ${reached}`, flushed);
+    }
+  }
+
+  async *stream(signal: AbortSignal): AsyncGenerator<SourceBatch, never, undefined> {
+    try {
+      return yield* this.#options.stream.batches(signal);
+    } catch (error) {
+      if (error instanceof UnknownColumnType) this.#options.onUnknownType(error);
+      throw error;
+    }
+  }
+
+  confirm(confirmation: Confirmation): void {
+    this.#options.stream.confirm(confirmation);
+  }
+
+  async proveLock(signal: AbortSignal): Promise<void> {
+    const holder = await this.#options.readHolder(signal);
+    if (holder === this.#options.identity.processId) return;
+    throw new ReplicationError("connection-lost", "another session holds the slot now");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#options.stream[Symbol.asyncDispose]();
+  }
+}
+
+/** 55006: the slot is active for another process. */
+function isSlotActive(error: unknown): boolean {
+  if (hasCode(error, "source-busy")) return true;
+  return error instanceof Error && "code" in error && error.code === "55006";
+}
+
+function slotMissing(slot: string): ReplicationError {
+  return new ReplicationError("slot-missing", `slot ${slot} is gone, but its topic has history`, {
+    fix: "what the primary committed since is lost to the topic: remove the pipeline and start it anew",
+    fields: { slot },
+  });
+}
+
+function serverChanged(
+  field: string,
+  expected: string | undefined,
+  found: string | undefined,
+): ReplicationError {
+  return new ReplicationError(
+    "server-changed",
+    `the primary is not the server that wrote the topic: ${field} is ${found ?? "unknown"}, not ${expected ?? "known"}`,
+    { fix: "connect the pipeline to its own primary; for another server start a pipeline of another name" },
+  );
+}

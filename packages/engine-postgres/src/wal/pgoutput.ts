@@ -1,0 +1,222 @@
+import {
+  ReplicationError,
+  sameColumns,
+  tableLabel,
+  type Position,
+  type ReplicationEvent,
+  type Table,
+  type Transaction,
+} from "@lockstep/core";
+import type { ColumnTypes } from "../values.ts";
+import { parseRelation } from "./relation.ts";
+import { readPosition, readTimeUs } from "./replication-messages.ts";
+import { TupleReader } from "./tuple.ts";
+
+/*
+ * pgoutput, protocol version 1 (PostgreSQL manual, "Logical Replication Message Formats"). Whole
+ * transactions arrive in commit order:
+ *
+ *     Begin     'B'  Int64 start of the commit record  Int64 commit time  Int32 xid
+ *     Origin    'O'  Int64 position  String name
+ *     Relation  'R'  see relation.ts                    Type  'Y'  Int32 oid  String schema  String name
+ *     Insert    'I'  Int32 relation  'N' tuple
+ *     Update    'U'  Int32 relation  [ 'K' | 'O' tuple ]  'N' tuple
+ *     Delete    'D'  Int32 relation  'K' | 'O' tuple
+ *     Truncate  'T'  Int32 n  Int8 1 = cascade, 2 = restart identity  Int32[n] relations
+ *     Message   'M'  not asked for
+ *     Commit    'C'  Int8 flags  Int64 start of the commit record  Int64 its end  Int64 commit time
+ */
+const BEGIN = 0x42;
+const COMMIT = 0x43;
+const ORIGIN = 0x4f;
+const RELATION = 0x52;
+const TYPE = 0x59;
+const INSERT = 0x49;
+const UPDATE = 0x55;
+const DELETE = 0x44;
+const TRUNCATE = 0x54;
+const MESSAGE = 0x4d;
+const NEW = 0x4e;
+const OLD_KEY = 0x4b;
+
+const RESTART_IDENTITY = 2;
+
+interface OpenTransaction {
+  readonly xid: string;
+  readonly committedAtUs: number;
+  readonly events: ReplicationEvent[];
+  bytes: number;
+}
+
+export interface DecodedCommit {
+  readonly position: Position;
+  /** Null when nothing of it was published. */
+  readonly transaction: Transaction | null;
+}
+
+/** Turns pgoutput messages into transactions, straight in the form the codec writes. One per stream. */
+export class PgoutputDecoder {
+  /** Every definition seen in this stream, by the id that events use. */
+  readonly tables: Map<number, Table> = new Map();
+  readonly #byRelation = new Map<number, Table>();
+  readonly #types: ColumnTypes;
+  readonly #maxTransactionBytes: number;
+  readonly #tuples = new TupleReader();
+  #open: OpenTransaction | null = null;
+
+  constructor(types: ColumnTypes, maxTransactionBytes: number) {
+    this.#types = types;
+    this.#maxTransactionBytes = maxTransactionBytes;
+  }
+
+  get isInTransaction(): boolean {
+    return this.#open !== null;
+  }
+
+  /** When the transaction being decoded was committed, on the source's clock. */
+  get committedAtUs(): number | null {
+    return this.#open?.committedAtUs ?? null;
+  }
+
+  /**
+   * Decodes the message in `buffer` from `start` to `end`; answers at a commit, else null. Rejects bytes that
+   * are not a message with `protocol-violation`; the stream must then be read anew.
+   */
+  decode(buffer: Buffer, start: number, end: number): DecodedCommit | null {
+    try {
+      return this.#decode(buffer, start, end);
+    } catch (error) {
+      if (error instanceof RangeError) throw malformed(buffer[start], error);
+      throw error;
+    }
+  }
+
+  #decode(buffer: Buffer, start: number, end: number): DecodedCommit | null {
+    const kind = buffer[start];
+    const at = start + 1;
+    switch (kind) {
+      case INSERT:
+      case UPDATE:
+      case DELETE:
+      case TRUNCATE:
+        this.#change(buffer, kind, at, end);
+        return null;
+      case BEGIN:
+        if (this.#open !== null) throw malformed(kind);
+        expectEnd(at + 20, end, kind);
+        this.#open = {
+          committedAtUs: readTimeUs(buffer, at + 8),
+          xid: String(buffer.readUInt32BE(at + 16)),
+          events: [],
+          bytes: 0,
+        };
+        return null;
+      case COMMIT:
+        expectEnd(at + 25, end, kind);
+        return this.#commit(readPosition(buffer, at + 9));
+      case RELATION:
+        this.#relation(buffer, at, end);
+        return null;
+      case ORIGIN:
+      case TYPE:
+      case MESSAGE:
+        return null;
+      default:
+        throw malformed(kind);
+    }
+  }
+
+  #change(buffer: Buffer, kind: number, at: number, end: number): void {
+    const open = this.#open;
+    if (open === null) throw malformed(kind);
+    open.bytes += end - at;
+    if (open.bytes > this.#maxTransactionBytes) throw tooLarge(open.xid, this.#maxTransactionBytes);
+    open.events.push(
+      kind === TRUNCATE ? this.#truncate(buffer, at, end) : this.#rowChange(buffer, kind, at, end),
+    );
+  }
+
+  #rowChange(buffer: Buffer, kind: number, at: number, end: number): ReplicationEvent {
+    const table = this.#tableOf(buffer.readUInt32BE(at));
+    const tuples = this.#tuples;
+    const firstIsNew = buffer[at + 4] === NEW;
+    const first = tuples.read(buffer, at + 5, table, buffer[at + 4] === OLD_KEY);
+    if (kind === INSERT && firstIsNew) {
+      expectEnd(tuples.end, end, kind);
+      return { kind: "insert", table: table.id, after: first };
+    }
+    if (kind === DELETE && !firstIsNew) {
+      expectEnd(tuples.end, end, kind);
+      return { kind: "delete", table: table.id, before: first };
+    }
+    if (kind !== UPDATE) throw malformed(kind);
+    if (firstIsNew) {
+      expectEnd(tuples.end, end, kind);
+      return { kind: "update", table: table.id, after: first };
+    }
+    if (buffer[tuples.end] !== NEW) throw malformed(kind);
+    const after = tuples.read(buffer, tuples.end + 1, table, false);
+    expectEnd(tuples.end, end, kind);
+    return { kind: "update", table: table.id, after, before: first };
+  }
+
+  #truncate(buffer: Buffer, at: number, end: number): ReplicationEvent {
+    const count = buffer.readUInt32BE(at);
+    expectEnd(at + 5 + count * 4, end, TRUNCATE);
+    const tables: number[] = [];
+    for (let index = 0; index < count; index++) {
+      tables.push(this.#tableOf(buffer.readUInt32BE(at + 5 + index * 4)).id);
+    }
+    return { kind: "truncate", tables, restartIdentity: (buffer.readUInt8(at + 4) & RESTART_IDENTITY) !== 0 };
+  }
+
+  #commit(position: Position): DecodedCommit {
+    const open = this.#open;
+    if (open === null) throw malformed(COMMIT);
+    this.#open = null;
+    if (open.events.length === 0) return { position, transaction: null };
+    const { xid, committedAtUs, events } = open;
+    return { position, transaction: { position, xid, committedAtUs, events } };
+  }
+
+  /** The server repeats definitions; only another one is a new table id, and an event where it takes hold. */
+  #relation(buffer: Buffer, at: number, end: number): void {
+    const { oid, table } = parseRelation(buffer, at, end, this.#types, this.tables.size);
+    const known = this.#byRelation.get(oid);
+    if (known !== undefined && tableLabel(known) === tableLabel(table) && sameColumns(known, table)) return;
+    this.tables.set(table.id, table);
+    this.#byRelation.set(oid, table);
+    if (known !== undefined) this.#open?.events.push({ kind: "schema", table: table.id });
+  }
+
+  #tableOf(relation: number): Table {
+    const table = this.#byRelation.get(relation);
+    if (table === undefined) {
+      throw new ReplicationError(
+        "protocol-violation",
+        `a change names relation ${relation}, which was not described`,
+      );
+    }
+    return table;
+  }
+}
+
+function expectEnd(at: number, end: number, kind: number): void {
+  if (at !== end) throw malformed(kind);
+}
+
+function malformed(kind: number | undefined, cause?: unknown): ReplicationError {
+  const shown = kind === undefined ? "(empty)" : String.fromCharCode(kind);
+  return new ReplicationError("protocol-violation", `a pgoutput message of kind ${shown} is malformed`, {
+    cause,
+    fix: "report it with the server's version; the stream is read again from the last confirmed position",
+  });
+}
+
+function tooLarge(xid: string, limit: number): ReplicationError {
+  return new ReplicationError(
+    "transaction-too-large",
+    `transaction ${xid} holds more than ${limit} bytes of changes`,
+    { fix: "commit in smaller transactions; larger ones are not supported yet", fields: { xid } },
+  );
+}

@@ -1,0 +1,103 @@
+import { ReplicationError, type Column, type Table } from "@lockstep/core";
+import { columnTypeKey, type ColumnTypes } from "../values.ts";
+
+/*
+ * Relation 'R':
+ *
+ *     Int32 oid  String schema (empty: pg_catalog)  String name  Int8 replica identity  Int16 columns, each
+ *         Int8 1 = part of the key  String name  Int32 type oid  Int32 type modifier (signed)
+ *
+ * String ends with a zero byte.
+ */
+const IDENTITY_FULL = 0x66;
+const IDENTITY_NOTHING = 0x6e;
+
+/** A type the catalog was not asked about yet: the source asks, and reads the stream anew. */
+export class UnknownColumnType extends ReplicationError {
+  readonly oid: number;
+  readonly modifier: number;
+
+  constructor(table: string, oid: number, modifier: number) {
+    super(
+      "connection-lost",
+      `table ${table} has a column of type ${oid}, which is looked up before going on`,
+    );
+    this.oid = oid;
+    this.modifier = modifier;
+  }
+}
+
+export function parseRelation(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  types: ColumnTypes,
+  id: number,
+): { readonly oid: number; readonly table: Table } {
+  const reader = new FieldReader(buffer, start);
+  const oid = reader.uint32();
+  const schema = reader.string() || "pg_catalog";
+  const name = reader.string();
+  const identity = reader.uint8();
+  const count = reader.uint16();
+  const raw = Array.from({ length: count }, () => ({
+    isKey: (reader.uint8() & 1) !== 0,
+    name: reader.string(),
+    typeOid: reader.uint32(),
+    modifier: reader.int32(),
+  }));
+  if (reader.at !== end) throw new ReplicationError("protocol-violation", "a relation message is malformed");
+  if (identity === IDENTITY_FULL || identity === IDENTITY_NOTHING || !raw.some((column) => column.isKey)) {
+    throw new ReplicationError(
+      "table-not-supported",
+      `table ${schema}.${name} has no replica identity by its primary key`,
+      {
+        fix: `alter table ${schema}.${name} replica identity default, with a primary key; or exclude the table`,
+      },
+    );
+  }
+  const columns = raw.map((column): Column => {
+    const type = types.get(columnTypeKey(column.typeOid, column.modifier));
+    if (type === undefined) throw new UnknownColumnType(`${schema}.${name}`, column.typeOid, column.modifier);
+    return { name: column.name, type: type.type, nativeType: type.nativeType, isKey: column.isKey };
+  });
+  return { oid, table: { id, schema, name, columns } };
+}
+
+/** Reads fields one after the other; behind the buffer's end a `RangeError`. */
+class FieldReader {
+  readonly #buffer: Buffer;
+  at: number;
+
+  constructor(buffer: Buffer, at: number) {
+    this.#buffer = buffer;
+    this.at = at;
+  }
+
+  uint8(): number {
+    return this.#buffer.readUInt8(this.at++);
+  }
+
+  uint16(): number {
+    this.at += 2;
+    return this.#buffer.readUInt16BE(this.at - 2);
+  }
+
+  uint32(): number {
+    this.at += 4;
+    return this.#buffer.readUInt32BE(this.at - 4);
+  }
+
+  int32(): number {
+    this.at += 4;
+    return this.#buffer.readInt32BE(this.at - 4);
+  }
+
+  string(): string {
+    const end = this.#buffer.indexOf(0, this.at);
+    if (end < 0) throw new RangeError("a string has no end");
+    const text = this.#buffer.toString("utf8", this.at, end);
+    this.at = end + 1;
+    return text;
+  }
+}

@@ -1,0 +1,53 @@
+import type { Confirmation, Position } from "@lockstep/core";
+import { later } from "../position.ts";
+import { encodeStatus } from "./replication-messages.ts";
+
+/** Confirmations are sent at once, but not more often than this: each wakes the server. */
+const MIN_GAP_MS = 20;
+
+/** What the walsender is told about us: positions that never move back (P1). */
+export class StandbyStatus {
+  readonly #write: (frame: Buffer) => void;
+  #written: Position | null = null;
+  #flushed: Position | null = null;
+  #applied: Position | null = null;
+  #lastSentMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(write: (frame: Buffer) => void) {
+    this.#write = write;
+  }
+
+  received(position: Position): void {
+    this.#written = position;
+  }
+
+  confirm({ durable, replicated }: Confirmation): void {
+    this.#flushed = later(this.#flushed, durable);
+    this.#applied = later(this.#applied, replicated);
+    if (this.#timer !== undefined) return;
+    const waitMs = this.#lastSentMs + MIN_GAP_MS - Date.now();
+    if (waitMs <= 0) this.send();
+    else this.#timer = setTimeout(() => this.send(), waitMs);
+  }
+
+  send(options: { readonly wantsReply?: boolean } = {}): void {
+    this.stop();
+    this.#lastSentMs = Date.now();
+    const frame = encodeStatus(
+      {
+        written: this.#written,
+        flushed: this.#flushed, // P1: exactly what was appended, never more
+        applied: this.#applied,
+        wantsReply: options.wantsReply ?? false,
+      },
+      this.#lastSentMs,
+    );
+    this.#write(frame);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

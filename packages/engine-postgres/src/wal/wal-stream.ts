@@ -1,0 +1,269 @@
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { ClientConfig } from "pg";
+import { LogicalReplicationService } from "pg-logical-replication";
+import {
+  Deferred,
+  ReplicationError,
+  type Confirmation,
+  type Failpoints,
+  type Position,
+  type SourceBatch,
+  type Transaction,
+} from "@lockstep/core";
+import { toReplicationError } from "../connection.ts";
+import { later } from "../position.ts";
+import type { ColumnTypes } from "../values.ts";
+import { Framer } from "./framer.ts";
+import { PgoutputDecoder } from "./pgoutput.ts";
+import {
+  KEEPALIVE,
+  KEEPALIVE_BYTES,
+  readPosition,
+  readTimeUs,
+  XLOG_DATA,
+  XLOG_DATA_HEADER_BYTES,
+} from "./replication-messages.ts";
+import { replicationPlugin, type SystemIdentity } from "./plugin.ts";
+import { StandbyStatus } from "./standby-status.ts";
+
+/** Decoded and not yet pulled: above, the socket is paused, and the server waits. */
+const MAX_PENDING_BYTES = 1024 * 1024;
+/** Far below `wal_sender_timeout` (60 s), and below the 10 s after which a silent holder is ended. */
+const TICK_MS = 1_000;
+/** A server that said nothing for so long is asked, … */
+const ASK_AFTER_MS = 10_000;
+/** … and given up when it does not answer. */
+const GIVE_UP_AFTER_MS = 30_000;
+/** Behind by more than this, small reads are gathered: an eager reader makes the server slower (measured). */
+const BEHIND_US = 100_000;
+const SMALL_READ_BYTES = 32 * 1024;
+const GATHER_MS = 1;
+const BEGIN = 0x42;
+
+export interface WalStreamOptions {
+  readonly clientConfig: ClientConfig;
+  readonly types: ColumnTypes;
+  readonly maxTransactionBytes: number;
+  readonly failpoints?: Failpoints | undefined;
+}
+
+/** One walsender connection. `pg-logical-replication` keeps its life; every byte it carries is read here. */
+export class WalStream implements AsyncDisposable {
+  readonly #service: LogicalReplicationService;
+  /** Ours from the start, so that it can be closed at any moment, a hanging connect included. */
+  readonly #rawSocket = new Socket();
+  readonly #decoder: PgoutputDecoder;
+  readonly #framer: Framer;
+  readonly #status: StandbyStatus;
+  readonly #failpoints: Failpoints | undefined;
+  readonly #started = new Deferred<SystemIdentity>();
+  #socket: Duplex | null = null;
+  #failure: unknown = null;
+  #transactions: Transaction[] = [];
+  #pendingBytes = 0;
+  #isUrgent = false;
+  #position: Position | null = null;
+  #delivered: Position | null = null;
+  #wake: (() => void) | null = null;
+  #lastReceivedMs = Date.now();
+  #lagUs = 0;
+  #ticker: NodeJS.Timeout | undefined;
+  #gathering: NodeJS.Timeout | undefined;
+
+  constructor(options: WalStreamOptions) {
+    this.#failpoints = options.failpoints;
+    this.#decoder = new PgoutputDecoder(options.types, options.maxTransactionBytes);
+    this.#framer = new Framer(
+      { copyData: (...frame) => this.#copyData(...frame) },
+      options.maxTransactionBytes,
+    );
+    this.#status = new StandbyStatus((frame) => {
+      if (this.#socket?.writable === true) this.#socket.write(frame);
+    });
+    this.#service = new LogicalReplicationService(
+      { ...options.clientConfig, stream: () => this.#rawSocket },
+      { acknowledge: { auto: false, timeoutSeconds: 0 } },
+    );
+  }
+
+  /** Resolves once the server streams; rejects while another session has the slot. Call once. */
+  async start(
+    options: { readonly slot: string; readonly publication: string },
+    signal: AbortSignal,
+  ): Promise<SystemIdentity> {
+    this.#service.on("error", (error) => this.#fail(error));
+    const abort = (): void => this.#fail(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      signal.throwIfAborted();
+      const plugin = replicationPlugin({
+        publication: options.publication,
+        onSocket: (socket, forward) => this.#takeOver(socket, forward),
+        onStarted: (identity) => this.#started.resolve(identity),
+      });
+      this.#service.subscribe(plugin, options.slot, "0/0").then(
+        () => this.#fail(new ReplicationError("connection-lost", "the primary ended the stream")),
+        (error: unknown) => this.#fail(error),
+      );
+      const identity = await this.#started.promise;
+      this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+      return identity;
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Batches as they arrive; one consumer. Not pulling stops the socket. */
+  async *batches(signal: AbortSignal): AsyncGenerator<SourceBatch, never, undefined> {
+    const wake = (): void => this.#wake?.();
+    signal.addEventListener("abort", wake);
+    try {
+      for (;;) {
+        signal.throwIfAborted();
+        const batch = this.#take();
+        if (batch !== null) yield batch;
+        else if (this.#failure !== null) throw this.#failure;
+        else await this.#readable();
+      }
+    } finally {
+      signal.removeEventListener("abort", wake);
+    }
+  }
+
+  confirm(confirmation: Confirmation): void {
+    this.#status.confirm(confirmation);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#failure === null) this.#status.send(); // The last confirmation, before the link goes.
+    this.#fail(new ReplicationError("connection-lost", "the stream was closed"));
+    const hasEnded = this.#service.destroy();
+    this.#rawSocket.destroySoon();
+    setTimeout(() => this.#rawSocket.destroy(), 200).unref();
+    await hasEnded;
+  }
+
+  #takeOver(socket: Duplex, forward: (message: Buffer) => void): void {
+    this.#socket = socket;
+    this.#framer.onOther = forward;
+    socket.on("data", (chunk: Buffer) => this.#received(chunk));
+    socket.on("close", () =>
+      this.#fail(new ReplicationError("connection-lost", "the primary closed the connection")),
+    );
+  }
+
+  #received(chunk: Buffer): void {
+    this.#lastReceivedMs = Date.now();
+    try {
+      this.#framer.push(chunk);
+    } catch (error) {
+      this.#fail(error);
+      this.#rawSocket.destroy();
+      return;
+    }
+    this.#pendingBytes += chunk.length;
+    this.#wake?.();
+    if (this.#pendingBytes > MAX_PENDING_BYTES) this.#socket?.pause();
+    else if (this.#lagUs > BEHIND_US && chunk.length < SMALL_READ_BYTES) this.#gather();
+  }
+
+  #gather(): void {
+    this.#socket?.pause();
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined;
+      if (this.#pendingBytes <= MAX_PENDING_BYTES) this.#socket?.resume();
+    }, GATHER_MS);
+  }
+
+  /** Nothing is left to take: what is pending is one unfinished transaction, which has its own limit. */
+  async #readable(): Promise<void> {
+    this.#pendingBytes = 0;
+    if (this.#gathering === undefined) this.#socket?.resume();
+    await new Promise<void>((resolve) => (this.#wake = resolve));
+    this.#wake = null;
+  }
+
+  #copyData(buffer: Buffer, start: number, end: number): void {
+    const kind = buffer[start];
+    if (kind === XLOG_DATA && end - start > XLOG_DATA_HEADER_BYTES) this.#walData(buffer, start, end);
+    else if (kind === KEEPALIVE && end - start === KEEPALIVE_BYTES) {
+      this.#keepalive(readPosition(buffer, start + 1), buffer[start + 17] === 1);
+    } else
+      throw new ReplicationError(
+        "protocol-violation",
+        `a replication message of kind ${kind ?? "(none)"} came`,
+      );
+  }
+
+  #walData(buffer: Buffer, start: number, end: number): void {
+    const payload = start + XLOG_DATA_HEADER_BYTES;
+    const commit = this.#decoder.decode(buffer, payload, end);
+    if (commit !== null) {
+      this.#moveTo(commit.position);
+      if (commit.transaction === null) return;
+      this.#transactions.push(commit.transaction);
+      this.#failpoints?.hit("decoded");
+    } else if (buffer[payload] === BEGIN) {
+      // Both times are the server's: how long after its commit the transaction was sent.
+      this.#lagUs = readTimeUs(buffer, start + 17) - (this.#decoder.committedAtUs ?? 0);
+    }
+  }
+
+  /** Outside a transaction the server has sent everything up to the position it names. */
+  #keepalive(position: Position, wantsReply: boolean): void {
+    if (!this.#decoder.isInTransaction) {
+      this.#moveTo(position);
+      this.#isUrgent ||= wantsReply;
+    }
+    if (wantsReply) this.#status.send();
+  }
+
+  #moveTo(position: Position): void {
+    this.#position = later(this.#position, position);
+    this.#status.received(position);
+  }
+
+  #take(): SourceBatch | null {
+    const position = this.#position;
+    if (position === null || (position === this.#delivered && !this.#isUrgent)) return null;
+    const batch: SourceBatch = {
+      tables: this.#decoder.tables,
+      transactions: this.#transactions,
+      position,
+      bytes: this.#pendingBytes,
+      lagMs: this.#lagUs / 1_000,
+      isUrgent: this.#isUrgent,
+    };
+    this.#transactions = [];
+    this.#pendingBytes = 0;
+    this.#isUrgent = false;
+    this.#delivered = position;
+    return batch;
+  }
+
+  #tick(): void {
+    const now = Date.now();
+    if (this.#socket?.isPaused() === true) this.#lastReceivedMs = now;
+    const silentMs = now - this.#lastReceivedMs;
+    if (silentMs > GIVE_UP_AFTER_MS) {
+      this.#fail(
+        new ReplicationError(
+          "connection-lost",
+          `the primary was silent for ${Math.round(silentMs / 1000)} s`,
+        ),
+      );
+      this.#rawSocket.destroy();
+    } else this.#status.send({ wantsReply: silentMs > ASK_AFTER_MS });
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= toReplicationError(error, "the primary");
+    this.#status.stop();
+    clearInterval(this.#ticker);
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    this.#started.reject(this.#failure);
+    this.#wake?.();
+  }
+}

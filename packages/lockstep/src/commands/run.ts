@@ -1,0 +1,41 @@
+import { randomUUID } from "node:crypto";
+import { Pipeline } from "@lockstep/pipeline";
+import { loadConfig } from "../config.ts";
+import { createSinks, createSource } from "../engines.ts";
+import { failpointsFromEnvironment } from "../failpoint-kills.ts";
+import { createLogger, type LoggingOptions } from "../logging.ts";
+import { createLog } from "../logs.ts";
+import { reportProgress } from "../progress-report.ts";
+
+/** Follows the primary until SIGTERM or SIGINT: then it finishes what is in hand. A second one ends it at once. */
+export async function run(configPath: string, logging: LoggingOptions): Promise<void> {
+  const config = await loadConfig(configPath);
+  const logger = createLogger(logging);
+  const failpoints = failpointsFromEnvironment(process.env["LOCKSTEP_FAILPOINT"], logger);
+  const context = { config, logger, failpoints };
+  await using log = createLog(config, logger);
+  const source = createSource(context);
+  const sinks = createSinks(context);
+  const pipeline = new Pipeline({ source, sinks, log, logger, newId: randomUUID, failpoints });
+  const stop = stopOnSignals((signal) => logger.info({ signal }, "stopping"));
+  const stopReport = reportProgress(pipeline, log, logger);
+  logger.info({ pipeline: config.pipeline, pid: process.pid }, "lockstep is running");
+  try {
+    await pipeline.run(stop);
+  } finally {
+    stopReport();
+  }
+  logger.info({}, "stopped");
+}
+
+function stopOnSignals(onStop: (signal: string) => void): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143);
+      onStop(signal);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}

@@ -1,0 +1,124 @@
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { isMap, isNode, LineCounter, parseDocument, type Document } from "yaml";
+import { z } from "zod";
+import { ReplicationError } from "@lockstep/core";
+import { configSchema, type Config } from "./config-schema.ts";
+
+/**
+ * Reads and checks a configuration file. `${NAME}` stands for an environment variable, `${file:path}` for a
+ * file's content without its last newline (paths are relative to the configuration's folder): so secrets
+ * need not stand in it. Rejects with `config-invalid`, naming every wrong key with its line; never a value
+ * that came from a variable or a file.
+ */
+export async function loadConfig(
+  path: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<Config> {
+  const lines = new LineCounter();
+  const document = parseDocument(await readConfigFile(path), { lineCounter: lines, prettyErrors: true });
+  const [syntaxError] = document.errors;
+  if (syntaxError !== undefined) throw invalid(path, [syntaxError.message]);
+  const problems: string[] = [];
+  const raw: unknown = document.toJS();
+  const filled = await fill(raw, [], { folder: dirname(resolve(path)), environment, problems });
+  if (problems.length > 0) throw invalid(path, problems);
+  const parsed = configSchema.safeParse(filled);
+  if (!parsed.success) {
+    throw invalid(
+      path,
+      parsed.error.issues.map((issue) => describeIssue(issue, document, lines)),
+    );
+  }
+  return checkNames(path, parsed.data);
+}
+
+interface Filling {
+  readonly folder: string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly problems: string[];
+}
+
+async function fill(value: unknown, at: readonly string[], filling: Filling): Promise<unknown> {
+  if (typeof value === "string") return await fillText(value, at, filling);
+  if (Array.isArray(value)) {
+    return await Promise.all(value.map((item, index) => fill(item, [...at, String(index)], filling)));
+  }
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).map(
+    async ([key, item]) => [key, await fill(item, [...at, key], filling)] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+async function fillText(text: string, at: readonly string[], filling: Filling): Promise<string> {
+  let result = "";
+  let end = 0;
+  for (const match of text.matchAll(/\$\{([^}]*)\}/g)) {
+    result += text.slice(end, match.index) + (await reference(match[1] ?? "", at, filling));
+    end = match.index + match[0].length;
+  }
+  return result + text.slice(end);
+}
+
+async function reference(name: string, at: readonly string[], filling: Filling): Promise<string> {
+  if (!name.startsWith("file:")) {
+    const value = filling.environment[name];
+    if (value === undefined)
+      filling.problems.push(`${at.join(".")}: environment variable ${name} is not set`);
+    return value ?? "";
+  }
+  const file = resolve(filling.folder, name.slice("file:".length));
+  try {
+    return (await readFile(file, "utf8")).replace(/\r?\n$/, "");
+  } catch {
+    filling.problems.push(`${at.join(".")}: file ${file} cannot be read`);
+    return "";
+  }
+}
+
+async function readConfigFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new ReplicationError("config-invalid", `configuration file ${path} cannot be read`, {
+      cause: error,
+      fix: "name it with --config, or create it (see README.md)",
+    });
+  }
+}
+
+function describeIssue(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): string {
+  const path = issue.path.map(String);
+  const line = lineOf(document, issue.path, lines);
+  return `${path.join(".") || "(top level)"}${line === null ? "" : ` (line ${line})`}: ${issue.message}`;
+}
+
+/** The line of the nearest node that exists. */
+function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCounter): number | null {
+  for (let length = path.length; length >= 0; length--) {
+    const node: unknown = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
+    if (!isNode(node) || (length === 0 && !isMap(node))) continue;
+    if (node.range !== null && node.range !== undefined) return lines.linePos(node.range[0]).line;
+  }
+  return null;
+}
+
+function checkNames(path: string, config: Config): Config {
+  const names = [config.primary.name, ...config.replicas.map((replica) => replica.name)];
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw invalid(path, [`the name ${twice} is given twice; primary and replicas need names of their own`]);
+  return config;
+}
+
+function invalid(path: string, problems: readonly string[]): ReplicationError {
+  return new ReplicationError(
+    "config-invalid",
+    `${path} is not a valid configuration:\n  ${problems.join("\n  ")}`,
+    {
+      fix: "correct the keys named above",
+      fields: { path },
+    },
+  );
+}

@@ -1,0 +1,61 @@
+import { pino, stdSerializers, type DestinationStream } from "pino";
+import pretty from "pino-pretty";
+import { ReplicationError, type Logger } from "@lockstep/core";
+
+export interface LoggingOptions {
+  readonly level: string;
+  /** One JSON object a line, instead of lines for a person. */
+  readonly isJson: boolean;
+}
+
+/** Logs go to stderr: stdout belongs to what a command was asked for. */
+export function createLogger({ level, isJson }: LoggingOptions): Logger {
+  const destination: DestinationStream = isJson
+    ? pino.destination({ dest: 2, sync: true })
+    : pretty({ destination: 2, sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" });
+  return pino(
+    {
+      level,
+      base: { pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: serializeError },
+      redact: {
+        paths: ["url", "*.url", "password", "*.password", "connectionString", "*.connectionString"],
+        censor: "[secret]",
+      },
+    },
+    destination,
+  );
+}
+
+/** Of ours: code, message, fix, fields. Of others: without the fields that drivers attach, which may hold rows (S1). */
+function serializeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof ReplicationError)) {
+    const { type, message, stack } = stdSerializers.err(error);
+    return { type, message: withoutSecrets(message), stack: withoutSecrets(stack) };
+  }
+  const fields = Object.fromEntries(
+    Object.entries(error.fields).map(([name, value]) => [
+      name,
+      typeof value === "bigint" ? String(value) : value,
+    ]),
+  );
+  return {
+    code: error.code,
+    message: withoutSecrets(error.message),
+    ...(error.fix === undefined ? {} : { fix: error.fix }),
+    ...fields,
+    ...(error.cause === undefined ? {} : { cause: withoutSecrets(causeText(error.cause)) }),
+  };
+}
+
+function causeText(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** The password of any URL. */
+export function withoutSecrets(text: string): string {
+  return text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@]*@/gi, "$1:[secret]@");
+}

@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import { ReplicationError } from "@lockstep/core";
+import { run } from "./commands/run.ts";
+import { tail } from "./commands/tail.ts";
+import { withoutSecrets, type LoggingOptions } from "./logging.ts";
+
+interface CommonOptions {
+  readonly config: string;
+  readonly logLevel: string;
+  readonly logFormat: string;
+}
+
+const program = new Command("lockstep")
+  .description("Keeps databases in lockstep: follows a primary's own log into replicas, through Kafka.")
+  .version(readVersion())
+  .showHelpAfterError("(lockstep --help shows what there is)");
+
+common(program.command("run"))
+  .description("follow the primary into every replica until stopped")
+  .addHelpText(
+    "after",
+    "\nExample:\n  lockstep run -c lockstep.yaml\n\nSIGTERM or Ctrl-C finishes what is in hand; a second one ends at once.",
+  )
+  .action(async (options: CommonOptions) => await run(options.config, loggingOf(options)));
+
+common(program.command("tail"))
+  .description("print the events of the pipeline's topic")
+  .option("--from <where>", "end, beginning, or an offset", parseFrom, "end")
+  .option("--no-follow", "stop at the topic's end instead of waiting for more")
+  .option("--json", "one JSON object a line", false)
+  .addHelpText(
+    "after",
+    "\nExample:\n  lockstep tail -c lockstep.yaml --from beginning --no-follow --json | head",
+  )
+  .action(async (options: CommonOptions & { from: string; follow: boolean; json: boolean }) => {
+    const { from, follow, json } = options;
+    await tail(options.config, { from, noFollow: !follow, isJson: json }, loggingOf(options));
+  });
+
+try {
+  await program.parseAsync();
+  process.exit(); // Nothing keeps a finished command: its work is done and closed.
+} catch (error) {
+  process.stderr.write(describe(error));
+  process.exit(error instanceof ReplicationError && error.code === "config-invalid" ? 2 : 1);
+}
+
+function common(command: Command): Command {
+  return command
+    .option("-c, --config <file>", "configuration file", "lockstep.yaml")
+    .addOption(new Option("--log-level <level>").choices(["debug", "info", "warn", "error"]).default("info"))
+    .addOption(
+      new Option("--log-format <format>", "lines for a person, or one JSON object a line")
+        .choices(["pretty", "json"])
+        .default(process.stderr.isTTY ? "pretty" : "json"),
+    );
+}
+
+function loggingOf({ logLevel, logFormat }: CommonOptions): LoggingOptions {
+  return { level: logLevel, isJson: logFormat === "json" };
+}
+
+function parseFrom(value: string): string {
+  if (value === "end" || value === "beginning" || /^\d{1,18}$/.test(value)) return value;
+  throw new ReplicationError("config-invalid", `--from ${value} is not end, beginning or an offset`, {
+    fix: "use --from beginning, --from end or --from 42",
+  });
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof ReplicationError)) {
+    return `lockstep: unexpected error: ${withoutSecrets(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`;
+  }
+  const fix = error.fix === undefined ? "" : `\n  fix: ${error.fix}`;
+  return `lockstep: ${error.code}: ${withoutSecrets(error.message)}${fix}\n`;
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  const manifest: unknown = JSON.parse(text);
+  const isManifest = typeof manifest === "object" && manifest !== null && "version" in manifest;
+  return isManifest ? String(manifest.version) : "unknown";
+}

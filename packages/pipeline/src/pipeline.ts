@@ -1,0 +1,213 @@
+import {
+  actionOf,
+  hasCode,
+  retry,
+  type EventLog,
+  type Failpoints,
+  type Logger,
+  type Offset,
+  type Position,
+  type Sink,
+  type Source,
+} from "@lockstep/core";
+import { Applier } from "./applier.ts";
+import { Confirmer } from "./confirmer.ts";
+import { LogTail } from "./log-tail.ts";
+import { open, type Opened } from "./opening.ts";
+import { Publisher, PUBLISHER_TIMES, type PublisherTimes } from "./publisher.ts";
+import { Counters, type PipelineStatus } from "./status.ts";
+
+/** How long the record in hand may take to finish when the pipeline is stopped. */
+const STOP_GRACE_MS = 3_000;
+/** How often a run that stands by asks whether the source is free. */
+const STANDBY = { firstDelayMs: 500, maxDelayMs: 1_000 };
+
+export interface PipelineOptions {
+  readonly source: Source;
+  readonly sinks: readonly Sink[];
+  readonly log: EventLog;
+  readonly logger: Logger;
+  /** A fresh id: of a run, of an epoch. */
+  readonly newId: () => string;
+  readonly failpoints?: Failpoints | undefined;
+  readonly times?: PublisherTimes;
+}
+
+/**
+ * One primary, its topic and its replicas, in one process. Stands by until the source's lock is free, then
+ * publishes and applies until the lock is lost to another run, and stands by again.
+ */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #counters: Counters;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    this.#counters = new Counters(options.sinks.map((sink) => sink.replica));
+  }
+
+  get status(): PipelineStatus {
+    return this.#counters.snapshot();
+  }
+
+  /** Resolves after a clean stop by the signal; rejects with what only a person can mend. Call once. */
+  async run(signal: AbortSignal): Promise<void> {
+    const hard = new AbortController();
+    const stop = (): void => void setTimeout(() => hard.abort(signal.reason), STOP_GRACE_MS).unref();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      while (!signal.aborted) await this.#term(hard.signal, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener("abort", stop);
+      hard.abort();
+    }
+  }
+
+  /** From taking the source's lock to losing it. */
+  async #term(hardSignal: AbortSignal, signal: AbortSignal): Promise<void> {
+    const first = await this.#standBy(signal);
+    const ended = new AbortController();
+    const term = AbortSignal.any([signal, ended.signal]);
+    const confirmer = this.#confirmer();
+    await using tail = new LogTail(this.#options.log);
+    const appliers = this.#startAppliers(first, { tail, confirmer, hardSignal, end: ended }, term);
+    try {
+      await this.#publish(first, confirmer, term);
+    } finally {
+      ended.abort();
+      await Promise.all(appliers);
+    }
+  }
+
+  #confirmer(): Confirmer {
+    const { sinks, source, failpoints } = this.#options;
+    return new Confirmer(
+      sinks.map((sink) => sink.replica),
+      source.compare,
+      failpoints,
+    );
+  }
+
+  async #standBy(signal: AbortSignal): Promise<Opened> {
+    const { logger } = this.#options;
+    let reported = "";
+    const onRetry = (error: unknown): void => {
+      const code = hasCode(error, "source-busy") ? "source-busy" : String(error);
+      if (code === reported) return;
+      reported = code;
+      this.#counters.state = "standby";
+      if (code === "source-busy") logger.info({}, "another run holds the source; standing by");
+      else logger.warn({ err: error }, "cannot start yet; trying again");
+    };
+    return await retry(() => this.#open(signal), { onRetry, policy: STANDBY }, signal);
+  }
+
+  async #open(signal: AbortSignal): Promise<Opened> {
+    const { source, sinks, log, logger, newId, failpoints } = this.#options;
+    return await open({ source, sinks, log, run: newId(), newEpochId: newId, logger, failpoints }, signal);
+  }
+
+  /** Publishes over lost connections; resolves when another run has taken the source over. */
+  async #publish(first: Opened, confirmer: Confirmer, signal: AbortSignal): Promise<void> {
+    let opened = first;
+    for (;;) {
+      const error = await this.#publishOnce(opened, confirmer, signal);
+      if (signal.aborted) return;
+      if (actionOf(error) !== "retry") throw error;
+      this.#options.logger.warn({ err: error }, "publishing interrupted; going on");
+      const next = await this.#reopen(signal);
+      if (next === null) return;
+      opened = next;
+    }
+  }
+
+  async #publishOnce(opened: Opened, confirmer: Confirmer, signal: AbortSignal): Promise<unknown> {
+    const { logger, source, failpoints, times = PUBLISHER_TIMES } = this.#options;
+    await using held = opened;
+    const { session, publisher: log, epoch, run, reached } = held;
+    confirmer.connect((confirmation) => session.confirm(confirmation));
+    this.#counters.state = "publishing";
+    logger.info({ epoch: epoch.id, position: reached.position }, "publishing");
+    const onAppended = (position: Position, transactions: number): void => {
+      this.#counters.appended(position, transactions);
+      confirmer.appended(position);
+    };
+    const common = { session, log, epoch, run, open: opened.open, reached };
+    try {
+      return await new Publisher({ ...common, compare: source.compare, times, failpoints, onAppended }).run(
+        signal,
+      );
+    } catch (error) {
+      return error;
+    } finally {
+      confirmer.connect(null);
+    }
+  }
+
+  /** Null when another run has the source: then this one's term is over. */
+  async #reopen(signal: AbortSignal): Promise<Opened | null> {
+    let isLost = false;
+    const attempt = async (): Promise<Opened | null> => {
+      try {
+        return await this.#open(signal);
+      } catch (error) {
+        if (!hasCode(error, "source-busy")) throw error;
+        isLost = true;
+        return null;
+      }
+    };
+    const next = await retry(attempt, {}, signal);
+    if (isLost) this.#options.logger.warn({}, "another run has taken the source over");
+    return next;
+  }
+
+  #startAppliers(
+    { epoch }: Opened,
+    shared: {
+      readonly tail: LogTail;
+      readonly confirmer: Confirmer;
+      readonly hardSignal: AbortSignal;
+      readonly end: AbortController;
+    },
+    signal: AbortSignal,
+  ): Promise<void>[] {
+    const { sinks, log, source, newId, logger, failpoints } = this.#options;
+    const owner = newId();
+    const { tail, confirmer, hardSignal } = shared;
+    return sinks.map(async (sink) => {
+      const { replica } = sink;
+      const onAcked = (
+        position: Position,
+        at: Offset,
+        applied: { events: number; conflicts: number },
+      ): void => {
+        this.#counters.acked(replica, position, at, applied);
+        confirmer.acked(replica, position);
+      };
+      const common = {
+        sink,
+        log,
+        tail,
+        epoch,
+        compare: source.compare,
+        owner,
+        logger,
+        failpoints,
+        hardSignal,
+      };
+      try {
+        await new Applier({ ...common, onAcked }).run(signal);
+      } catch (error) {
+        this.#halted(replica, error);
+        if (hasCode(error, "replica-claimed")) shared.end.abort(error);
+      }
+    });
+  }
+
+  #halted(replica: string, error: unknown): void {
+    this.#counters.halted(replica, error);
+    this.#options.logger.error({ replica, err: error }, "replica halted");
+  }
+}

@@ -1,0 +1,59 @@
+import {
+  fold,
+  includes,
+  type ApplyWindow,
+  type ComparePositions,
+  type Position,
+  type Progress,
+  type TransactionGroup,
+} from "@lockstep/core";
+import type { DecodedEntry } from "./decoded-entry.ts";
+
+/** Small records that queued up are applied together, up to so many changes in one target transaction. */
+const MAX_WINDOW_EVENTS = 5_000;
+
+/** Collects the records that one target transaction will apply. */
+export class Window {
+  readonly #compare: ComparePositions;
+  #groups: TransactionGroup[] = [];
+  #events = 0;
+  /** The one record of the window, taken whole: then its fold is shared. */
+  #whole: DecodedEntry | null = null;
+
+  constructor(compare: ComparePositions) {
+    this.#compare = compare;
+  }
+
+  get isEmpty(): boolean {
+    return this.#groups.length === 0;
+  }
+
+  get isFull(): boolean {
+    return this.#events >= MAX_WINDOW_EVENTS;
+  }
+
+  /** Adds what the record holds above `position` (A2: two publishers may have cut history differently). */
+  add(entry: DecodedEntry, position: Position): void {
+    const { record } = entry;
+    if (record.kind !== "transactions") throw new TypeError(`a ${record.kind} record has no transactions`);
+    const transactions = record.transactions.filter(
+      (transaction) => !includes(this.#compare, position, transaction.position),
+    );
+    const isWhole = transactions.length === record.transactions.length;
+    this.#whole = this.isEmpty && isWhole ? entry : null;
+    this.#groups.push(isWhole ? record : { tables: record.tables, transactions });
+    for (const { events } of transactions) this.#events += events.length;
+  }
+
+  /** What was collected, and starts anew. */
+  take(progress: Progress): ApplyWindow {
+    const groups = this.#groups;
+    const record = this.#whole?.record;
+    const folded =
+      this.#whole !== null && record?.kind === "transactions" ? this.#whole.foldWhole(record) : fold(groups);
+    this.#groups = [];
+    this.#events = 0;
+    this.#whole = null;
+    return { groups, folded, progress };
+  }
+}
