@@ -1,3 +1,4 @@
+export { abortable } from "./abortable.ts";
 export { type ChainState, type ChainStep, nextStep } from "./chain.ts";
 export { CODEC, decodeHeaders, decodeRecord, encodeRecord, type EncodedRecord } from "./codec.ts";
 export { Deferred } from "./deferred.ts";

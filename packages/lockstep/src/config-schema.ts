@@ -20,8 +20,31 @@ const replica = z.strictObject({
   maxLagSeconds: z.number().positive().optional(),
 });
 
-/** `lockstep.yaml`. */
-export const configSchema = z.strictObject({
+/** `lockstep.yaml`, checked and filled in. */
+export interface Config {
+  readonly pipeline: string;
+  readonly log: { readonly kafka: { readonly brokers: readonly string[] } };
+  readonly primary: PrimaryConfig;
+  readonly replicas: readonly ReplicaConfig[];
+  readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+  readonly onConflict: "primary_wins" | "replica_wins" | "halt" | { readonly latest_wins: string };
+}
+
+export interface PrimaryConfig {
+  readonly name: string;
+  readonly engine: EngineName;
+  /** With credentials: never to be shown. */
+  readonly url: string;
+}
+
+export interface ReplicaConfig extends PrimaryConfig {
+  readonly priority?: number | undefined;
+  readonly maxLagSeconds?: number | undefined;
+}
+
+export type EngineName = "postgres";
+
+export const configSchema: z.ZodType<Config> = z.strictObject({
   pipeline: z
     .string()
     .regex(PIPELINE_NAME, "must be lower-case letters, digits and _, at most 40, a letter first"),
@@ -40,5 +63,3 @@ export const configSchema = z.strictObject({
     .default({ include: ["*.*"], exclude: [] }),
   onConflict: conflictPolicy.default("primary_wins"),
 });
-
-export type Config = z.output<typeof configSchema>;

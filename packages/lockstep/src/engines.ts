@@ -1,10 +1,6 @@
 import { createPostgresSink, createPostgresSource } from "@lockstep/engine-postgres";
 import type { ConflictPolicy, Failpoints, Logger, Sink, Source } from "@lockstep/core";
-import type { Config } from "./config-schema.ts";
-
-type Primary = Config["primary"];
-type Replica = Config["replicas"][number];
-type EngineName = Primary["engine"];
+import type { Config, EngineName, PrimaryConfig, ReplicaConfig } from "./config-schema.ts";
 
 interface Context {
   readonly config: Config;
@@ -13,8 +9,8 @@ interface Context {
 }
 
 interface Engine {
-  source(primary: Primary, context: Context): Source;
-  sink(replica: Replica, context: Context): Sink;
+  source(primary: PrimaryConfig, context: Context): Source;
+  sink(replica: ReplicaConfig, context: Context): Sink;
 }
 
 /** Where engines plug in: the only place that names them. */

@@ -1,4 +1,4 @@
-import type { EventLog, Offset } from "@lockstep/core";
+import { abortable, type EventLog, type Offset } from "@lockstep/core";
 import { DecodedEntry } from "./decoded-entry.ts";
 
 /** One fetch: a record or two when behind. Larger gains nothing and costs memory. */
@@ -63,18 +63,5 @@ export class LogTail implements AsyncDisposable {
     const chunk = { from, next, entries: entries.map((entry) => new DecodedEntry(entry)) };
     if (entries.length > 0) this.#kept = [...this.#kept.slice(1 - KEPT_CHUNKS), chunk];
     return chunk;
-  }
-}
-
-async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  let abort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    if (abort !== undefined) signal.removeEventListener("abort", abort);
   }
 }

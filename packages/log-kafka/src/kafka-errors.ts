@@ -1,0 +1,42 @@
+import { ReplicationError, type ErrorCode } from "@lockstep/core";
+
+/** The protocol's name of an error, or null. */
+export function protocolTypeOf(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  if ("type" in error && typeof error.type === "string") return error.type;
+  return error.cause instanceof Error && error.cause !== error ? protocolTypeOf(error.cause) : null;
+}
+
+const BY_TYPE: Readonly<Record<string, ErrorCode>> = {
+  UNKNOWN_TOPIC_OR_PARTITION: "log-missing",
+  TOPIC_AUTHORIZATION_FAILED: "permission-denied",
+  GROUP_AUTHORIZATION_FAILED: "permission-denied",
+  CLUSTER_AUTHORIZATION_FAILED: "permission-denied",
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "permission-denied",
+  SASL_AUTHENTICATION_FAILED: "authentication-failed",
+  UNSUPPORTED_SASL_MECHANISM: "authentication-failed",
+  ILLEGAL_SASL_STATE: "authentication-failed",
+};
+
+const FIXES: Readonly<Partial<Record<ErrorCode, string>>> = {
+  "log-missing": "restore the topic; if it is lost, remove the pipeline and start it anew",
+  "permission-denied": "grant the client what the message names (kafka-acls)",
+  "authentication-failed": "correct the broker's user and password",
+  "log-unavailable": "start the broker or mend the network; this is tried again until it works",
+};
+
+/** Sorts what kafkajs throws. What is neither ours nor the protocol's refusal is: not reachable now. */
+export function toLogError(error: unknown, topic: string): unknown {
+  if (error instanceof ReplicationError || !(error instanceof Error)) return error;
+  if (error instanceof TypeError || error instanceof RangeError) return error; // A bug of ours, not the broker's.
+  const type = protocolTypeOf(error);
+  const isAuthentication = error.name === "KafkaJSSASLAuthenticationError";
+  const code = isAuthentication
+    ? "authentication-failed"
+    : ((type === null ? undefined : BY_TYPE[type]) ?? "log-unavailable");
+  return new ReplicationError(code, `topic ${topic}: ${error.message}`, {
+    cause: error,
+    ...(FIXES[code] === undefined ? {} : { fix: FIXES[code] }),
+    fields: { topic },
+  });
+}

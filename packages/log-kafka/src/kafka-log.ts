@@ -1,0 +1,131 @@
+import {
+  abortable,
+  type EventLog,
+  type LogBounds,
+  type LogChunk,
+  type Logger,
+  type LogPublisher,
+  type Offset,
+  type ReadRequest,
+} from "@lockstep/core";
+import { Kafka, logLevel, type Admin, type KafkaConfig } from "kafkajs";
+import { toLogError } from "./kafka-errors.ts";
+import { mendRequestQueue, socketFactory } from "./kafkajs-internals.ts";
+import { LeaderLink } from "./leader-link.ts";
+import { KafkaPublisher } from "./publisher.ts";
+import { readBounds, readChunk } from "./reader.ts";
+import { ensureTopic } from "./topic.ts";
+
+/** Short: who calls decides how long to go on trying. */
+const CONNECT_TIMEOUT_MS = 3_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const RETRIES = { initialRetryTime: 50, maxRetryTime: 500, retries: 2 };
+
+export interface KafkaLogOptions {
+  /** `host:port`, at least one. */
+  readonly brokers: readonly string[];
+  readonly pipeline: string;
+  readonly logger: Logger;
+  readonly ssl?: KafkaConfig["ssl"];
+  readonly sasl?: KafkaConfig["sasl"];
+}
+
+/** The event log of one pipeline in Kafka: topic `lockstep.<pipeline>`, one partition, kept until we trim it. */
+export function createKafkaLog(options: KafkaLogOptions): EventLog {
+  return new KafkaLog(options);
+}
+
+class KafkaLog implements EventLog {
+  readonly #kafka: Kafka;
+  readonly #topic: string;
+  readonly #pipeline: string;
+  /** Connections of their own: a long poll holds up whatever is asked behind it. */
+  readonly #fetchLink: LeaderLink;
+  readonly #probeLink: LeaderLink;
+  readonly #adminLink: LeaderLink;
+  readonly #publishers = new Set<KafkaPublisher>();
+  #groupAdmin: Admin | null = null;
+
+  constructor({ brokers, pipeline, logger, ssl, sasl }: KafkaLogOptions) {
+    mendRequestQueue();
+    this.#pipeline = pipeline;
+    this.#topic = `lockstep.${pipeline}`;
+    this.#kafka = new Kafka({
+      clientId: "lockstep",
+      brokers: [...brokers],
+      ...(ssl === undefined ? {} : { ssl }),
+      ...(sasl === undefined ? {} : { sasl }),
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      enforceRequestTimeout: true,
+      retry: RETRIES,
+      socketFactory,
+      logLevel: logLevel.WARN,
+      // Whatever matters reaches us as a rejection; kafkajs's own lines are for looking closer.
+      logCreator: () => (entry) =>
+        logger.debug({ kafkajs: entry.namespace, error: entry.log["error"] }, entry.log.message),
+    });
+    this.#fetchLink = new LeaderLink(this.#kafka, this.#topic);
+    this.#probeLink = new LeaderLink(this.#kafka, this.#topic);
+    this.#adminLink = new LeaderLink(this.#kafka, this.#topic);
+  }
+
+  async prepare(signal: AbortSignal): Promise<void> {
+    const admin = this.#kafka.admin();
+    try {
+      await abortable(
+        admin.connect().then(async () => await ensureTopic(admin, this.#topic)),
+        signal,
+      );
+    } catch (error) {
+      throw toLogError(error, this.#topic);
+    } finally {
+      await admin.disconnect().catch(() => undefined);
+    }
+  }
+
+  async openPublisher(signal: AbortSignal): Promise<LogPublisher> {
+    const link = new LeaderLink(this.#kafka, this.#topic);
+    try {
+      const publisher = await KafkaPublisher.open(link, this.#topic, signal);
+      this.#publishers.add(publisher);
+      return publisher;
+    } catch (error) {
+      await link[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async bounds(signal: AbortSignal): Promise<LogBounds> {
+    return await readBounds(this.#adminLink, this.#topic, signal);
+  }
+
+  async read(request: ReadRequest, signal: AbortSignal): Promise<LogChunk> {
+    const fetch = request.maxWaitMs > 0 ? this.#fetchLink : this.#probeLink;
+    return await readChunk({ fetch, admin: this.#adminLink }, this.#topic, request, signal);
+  }
+
+  /** As the offset of a consumer group, so that every Kafka tool shows the lag. */
+  async showProgress(replica: string, acked: Offset, signal: AbortSignal): Promise<void> {
+    const groupId = `lockstep.${this.#pipeline}.${replica}`;
+    const partitions = [{ partition: 0, offset: String(acked + 1n) }];
+    try {
+      const admin = (this.#groupAdmin ??= this.#kafka.admin());
+      await abortable(
+        admin.connect().then(async () => await admin.setOffsets({ groupId, topic: this.#topic, partitions })),
+        signal,
+      );
+    } catch (error) {
+      const admin = this.#groupAdmin;
+      this.#groupAdmin = null;
+      await admin?.disconnect().catch(() => undefined);
+      throw toLogError(error, this.#topic);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const links = [this.#fetchLink, this.#probeLink, this.#adminLink, ...this.#publishers];
+    await Promise.all(links.map(async (link) => await link[Symbol.asyncDispose]()));
+    await this.#groupAdmin?.disconnect().catch(() => undefined);
+  }
+}

@@ -1,0 +1,146 @@
+import { createRequire } from "node:module";
+import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import { ReplicationError } from "@lockstep/core";
+import type { ISocketFactory, Kafka } from "kafkajs";
+
+/*
+ * What this package needs of kafkajs 2.2.4 beyond its public API, and two mends. Every line here is held by
+ * kafkajs-internals.kafka.test.ts; the version is pinned exactly.
+ *
+ * - The cluster and broker objects behind the public clients: a fetch at our own offset, without a group
+ *   (a group's seek fails in silence and is forgotten at a rejoin), and produce requests with a producer
+ *   epoch and a sequence number of our own (so that a retry is the same append, and a successor fences).
+ * - Its request queue starts a timer every 10 ms whether or not anything waits.
+ * - Its sockets use Nagle's algorithm.
+ */
+
+export interface FetchedMessage {
+  readonly offset: string;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, Buffer | string | undefined>>;
+  readonly isControlRecord?: boolean;
+}
+
+export interface Broker {
+  isConnected(): boolean;
+  fetch(request: {
+    replicaId: -1;
+    isolationLevel: 1;
+    maxWaitTime: number;
+    minBytes: number;
+    maxBytes: number;
+    topics: readonly {
+      topic: string;
+      partitions: { partition: number; fetchOffset: string; maxBytes: number }[];
+    }[];
+  }): Promise<{ responses: readonly { partitions: readonly { messages: readonly FetchedMessage[] }[] }[] }>;
+  produce(request: {
+    acks: -1;
+    timeout: number;
+    transactionalId: undefined;
+    producerId: string;
+    producerEpoch: number;
+    compression: 0;
+    topicData: readonly {
+      topic: string;
+      partitions: {
+        partition: number;
+        firstSequence: number;
+        messages: { value: Buffer; headers: Readonly<Record<string, string>>; timestamp: number }[];
+      }[];
+    }[];
+  }): Promise<{ topics: readonly { partitions: readonly { baseOffset: string }[] }[] }>;
+  initProducerId(request: {
+    transactionalId: string;
+    transactionTimeout: number;
+  }): Promise<{ producerId: string; producerEpoch: number }>;
+  listOffsets(request: {
+    topics: readonly { topic: string; partitions: { partition: number; timestamp: number }[] }[];
+  }): Promise<{ responses: readonly { partitions: readonly { offset: string }[] }[] }>;
+}
+
+export interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  addTargetTopic(topic: string): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  findLeaderForPartitions(
+    topic: string,
+    partitions: readonly number[],
+  ): Readonly<Record<string, readonly number[]>>;
+  findBroker(node: { nodeId: string }): Promise<Broker>;
+  findGroupCoordinator(group: { groupId: string; coordinatorType: 0 | 1 }): Promise<Broker>;
+}
+
+type CreateCluster = (options: {
+  metadataMaxAge: number;
+  allowAutoTopicCreation: false;
+  maxInFlightRequests: null;
+}) => Cluster;
+
+/** A cluster of its own: connections that nothing else waits on. */
+export function createCluster(kafka: Kafka): Cluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find(
+    (key) => key.description === "private:Kafka:createCluster",
+  );
+  const create: unknown = symbol === undefined ? undefined : Reflect.get(kafka, symbol);
+  if (!isCreateCluster(create)) {
+    throw new ReplicationError("internal", "kafkajs has no createCluster", {
+      fix: "install kafkajs 2.2.4 exactly",
+    });
+  }
+  return create({ metadataMaxAge: 300_000, allowAutoTopicCreation: false, maxInFlightRequests: null });
+}
+
+function isCreateCluster(value: unknown): value is CreateCluster {
+  return typeof value === "function";
+}
+
+interface RequestQueue {
+  throttleCheckTimeoutId: NodeJS.Timeout | null;
+  readonly throttledUntil: number;
+  readonly pending: readonly unknown[];
+  checkPendingRequests(): void;
+}
+
+/** kafkajs's own interval for looking at requests that wait. */
+const CHECK_PENDING_MS = 10;
+
+/** Lets the request queue set a timer only while something waits in it. Idempotent. */
+export function mendRequestQueue(): void {
+  const required: unknown = createRequire(import.meta.url)("kafkajs/src/network/requestQueue/index.js");
+  const prototype: unknown = typeof required === "function" ? required.prototype : undefined;
+  if (typeof prototype !== "object" || prototype === null || !("scheduleCheckPendingRequests" in prototype)) {
+    throw new ReplicationError("internal", "kafkajs has another request queue", {
+      fix: "install kafkajs 2.2.4 exactly",
+    });
+  }
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
+    if (this.throttleCheckTimeoutId !== null) return;
+    const delayMs = this.throttledUntil - Date.now();
+    if (delayMs <= 0 && this.pending.length === 0) return;
+    this.throttleCheckTimeoutId = setTimeout(
+      () => {
+        this.throttleCheckTimeoutId = null;
+        this.checkPendingRequests();
+      },
+      delayMs > 0 ? delayMs : CHECK_PENDING_MS,
+    );
+  };
+}
+
+const KEEPALIVE_DELAY_MS = 10_000;
+
+/** Sockets without Nagle's algorithm, with TCP keepalive. */
+export const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }): Socket => {
+  const options: ConnectionOptions = { host, port, ...(isTlsOptions(ssl) ? ssl : {}) };
+  const socket = ssl ? connectTls(options, onConnect) : connectTcp({ host, port }, onConnect);
+  socket.setKeepAlive(true, KEEPALIVE_DELAY_MS);
+  socket.setNoDelay(true);
+  return socket;
+};
+
+function isTlsOptions(ssl: unknown): ssl is ConnectionOptions {
+  return typeof ssl === "object" && ssl !== null;
+}

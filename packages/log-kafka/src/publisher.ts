@@ -1,0 +1,175 @@
+import {
+  Backoff,
+  hasCode,
+  offset,
+  ReplicationError,
+  type EncodedRecord,
+  type LogPublisher,
+  type Offset,
+} from "@lockstep/core";
+import { protocolTypeOf } from "./kafka-errors.ts";
+import type { LeaderLink } from "./leader-link.ts";
+
+/** The broker's own wait for its replicas. */
+const PRODUCE_TIMEOUT_MS = 10_000;
+/** Only names the fence; no transaction is ever begun under it. */
+const TRANSACTION_TIMEOUT_MS = 60_000;
+/** A broker that has just started may not know a topic for a moment. */
+const MISSING_TOPIC_ATTEMPTS = 20;
+const SEQUENCE_MODULUS = 2 ** 31;
+
+interface ProducerEpoch {
+  readonly producerId: string;
+  readonly producerEpoch: number;
+}
+
+/**
+ * Appends with plain idempotent requests under the (producer id, epoch) of a transactional id. Whoever takes
+ * the next epoch fences this one from its own first append on; no transaction is needed for that (measured).
+ */
+export class KafkaPublisher implements LogPublisher {
+  readonly #link: LeaderLink;
+  readonly #topic: string;
+  #epoch: ProducerEpoch;
+  #sequence = 0;
+
+  static async open(link: LeaderLink, topic: string, signal: AbortSignal): Promise<KafkaPublisher> {
+    return new KafkaPublisher(link, topic, await takeEpoch(link, topic, signal));
+  }
+
+  private constructor(link: LeaderLink, topic: string, epoch: ProducerEpoch) {
+    this.#link = link;
+    this.#topic = topic;
+    this.#epoch = epoch;
+  }
+
+  async append({ headers, value }: EncodedRecord, signal: AbortSignal): Promise<Offset> {
+    const message = { value, headers, timestamp: Date.now() };
+    const backoff = new Backoff();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#produce(message, signal);
+      } catch (error) {
+        const refusal = this.#refusal(error, value.length, attempt);
+        if (refusal !== null) throw refusal;
+        await backoff.wait(signal); // Not refused and not resolved: again, with the same sequence number (A4).
+      }
+    }
+  }
+
+  async renew(signal: AbortSignal): Promise<void> {
+    this.#epoch = await takeEpoch(this.#link, this.#topic, signal);
+    this.#sequence = 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#link[Symbol.asyncDispose]();
+  }
+
+  async #produce(
+    message: { value: Buffer; headers: EncodedRecord["headers"]; timestamp: number },
+    signal: AbortSignal,
+  ): Promise<Offset> {
+    const { producerId, producerEpoch } = this.#epoch;
+    const firstSequence = this.#sequence;
+    const { topics } = await this.#link.request(
+      async (leader) =>
+        await leader.produce({
+          acks: -1,
+          timeout: PRODUCE_TIMEOUT_MS,
+          transactionalId: undefined,
+          producerId,
+          producerEpoch,
+          compression: 0,
+          topicData: [
+            { topic: this.#topic, partitions: [{ partition: 0, firstSequence, messages: [message] }] },
+          ],
+        }),
+      signal,
+    );
+    const baseOffset = topics[0]?.partitions[0]?.baseOffset;
+    if (baseOffset === undefined || baseOffset === "-1")
+      throw uncertain(this.#topic, "the broker named no offset");
+    this.#sequence = (firstSequence + 1) % SEQUENCE_MODULUS;
+    return offset(baseOffset);
+  }
+
+  /** What ends the append for certain, or null. */
+  #refusal(error: unknown, bytes: number, attempt: number): unknown {
+    if (!(error instanceof ReplicationError)) return error; // Aborted, or a bug.
+    if (error.code === "log-missing") return attempt < MISSING_TOPIC_ATTEMPTS ? null : error;
+    if (error.code !== "log-unavailable") return error;
+    const type = protocolTypeOf(error.cause);
+    switch (type) {
+      case "INVALID_PRODUCER_EPOCH":
+      case "PRODUCER_FENCED":
+        return fenced(this.#topic, error);
+      case "OUT_OF_ORDER_SEQUENCE_NUMBER":
+      case "UNKNOWN_PRODUCER_ID":
+      case "INVALID_PRODUCER_ID_MAPPING":
+      case "DUPLICATE_SEQUENCE_NUMBER":
+        return uncertain(this.#topic, type, error);
+      case "MESSAGE_TOO_LARGE":
+      case "RECORD_LIST_TOO_LARGE":
+        return tooLarge(this.#topic, bytes, error);
+      default:
+        return null;
+    }
+  }
+}
+
+/** Answers that pass by themselves while a coordinator starts or moves. */
+const TAKE_EPOCH_ATTEMPTS = 40;
+
+async function takeEpoch(link: LeaderLink, topic: string, signal: AbortSignal): Promise<ProducerEpoch> {
+  const backoff = new Backoff({ firstDelayMs: 20, maxDelayMs: 500 });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await link.coordinate(
+        topic,
+        async (coordinator) =>
+          await coordinator.initProducerId({
+            transactionalId: topic,
+            transactionTimeout: TRANSACTION_TIMEOUT_MS,
+          }),
+        signal,
+      );
+    } catch (error) {
+      const isAnswer = hasCode(error, "log-unavailable") && protocolTypeOf(error.cause) !== null;
+      if (!isAnswer || attempt >= TAKE_EPOCH_ATTEMPTS) throw error;
+      await backoff.wait(signal);
+    }
+  }
+}
+
+function fenced(topic: string, cause: unknown): ReplicationError {
+  return new ReplicationError("publisher-fenced", `another publisher has taken over topic ${topic}`, {
+    cause,
+    fix: "nothing, if another run was meant to take over; else stop one of the two",
+    fields: { topic },
+  });
+}
+
+function uncertain(topic: string, why: string, cause?: unknown): ReplicationError {
+  return new ReplicationError(
+    "append-uncertain",
+    `it is not known whether topic ${topic} holds the last record: ${why}`,
+    {
+      cause,
+      fix: "nothing: the publisher starts anew and reads back what is there",
+      fields: { topic },
+    },
+  );
+}
+
+function tooLarge(topic: string, bytes: number, cause: unknown): ReplicationError {
+  return new ReplicationError(
+    "transaction-too-large",
+    `a record of ${bytes} bytes is too large for topic ${topic}`,
+    {
+      cause,
+      fix: "raise max.message.bytes of the topic, or commit in smaller transactions",
+      fields: { topic, bytes },
+    },
+  );
+}
