@@ -1,5 +1,5 @@
 import { ReplicationError } from "@lockstep/core";
-import { ConfigResourceTypes, type Admin } from "kafkajs";
+import kafkajs, { type Admin } from "kafkajs";
 import { protocolTypeOf } from "./kafka-errors.ts";
 
 /** The largest record, with room for the broker's own framing. */
@@ -73,7 +73,7 @@ async function wrongSettings(
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
     resources: [
-      { type: ConfigResourceTypes.TOPIC, name: topic, configNames: REQUIRED.map(({ name }) => name) },
+      { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: REQUIRED.map(({ name }) => name) },
     ],
   });
   const found = new Map(resources[0]?.configEntries.map((entry) => [entry.configName, entry.configValue]));

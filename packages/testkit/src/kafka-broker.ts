@@ -1,0 +1,194 @@
+import { execFile, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { open, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Kafka, logLevel, type Admin } from "kafkajs";
+import { removeFolder, spawnGuarded, temporaryFolder } from "./child-guard.ts";
+import { eventually } from "./eventually.ts";
+import { freePort } from "./free-port.ts";
+import { kafkaClassPath } from "./kafka-binaries.ts";
+import { signalTree } from "./process-tree.ts";
+
+const run = promisify(execFile);
+const START_TIMEOUT_MS = 90_000;
+const LOG_TAIL_BYTES = 4_000;
+
+/** A Kafka broker (one KRaft node) of a test's own. */
+export interface KafkaBroker extends AsyncDisposable {
+  /** As clients see it. */
+  readonly brokers: readonly string[];
+  readonly port: number;
+  readonly dataDir: string;
+  /** Starts again on the same data and port. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+  suspend(): void;
+  resume(): void;
+}
+
+export interface StartKafkaOptions {
+  readonly settings?: Readonly<Record<string, string>>;
+  /** What clients are told to connect to: the port of a proxy in front. */
+  readonly advertisedPort?: number;
+}
+
+export async function startKafka(options: StartKafkaOptions = {}): Promise<KafkaBroker> {
+  const folder = await temporaryFolder("kafka");
+  const [port, controllerPort] = [await freePort(), await freePort()];
+  const classPath = await kafkaClassPath();
+  const advertised = options.advertisedPort ?? port;
+  const properties = join(folder, "server.properties");
+  const settings = {
+    ...serverSettings(port, controllerPort, advertised, join(folder, "data")),
+    ...options.settings,
+  };
+  await writeFile(
+    properties,
+    Object.entries(settings)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(""),
+  );
+  const clusterId = randomBytes(16).toString("base64url");
+  const tool = ["-cp", classPath, "kafka.tools.StorageTool"];
+  await run("java", [...tool, "format", "--standalone", "-t", clusterId, "-c", properties]);
+  const broker = new LocalKafka(folder, classPath, properties, port, advertised);
+  await broker.start();
+  return broker;
+}
+
+function serverSettings(
+  port: number,
+  controllerPort: number,
+  advertisedPort: number,
+  dataDir: string,
+): Readonly<Record<string, string>> {
+  return {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.quorum.bootstrap.servers": `127.0.0.1:${controllerPort}`,
+    "controller.listener.names": "CONTROLLER",
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${advertisedPort}`,
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "log.dirs": dataDir,
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "1",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "auto.create.topics.enable": "false",
+    "message.max.bytes": "16777216",
+    // A broker that was killed waits for its own old session to expire (lab: 15 s by default, 6 s so).
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "200",
+  };
+}
+
+class LocalKafka implements KafkaBroker {
+  readonly brokers: readonly string[];
+  readonly port: number;
+  readonly dataDir: string;
+  readonly #folder: string;
+  readonly #classPath: string;
+  readonly #properties: string;
+  #process: ChildProcess | null = null;
+
+  constructor(folder: string, classPath: string, properties: string, port: number, advertised: number) {
+    this.#folder = folder;
+    this.#classPath = classPath;
+    this.#properties = properties;
+    this.port = port;
+    this.dataDir = join(folder, "data");
+    this.brokers = [`127.0.0.1:${advertised}`];
+  }
+
+  async start(): Promise<void> {
+    const logPath = join(this.#folder, "broker.log");
+    const log = await open(logPath, "a");
+    const heap = ["-Xms128m", "-Xmx512m", "-XX:+UseG1GC", "-XX:TieredStopAtLevel=4"];
+    const child = spawnGuarded("java", [...heap, "-cp", this.#classPath, "kafka.Kafka", this.#properties], {
+      cwd: this.#folder,
+      stdio: ["ignore", log.fd, log.fd],
+    });
+    this.#process = child;
+    await log.close();
+    try {
+      await eventually("the broker answers", async () => await this.#probe(child), {
+        timeoutMs: START_TIMEOUT_MS,
+      });
+    } catch (error) {
+      const text = await readFile(logPath, "utf8");
+      throw new Error(`Kafka on port ${this.port} did not start:\n${text.slice(-LOG_TAIL_BYTES)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#end("SIGTERM");
+  }
+
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  suspend(): void {
+    signalTree(this.#pid(), "SIGSTOP");
+  }
+
+  resume(): void {
+    signalTree(this.#pid(), "SIGCONT");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    removeFolder(this.#folder);
+  }
+
+  #pid(): number {
+    if (this.#process?.pid === undefined) throw new Error(`Kafka on port ${this.port} is not running`);
+    return this.#process.pid;
+  }
+
+  async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    const child = this.#process;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+    this.#process = null;
+  }
+
+  async #probe(child: ChildProcess): Promise<void> {
+    if (child.exitCode !== null) throw new Error(`the broker ended with exit code ${child.exitCode}`);
+    await withAdmin([`127.0.0.1:${this.port}`], async (admin) => await admin.describeCluster());
+  }
+}
+
+/** Runs work with an admin client of its own. */
+export async function withAdmin<T>(
+  brokers: readonly string[],
+  work: (admin: Admin) => Promise<T>,
+): Promise<T> {
+  const retry = { retries: 0, initialRetryTime: 50 };
+  const kafka = new Kafka({
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+    retry,
+    connectionTimeout: 1_000,
+  });
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    return await work(admin);
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}

