@@ -1,6 +1,9 @@
+export { Bank, BANK_TABLES, watchTotal, type BankOptions, type TotalWatch } from "./bank.ts";
+export { databaseDigest, expectEqualDatabases, type TableDigest } from "./database-digest.ts";
 export { eventually } from "./eventually.ts";
 export { freePort } from "./free-port.ts";
 export { startKafka, withAdmin, type KafkaBroker, type StartKafkaOptions } from "./kafka-broker.ts";
+export { LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
 export {
   startPostgres,
   startPostgresServers,
@@ -8,3 +11,5 @@ export {
   type PostgresSettings,
   type StartPostgresOptions,
 } from "./postgres-server.ts";
+export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-servers.ts";
+export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";

@@ -1,0 +1,21 @@
+import type { SerializedError } from "vitest";
+import type { Reporter, TestModule } from "vitest/node";
+
+/** Prints what the run came to as its last line: `N passed, N failed, N skipped`. */
+export class ClosingLineReporter implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
+    let [passed, failed, skipped] = [0, errors.length, 0];
+    for (const module of modules) {
+      failed += module.errors().length; // A file that does not load has no tests to fail.
+      for (const test of module.children.allTests()) {
+        const { state } = test.result();
+        if (state === "passed") passed += 1;
+        else if (state === "failed") failed += 1;
+        else skipped += 1;
+      }
+    }
+    process.once("exit", () =>
+      process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`),
+    );
+  }
+}

@@ -1,0 +1,87 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { TestProject } from "vitest/node";
+import { KAFKA_VERSION } from "./kafka-binaries.ts";
+import { startKafka } from "./kafka-broker.ts";
+import { startPostgresServers } from "./postgres-server.ts";
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const SHARED_POSTGRES_SERVERS = 2;
+
+interface Shared extends AsyncDisposable {
+  readonly label: string;
+}
+
+/** Builds what tests spawn, and starts the servers that the run's tests share, all at once. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  if (!needsServers()) {
+    project.provide("kafkaBrokers", []);
+    project.provide("postgresUrls", []);
+    return async () => undefined;
+  }
+  const startedMs = performance.now();
+  const build = run("npx", ["tsc", "-b"], { cwd: ROOT });
+  const [kafka, postgres] = await Promise.all([provideKafka(project), providePostgres(project), build]);
+  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
+  process.stdout.write(
+    `servers: ${kafka.label}, ${postgres.label}, Node ${process.version}; ready in ${seconds} s\n`,
+  );
+  return async () => {
+    await kafka[Symbol.asyncDispose]();
+    await postgres[Symbol.asyncDispose]();
+  };
+}
+
+/** Files called `x.test.ts` inside a package need none; the command line names the files of a partial run. */
+function needsServers(): boolean {
+  const filters = process.argv
+    .slice(2)
+    .filter((argument) => /[/.]/.test(argument) && !argument.startsWith("-"));
+  return (
+    filters.length === 0 ||
+    filters.some((filter) => !/^packages\/core|\/src\/[\w/-]+\.test\.ts$/.test(filter))
+  );
+}
+
+async function provideKafka(project: TestProject): Promise<Shared> {
+  const given = process.env["LOCKSTEP_TEST_KAFKA_BROKERS"];
+  if (given !== undefined && given !== "") {
+    project.provide("kafkaBrokers", given.split(","));
+    return { label: `Kafka at ${given}`, [Symbol.asyncDispose]: async () => undefined };
+  }
+  const broker = await startKafka();
+  project.provide("kafkaBrokers", broker.brokers);
+  return {
+    label: `Kafka ${KAFKA_VERSION}`,
+    [Symbol.asyncDispose]: async () => await broker[Symbol.asyncDispose](),
+  };
+}
+
+async function providePostgres(project: TestProject): Promise<Shared> {
+  const given = process.env["LOCKSTEP_TEST_POSTGRES_URL"];
+  if (given !== undefined && given !== "") {
+    const url = given.replace(/\/+$/, "");
+    project.provide(
+      "postgresUrls",
+      Array.from({ length: SHARED_POSTGRES_SERVERS }, () => url),
+    );
+    return {
+      label: "PostgreSQL from LOCKSTEP_TEST_POSTGRES_URL",
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+  }
+  const servers = await startPostgresServers(SHARED_POSTGRES_SERVERS);
+  project.provide(
+    "postgresUrls",
+    servers.map((server) => server.url("").replace(/\/$/, "")),
+  );
+  const [version] = (await servers[0]?.query<{ server_version: string }>("show server_version")) ?? [];
+  return {
+    label: `PostgreSQL ${version?.server_version ?? "unknown"}`,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import type { ChildProcess } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { spawnGuarded } from "./child-guard.ts";
+
+const BIN = fileURLToPath(new URL("../../lockstep/bin/lockstep.js", import.meta.url));
+const KEPT_LINES = 5_000;
+
+export interface LogLine {
+  readonly level: string;
+  readonly msg: string;
+  /** The whole line, as printed. */
+  readonly text: string;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** The `lockstep` command as users run it: a process of its own, from `dist`. */
+export class LockstepProcess implements AsyncDisposable {
+  readonly pid: number;
+  readonly exited: Promise<Exit>;
+  readonly log: LogLine[] = [];
+  readonly output: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #events = new EventEmitter();
+
+  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    const child = spawnGuarded(process.execPath, [BIN, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...environment },
+    });
+    if (child.pid === undefined || child.stdout === null || child.stderr === null)
+      throw new Error("lockstep did not start");
+    this.#child = child;
+    this.pid = child.pid;
+    this.exited = once(child, "close").then(([code, signal]: unknown[]) => exitOf(code, signal));
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      this.output.push(line);
+      this.#events.emit("output");
+    });
+    createInterface({ input: child.stderr }).on("line", (line) => this.#logged(line));
+    void this.exited.then(() => this.#events.emit("log"));
+    this.#events.setMaxListeners(100);
+  }
+
+  get hasExited(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** The first line, from the beginning, whose text contains `text`. Rejects when the process ends before. */
+  async waitForLog(
+    text: string,
+    { timeoutMs = 60_000, count = 1 }: { readonly timeoutMs?: number; readonly count?: number } = {},
+  ): Promise<LogLine> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    for (;;) {
+      const found = this.log.filter((line) => line.text.includes(text))[count - 1];
+      if (found !== undefined) return found;
+      if (this.hasExited && this.#child.stderr?.readableEnded !== false)
+        throw this.#error(`it ended before it logged ${text}`);
+      try {
+        await once(this.#events, "log", { signal });
+      } catch {
+        throw this.#error(`it did not log ${text} within ${timeoutMs} ms`);
+      }
+    }
+  }
+
+  kill(signal: NodeJS.Signals = "SIGKILL"): void {
+    this.#child.kill(signal);
+  }
+
+  async stop(): Promise<Exit> {
+    this.kill("SIGTERM");
+    return await this.exited;
+  }
+
+  /** The most memory it ever had resident, in bytes (Linux). */
+  peakRssBytes(): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? "0") * 1024;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.hasExited) this.kill("SIGKILL");
+    await this.exited;
+  }
+
+  #logged(text: string): void {
+    this.log.push({ ...levelAndMessage(text), text });
+    if (this.log.length > KEPT_LINES) this.log.shift();
+    this.#events.emit("log");
+  }
+
+  #error(what: string): Error {
+    const lines = this.log.slice(-30).map((line) => line.text);
+    return new Error(`lockstep (pid ${this.pid}): ${what}\n${lines.join("\n")}`);
+  }
+}
+
+function levelAndMessage(text: string): { level: string; msg: string } {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && "level" in value && "msg" in value) {
+      return { level: String(value.level), msg: String(value.msg) };
+    }
+  } catch {
+    // Not a log line: a message for a person.
+  }
+  return { level: "", msg: text };
+}
+
+function exitOf(code: unknown, signal: unknown): Exit {
+  const isSignal = (value: unknown): value is NodeJS.Signals => typeof value === "string";
+  return { code: typeof code === "number" ? code : null, signal: isSignal(signal) ? signal : null };
+}

@@ -1,0 +1,120 @@
+import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+export interface TcpProxyOptions {
+  readonly targetPort: number;
+  readonly listenPort?: number;
+}
+
+/** A link that can be broken: connections go through to the target until told otherwise. */
+export class TcpProxy implements AsyncDisposable {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #targetPort: number;
+  readonly #pairs = new Set<readonly [Socket, Socket]>();
+  #isRefusing = false;
+  #isBlackHole = false;
+  #delayMs = 0;
+
+  static async start({ targetPort, listenPort = 0 }: TcpProxyOptions): Promise<TcpProxy> {
+    const server = createServer({ allowHalfOpen: true });
+    server.listen(listenPort, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("the proxy has no port");
+    return new TcpProxy(server, address.port, targetPort);
+  }
+
+  private constructor(server: Server, port: number, targetPort: number) {
+    this.port = port;
+    this.#server = server;
+    this.#targetPort = targetPort;
+    server.on("connection", (client) => this.#connect(client));
+  }
+
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  /** Ends every connection, as a router that restarts does. */
+  cut(): void {
+    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
+  }
+
+  /** Cuts, and lets nobody in until `accept`. */
+  refuse(): void {
+    this.#isRefusing = true;
+    this.cut();
+  }
+
+  accept(): void {
+    this.#isRefusing = false;
+  }
+
+  /** Everything arrives so much later, in order. */
+  delay(delayMs: number): void {
+    this.#delayMs = delayMs;
+  }
+
+  /** Swallows both directions and closes nothing, as a firewall that forgot does. */
+  blackHole(): void {
+    this.#isBlackHole = true;
+  }
+
+  /** Undoes everything. What was swallowed is lost, so connections that lost something are cut. */
+  heal(): void {
+    this.#isRefusing = false;
+    this.#delayMs = 0;
+    if (this.#isBlackHole) this.cut();
+    this.#isBlackHole = false;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.refuse();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  #connect(client: Socket): void {
+    client.on("error", () => undefined);
+    if (this.#isRefusing) {
+      client.resetAndDestroy();
+      return;
+    }
+    const target = connect({ host: "127.0.0.1", port: this.#targetPort, allowHalfOpen: true });
+    target.on("error", () => undefined);
+    const pair = [client, target] as const;
+    this.#pairs.add(pair);
+    this.#carry(client, target);
+    this.#carry(target, client);
+    for (const socket of pair) {
+      socket.setNoDelay(true);
+      socket.on("close", () => {
+        this.#pairs.delete(pair);
+        for (const other of pair) other.destroy();
+      });
+    }
+  }
+
+  #carry(from: Socket, to: Socket): void {
+    let pending = 0;
+    const write = (chunk: Buffer): void => {
+      if (!to.destroyed && !this.#isBlackHole && !to.write(chunk)) {
+        from.pause();
+        to.once("drain", () => from.resume());
+      }
+    };
+    from.on("data", (chunk: Buffer) => {
+      if (this.#isBlackHole) return;
+      if (this.#delayMs === 0 && pending === 0) return write(chunk);
+      pending += 1;
+      setTimeout(() => {
+        pending -= 1;
+        write(chunk);
+      }, this.#delayMs);
+    });
+    from.on("end", () => {
+      if (!this.#isBlackHole) to.end();
+    });
+  }
+}

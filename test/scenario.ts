@@ -1,0 +1,87 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  eventually,
+  execute,
+  expectEqualDatabases,
+  LockstepProcess,
+  uniqueName,
+  type PostgresServer,
+} from "@lockstep/testkit";
+
+export interface ScenarioOptions {
+  readonly brokers: readonly string[];
+  /** A URL of the primary's database, then one of each replica's. */
+  readonly urls: readonly string[];
+  readonly pipeline?: string;
+  /** More of the configuration file. */
+  readonly extra?: string;
+}
+
+/** One pipeline as a user has it: a configuration file, and databases that it names. */
+export class Scenario {
+  readonly pipeline: string;
+  readonly primaryUrl: string;
+  readonly replicaUrls: readonly string[];
+  readonly configPath: string;
+
+  static async create(options: ScenarioOptions): Promise<Scenario> {
+    const folder = await mkdtemp(join(tmpdir(), "lockstep-scenario-"));
+    const scenario = new Scenario(options, join(folder, "lockstep.yaml"));
+    await writeFile(scenario.configPath, scenario.#config(options));
+    return scenario;
+  }
+
+  private constructor({ urls, pipeline = uniqueName("shop") }: ScenarioOptions, configPath: string) {
+    const [primaryUrl, ...replicaUrls] = urls;
+    if (primaryUrl === undefined) throw new Error("a scenario needs a primary");
+    this.pipeline = pipeline;
+    this.primaryUrl = primaryUrl;
+    this.replicaUrls = replicaUrls;
+    this.configPath = configPath;
+  }
+
+  /** Runs SQL on the primary and on every replica. */
+  async everywhere(sql: string): Promise<void> {
+    await Promise.all([this.primaryUrl, ...this.replicaUrls].map(async (url) => await execute(url, sql)));
+  }
+
+  async onPrimary<R extends object = Record<string, unknown>>(sql: string): Promise<R[]> {
+    return await execute<R>(this.primaryUrl, sql);
+  }
+
+  /** `lockstep run`. */
+  run(environment: Readonly<Record<string, string>> = {}): LockstepProcess {
+    return new LockstepProcess(["run", "-c", this.configPath, "--log-format", "json"], environment);
+  }
+
+  /** Waits until every replica has all that the primary has committed by now, then compares every row. */
+  async expectEqual({ timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    for (const url of this.replicaUrls) {
+      await eventually("replica equals primary", async () => await expectEqualDatabases(this.primaryUrl, url), {
+        timeoutMs,
+        intervalMs: 200,
+      });
+    }
+  }
+
+  #config({ brokers, extra = "" }: ScenarioOptions): string {
+    const replicas = this.replicaUrls.map((url, index) => `  - { name: replica-${index + 1}, engine: postgres, url: "${url}" }`);
+    return [
+      `pipeline: ${this.pipeline}`,
+      `log: { kafka: { brokers: ${JSON.stringify(brokers)} } }`,
+      `primary: { name: main, engine: postgres, url: "${this.primaryUrl}" }`,
+      "replicas:",
+      ...replicas,
+      `tables: { include: ["public.*"] }`,
+      extra,
+    ].join("\n");
+  }
+}
+
+/** Creates the same new database on each server; returns their URLs. */
+export async function createDatabases(servers: readonly PostgresServer[], name = uniqueName("shop")): Promise<string[]> {
+  await Promise.all(servers.map(async (server) => await server.query(`create database ${name}`)));
+  return servers.map((server) => server.url(name));
+}
