@@ -39,7 +39,9 @@ const LOAD = `
 
 test("a catch-up over TPC-B is of the right order of magnitude", { timeout: 240_000 }, async () => {
   const servers = await startPostgresServers(3);
-  await using cleanup = { [Symbol.asyncDispose]: async () => void (await Promise.all(servers.map((s) => s[Symbol.asyncDispose]()))) };
+  await using cleanup = {
+    [Symbol.asyncDispose]: async () => void (await Promise.all(servers.map((s) => s[Symbol.asyncDispose]()))),
+  };
   const scenario = await Scenario.create({ brokers: sharedKafka(), urls: await createDatabases(servers) });
   await scenario.everywhere(TABLES);
   {
@@ -60,16 +62,25 @@ test("a catch-up over TPC-B is of the right order of magnitude", { timeout: 240_
   await using run = scenario.run();
   const seconds = await Promise.all(
     scenario.replicaUrls.map(async (url) => {
-      await eventually("history is complete", async () => {
-        const [row] = await execute<{ max: string | null }>(url, "select max(id)::text as max from history");
-        if (row?.max !== String(TRANSACTIONS)) throw new Error(`history is at ${row?.max ?? "nothing"}`);
-      }, { timeoutMs: 120_000, intervalMs: 100 });
+      await eventually(
+        "history is complete",
+        async () => {
+          const [row] = await execute<{ max: string | null }>(
+            url,
+            "select max(id)::text as max from history",
+          );
+          if (row?.max !== String(TRANSACTIONS)) throw new Error(`history is at ${row?.max ?? "nothing"}`);
+        },
+        { timeoutMs: 120_000, intervalMs: 100 },
+      );
       return (performance.now() - startedMs) / 1_000;
     }),
   );
   const rates = seconds.map((value) => Math.round((TRANSACTIONS * CHANGES_EACH) / value));
   const rss = run.peakRssBytes();
-  console.log(`catch-up: ${rates.join(" and ")} row changes/s at each replica, process start included; peak RSS ${Math.round(rss / 1024 / 1024)} MB`);
+  console.log(
+    `catch-up: ${rates.join(" and ")} row changes/s at each replica, process start included; peak RSS ${Math.round(rss / 1024 / 1024)} MB`,
+  );
   await scenario.expectEqual();
   expect(Math.min(...rates)).toBeGreaterThan(LEAST_CHANGES_PER_SECOND);
   expect(rss).toBeLessThan(MOST_RSS_BYTES);

@@ -59,15 +59,21 @@ export class Scenario {
   /** Waits until every replica has all that the primary has committed by now, then compares every row. */
   async expectEqual({ timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
     for (const url of this.replicaUrls) {
-      await eventually("replica equals primary", async () => await expectEqualDatabases(this.primaryUrl, url), {
-        timeoutMs,
-        intervalMs: 200,
-      });
+      await eventually(
+        "replica equals primary",
+        async () => await expectEqualDatabases(this.primaryUrl, url),
+        {
+          timeoutMs,
+          intervalMs: 200,
+        },
+      );
     }
   }
 
   #config({ brokers, extra = "" }: ScenarioOptions): string {
-    const replicas = this.replicaUrls.map((url, index) => `  - { name: replica-${index + 1}, engine: postgres, url: "${url}" }`);
+    const replicas = this.replicaUrls.map(
+      (url, index) => `  - { name: replica-${index + 1}, engine: postgres, url: "${url}" }`,
+    );
     return [
       `pipeline: ${this.pipeline}`,
       `log: { kafka: { brokers: ${JSON.stringify(brokers)} } }`,
@@ -81,7 +87,10 @@ export class Scenario {
 }
 
 /** Creates the same new database on each server; returns their URLs. */
-export async function createDatabases(servers: readonly PostgresServer[], name = uniqueName("shop")): Promise<string[]> {
+export async function createDatabases(
+  servers: readonly PostgresServer[],
+  name = uniqueName("shop"),
+): Promise<string[]> {
   await Promise.all(servers.map(async (server) => await server.query(`create database ${name}`)));
   return servers.map((server) => server.url(name));
 }

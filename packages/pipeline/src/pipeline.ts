@@ -75,6 +75,8 @@ export class Pipeline {
     const appliers = this.#startAppliers(first, { tail, confirmer, hardSignal, end: ended }, term);
     try {
       await this.#publish(first, confirmer, term);
+    } catch (error) {
+      if (!ended.signal.aborted) throw error; // Else the term was ended because another run has come.
     } finally {
       ended.abort();
       await Promise.all(appliers);
@@ -200,8 +202,10 @@ export class Pipeline {
       try {
         await new Applier({ ...common, onAcked }).run(signal);
       } catch (error) {
-        this.#halted(replica, error);
-        if (hasCode(error, "replica-claimed")) shared.end.abort(error);
+        if (hasCode(error, "replica-claimed")) {
+          logger.warn({ replica }, "another run has claimed the replica; giving up the source too");
+          shared.end.abort();
+        } else this.#halted(replica, error);
       }
     });
   }
