@@ -101,8 +101,8 @@ async function beginFirstEpoch(
   signal: AbortSignal,
 ): Promise<{ epoch: Epoch; reached: ReachedPosition }> {
   const { start, emptyTables, server } = session;
-  if (emptyTables === null) throw unknownStart(start);
   await refuseFormerProgress(options, signal);
+  if (emptyTables === null) throw unknownStart(start);
   const epoch: Epoch = { number: 1, id: options.newEpochId(), server, start, emptyTables, former: [] };
   const stamp = { epoch, run: options.run, open: openedAt };
   const record = { kind: "epoch", epoch, previous: null, position: start, last: null } as const;

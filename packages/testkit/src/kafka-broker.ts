@@ -31,13 +31,15 @@ export interface KafkaBroker extends AsyncDisposable {
 
 export interface StartKafkaOptions {
   readonly settings?: Readonly<Record<string, string>>;
+  readonly port?: number;
   /** What clients are told to connect to: the port of a proxy in front. */
   readonly advertisedPort?: number;
 }
 
 export async function startKafka(options: StartKafkaOptions = {}): Promise<KafkaBroker> {
   const folder = await temporaryFolder("kafka");
-  const [port, controllerPort] = [await freePort(), await freePort()];
+  const port = options.port ?? (await freePort());
+  const controllerPort = await freePort();
   const classPath = await kafkaClassPath();
   const advertised = options.advertisedPort ?? port;
   const properties = join(folder, "server.properties");

@@ -1,0 +1,90 @@
+import { describe, expect, test } from "vitest";
+import { execute, freshDatabase, sharedKafka, startKafka, TcpProxy, freePort } from "@lockstep/testkit";
+import { Scenario } from "./scenario.ts";
+
+const TABLE = "create table items (id int primary key, label text)";
+
+async function newScenario(brokers: readonly string[] = sharedKafka()): Promise<Scenario> {
+  const urls = await Promise.all([freshDatabase(0), freshDatabase(1), freshDatabase(1)]);
+  const scenario = await Scenario.create({ brokers, urls });
+  await scenario.everywhere(TABLE);
+  return scenario;
+}
+
+describe("killed between any two steps of the start, the next start goes on", () => {
+  const BEFORE_THE_SLOT = ["publication-created", "emptiness-stored"];
+  const WITH_A_SLOT = ["slot-created", "streaming", "opened", "epoch-appended", "progress-created"];
+
+  test.each([...BEFORE_THE_SLOT, ...WITH_A_SLOT])("killed at %s", async (failpoint) => {
+    const scenario = await newScenario();
+    {
+      await using first = scenario.run({ LOCKSTEP_FAILPOINT: failpoint });
+      expect(await first.exited).toEqual({ code: null, signal: "SIGKILL" });
+    }
+    // From the slot's first position on, rows come by the stream; what was empty there is remembered.
+    if (WITH_A_SLOT.includes(failpoint)) await scenario.onPrimary("insert into items values (1, 'between')");
+    await using second = scenario.run();
+    await second.waitForLog("following", { count: 2 });
+    await scenario.onPrimary("insert into items values (2, 'after')");
+    await scenario.expectEqual();
+    expect(await second.stop()).toEqual({ code: 0, signal: null });
+  });
+});
+
+test("two runs that start at once: one works, the other stands by", async () => {
+  const scenario = await newScenario();
+  await using first = scenario.run();
+  await using second = scenario.run();
+  await Promise.any([first, second].map(async (run) => await run.waitForLog("following", { count: 2 })));
+  await Promise.any([first, second].map(async (run) => await run.waitForLog("standing by")));
+  await scenario.onPrimary("insert into items values (1, 'one')");
+  await scenario.expectEqual();
+  const [slots] = await scenario.onPrimary<{ count: string }>(
+    "select count(*)::text from pg_replication_slots where database = current_database()",
+  );
+  expect(slots?.count).toBe("1");
+});
+
+test("a broker and databases that are absent at the start are waited for", async () => {
+  const port = await freePort();
+  const primary = await freshDatabase(0);
+  const replica = await freshDatabase(1);
+  const { port: primaryPort } = new URL(primary);
+  await using proxy = await TcpProxy.start({ targetPort: Number(primaryPort) });
+  proxy.refuse();
+  const behindProxy = primary.replace(`:${primaryPort}/`, `:${proxy.port}/`);
+  const scenario = await Scenario.create({ brokers: [`127.0.0.1:${port}`], urls: [behindProxy, replica] });
+  await execute(primary, TABLE);
+  await execute(replica, TABLE);
+  await using run = scenario.run();
+  await run.waitForLog("cannot start yet");
+  await using broker = await startKafka({ port });
+  await run.waitForLog("cannot be reached");
+  proxy.accept();
+  await run.waitForLog("following");
+  await execute(primary, "insert into items values (1, 'late')");
+  await scenario.expectEqual();
+  expect(broker.brokers).toHaveLength(1);
+});
+
+test("SIGTERM ends it with 0 within 5 s, whatever it waits for; a second one at once", async () => {
+  const scenario = await newScenario([`127.0.0.1:${await freePort()}`]);
+  await using run = scenario.run();
+  await run.waitForLog("cannot start yet");
+  const startedMs = performance.now();
+  expect(await run.stop()).toEqual({ code: 0, signal: null });
+  expect(performance.now() - startedMs).toBeLessThan(5_000);
+});
+
+test("names that need quoting", async () => {
+  const scenario = await newScenario();
+  await scenario.everywhere(`create schema "Ödd ""Schema"`);
+  await scenario.everywhere(
+    `create table public."We ird.Näme" ("Key" int, "sel""ect" text, "из" int, primary key ("Key", "из"))`,
+  );
+  await using run = scenario.run();
+  await run.waitForLog("following", { count: 2 });
+  await scenario.onPrimary(`insert into "We ird.Näme" values (1, 'a', 1), (1, 'b', 2)`);
+  await scenario.onPrimary(`update "We ird.Näme" set "sel""ect" = 'c' where "из" = 2`);
+  await scenario.expectEqual();
+});

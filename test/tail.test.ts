@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { freshDatabase, LockstepProcess, sharedKafka } from "@lockstep/testkit";
+import { Scenario } from "./scenario.ts";
+
+test("tail prints every event of the topic, for people and as JSON", async () => {
+  const scenario = await Scenario.create({
+    brokers: sharedKafka(),
+    urls: [await freshDatabase(0), await freshDatabase(1)],
+  });
+  await scenario.everywhere("create table items (id int primary key, label text)");
+  await using run = scenario.run();
+  await run.waitForLog("following");
+  await using following = new LockstepProcess(["tail", "-c", scenario.configPath, "--from", "beginning"]);
+  await scenario.onPrimary("insert into items values (1, 'eins'), (2, null)");
+  await scenario.onPrimary("update items set id = 3 where id = 1");
+  await scenario.onPrimary("delete from items where id = 2");
+  await scenario.onPrimary("truncate items");
+  await scenario.expectEqual();
+  await using tail = new LockstepProcess([
+    "tail",
+    "-c",
+    scenario.configPath,
+    "--from",
+    "beginning",
+    "--no-follow",
+    "--json",
+  ]);
+  expect(await tail.exited).toEqual({ code: 0, signal: null });
+  const events: unknown[] = tail.output.map((line): unknown => JSON.parse(line));
+  expect(events).toMatchObject([
+    { kind: "open" },
+    { kind: "epoch", number: 1 },
+    { kind: "insert", table: "public.items", after: { id: "1", label: "eins" } },
+    { kind: "insert", table: "public.items", after: { id: "2", label: null } },
+    { kind: "update", before: { id: "1" }, after: { id: "3", label: "eins" } },
+    { kind: "delete", before: { id: "2" } },
+    { kind: "truncate", tables: ["public.items"] },
+  ]);
+  following.kill("SIGINT");
+  expect(await following.exited).toEqual({ code: 0, signal: null });
+  expect(following.output.join("\n")).toContain(`public.items  {"id":"1"} →  {"id":"3","label":"eins"}`);
+});
