@@ -1,6 +1,8 @@
 import type { Epoch, FormerEpoch } from "./epoch.ts";
+import { isLogicalType } from "./event.ts";
 import type {
   Column,
+  LogicalType,
   ReplicationEvent,
   Row,
   Table,
@@ -150,7 +152,7 @@ function parseColumn(value: unknown): Column {
   const { name, type, nativeType, isKey } = object(value, "column");
   return {
     name: text(name, "column name"),
-    type: text(type, "column type") as Column["type"], // a newer type reads as text that only its engine knows
+    type: logicalType(type),
     nativeType: text(nativeType, "nativeType"),
     isKey: isKey === true,
   };
@@ -181,6 +183,12 @@ function parseFormerEpoch(value: unknown): FormerEpoch {
     id: text(fields["id"], "id"),
     last: position(text(fields["last"], "last")),
   };
+}
+
+/** A type that a newer version knows reads as text that only its engine understands. */
+function logicalType(value: unknown): LogicalType {
+  const name = text(value, "column type");
+  return isLogicalType(name) ? name : "other";
 }
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -14,33 +14,40 @@ export const NOT_CARRIED = 0;
 export type Row = readonly Cell[];
 
 /** What a column means, whichever engine holds it. `other` is text that only the native type can read. */
-export type LogicalType =
-  | "boolean"
-  | "int16"
-  | "int32"
-  | "int64"
-  | "uint64"
-  | "float32"
-  | "float64"
-  | "decimal"
-  | "string"
-  | "bytes"
-  | "date"
-  | "time"
-  | "timetz"
-  | "timestamp"
-  | "timestamptz"
-  | "interval"
-  | "uuid"
-  | "json"
-  | "enum"
-  | "set"
-  | "bits"
-  | "array"
-  | "geometry"
-  | "vector"
-  | "document"
-  | "other";
+export type LogicalType = (typeof LOGICAL_TYPES)[number];
+
+const LOGICAL_TYPES = [
+  "boolean",
+  "int16",
+  "int32",
+  "int64",
+  "uint64",
+  "float32",
+  "float64",
+  "decimal",
+  "string",
+  "bytes",
+  "date",
+  "time",
+  "timetz",
+  "timestamp",
+  "timestamptz",
+  "interval",
+  "uuid",
+  "json",
+  "enum",
+  "set",
+  "bits",
+  "array",
+  "geometry",
+  "vector",
+  "document",
+  "other",
+] as const;
+
+export function isLogicalType(name: string): name is LogicalType {
+  return LOGICAL_TYPES.some((known) => known === name);
+}
 
 export interface Column {
   readonly name: string;

@@ -90,7 +90,7 @@ export async function connect(options: ConnectOptions, signal: AbortSignal): Pro
 }
 
 /** `host:port/database`, for messages. */
-export function placeOf({ url }: Pick<ConnectOptions, "url">): string {
+function placeOf({ url }: Pick<ConnectOptions, "url">): string {
   const { hostname, port, pathname } = parseUrl(url);
   return `${hostname === "" ? "localhost" : hostname}:${port === "" ? "5432" : port}${pathname}`;
 }

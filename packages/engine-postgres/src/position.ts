@@ -1,4 +1,4 @@
-import { position, ReplicationError, type Position, type PositionOrder } from "@lockstep/core";
+import { position, type Position, type PositionOrder } from "@lockstep/core";
 
 /**
  * PostgreSQL positions are LSNs in the server's own text, two hexadecimal 32-bit halves:
@@ -26,17 +26,6 @@ export function positionFromHalves(high: number, low: number): Position {
 export function halvesOf(lsn: Position): { readonly high: number; readonly low: number } {
   const slash = lsn.indexOf("/");
   return { high: parseInt(lsn.slice(0, slash), 16), low: parseInt(lsn.slice(slash + 1), 16) };
-}
-
-/** Checks text from a server or a person. */
-export function parsePosition(text: string): Position {
-  if (!/^[0-9A-Fa-f]{1,8}\/[0-9A-Fa-f]{1,8}$/.test(text)) {
-    throw new ReplicationError("config-invalid", `${JSON.stringify(text)} is not a PostgreSQL LSN`, {
-      fix: "write it as the server prints it, for example 0/16B3748",
-    });
-  }
-  const { high, low } = halvesOf(position(text));
-  return positionFromHalves(high, low);
 }
 
 /** The later of two positions; null is before everything. */

@@ -79,7 +79,7 @@ function cellsOf(table: Table | undefined, row: Row): Readonly<Record<string, st
 }
 
 function textOf({ kind, table, before, after, ...others }: Shown): string {
-  const parts = [kind.padEnd(8), ...(table === undefined ? [] : [String(table)])];
+  const parts = [kind.padEnd(8), ...(typeof table === "string" ? [table] : [])];
   if (before !== undefined) parts.push(`${JSON.stringify(before)} →`);
   if (after !== undefined) parts.push(JSON.stringify(after));
   const { tables, position, xid, ...rest } = others;

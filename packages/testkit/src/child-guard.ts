@@ -39,7 +39,7 @@ export function removeFolder(folder: string): void {
 }
 
 /** Sends a signal to every process of a group; a group that is gone is fine. */
-export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {

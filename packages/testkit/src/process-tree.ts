@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 
 /** A process and everything it started, the process first. Servers' workers leave its process group. */
-export function processTree(root: number): number[] {
+function processTree(root: number): number[] {
   const parents = existsSync("/proc/self/stat") ? parentsFromProc() : parentsFromPs();
   const tree = [root];
   for (const pid of tree) for (const [child, parent] of parents) if (parent === pid) tree.push(child);

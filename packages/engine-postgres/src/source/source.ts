@@ -28,7 +28,7 @@ import { SlotHolder } from "./slot-holder.ts";
 import { createSlot, enableFailover, readSlot, type SlotRow } from "./slot.ts";
 
 /** A transaction above this is refused: until it can be cut into pieces it must fit into one record. */
-export const MAX_TRANSACTION_BYTES: number = 8 * 1024 * 1024;
+const MAX_TRANSACTION_BYTES = 8 * 1024 * 1024;
 
 /** `failover` slots exist from here on. */
 const FAILOVER_VERSION = 170_000;
