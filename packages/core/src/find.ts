@@ -73,7 +73,7 @@ async function findLinearly(
   for await (const { offset: at, headers } of headersFrom(log, bounds.first, bounds.next, signal)) {
     if (headers.position === null || !isAbove(headers, point, compare)) continue;
     if (continues(headers, point, compare)) return headers.begin ?? at;
-    nearest ??= at;
+    nearest ??= headers.begin ?? at;
   }
   return nearest ?? bounds.next;
 }
