@@ -1,9 +1,13 @@
 import type { SerializedError } from "vitest";
-import type { Reporter, TestModule } from "vitest/node";
+import type { Reporter, TestModule, TestRunEndReason } from "vitest/node";
 
 /** Prints what the run came to as its last line: `N passed, N failed, N skipped`. */
 export class ClosingLineReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
+  onTestRunEnd(
+    modules: readonly TestModule[],
+    errors: readonly SerializedError[],
+    reason: TestRunEndReason,
+  ): void {
     let [passed, failed, skipped] = [0, errors.length, 0];
     for (const module of modules) {
       failed += module.errors().length; // A file that does not load has no tests to fail.
@@ -14,6 +18,7 @@ export class ClosingLineReporter implements Reporter {
         else skipped += 1;
       }
     }
+    if (reason !== "passed" && failed === 0) failed = 1; // Nothing ran, because what they need did not start.
     process.once("exit", () =>
       process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`),
     );

@@ -13,3 +13,5 @@ export {
 } from "./postgres-server.ts";
 export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-servers.ts";
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
+export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";
+export { silentLogger } from "./silent-logger.ts";

@@ -170,7 +170,9 @@ class LocalKafka implements KafkaBroker {
 
   async #probe(child: ChildProcess): Promise<void> {
     if (child.exitCode !== null) throw new Error(`the broker ended with exit code ${child.exitCode}`);
-    await withAdmin([`127.0.0.1:${this.port}`], async (admin) => await admin.describeCluster());
+    await withAdmin([`127.0.0.1:${this.port}`], async (admin) => await admin.describeCluster(), {
+      retries: 0,
+    });
   }
 }
 
@@ -178,8 +180,9 @@ class LocalKafka implements KafkaBroker {
 export async function withAdmin<T>(
   brokers: readonly string[],
   work: (admin: Admin) => Promise<T>,
+  { retries = 5 }: { readonly retries?: number } = {},
 ): Promise<T> {
-  const retry = { retries: 0, initialRetryTime: 50 };
+  const retry = { retries, initialRetryTime: 50 };
   const kafka = new Kafka({
     brokers: [...brokers],
     logLevel: logLevel.NOTHING,
@@ -189,6 +192,7 @@ export async function withAdmin<T>(
   const admin = kafka.admin();
   try {
     await admin.connect();
+    await admin.listTopics(); // Some of its calls only work once it has looked around.
     return await work(admin);
   } finally {
     await admin.disconnect().catch(() => undefined);

@@ -1,0 +1,186 @@
+import { describe, expect, test } from "vitest";
+import {
+  type EncodedRecord,
+  nextOffset,
+  offset,
+  type EventLog,
+  type LogEntry,
+  type LogPublisher,
+  type Offset,
+} from "@lockstep/core";
+
+export interface LogFixture {
+  /** Another instance on the same topic, as another process has it. */
+  open(): EventLog;
+}
+
+const signal = (): AbortSignal => AbortSignal.timeout(60_000);
+const READ = { maxBytes: 1024 * 1024, maxWaitMs: 500 };
+
+/** What every event log must do. `make` gives a topic of its own to each test; instances are closed by the suite. */
+export function eventLogSuite(name: string, make: () => Promise<LogFixture>): void {
+  const withLogs = async (work: (open: () => EventLog) => Promise<void>): Promise<void> => {
+    const fixture = await make();
+    const opened: EventLog[] = [];
+    try {
+      await work(() => {
+        const log = fixture.open();
+        opened.push(log);
+        return log;
+      });
+    } finally {
+      for (const log of opened) await log[Symbol.asyncDispose]();
+    }
+  };
+
+  describe(`${name} as an event log`, () => {
+    test("gives back what was appended, in order, headers and bytes", async () => {
+      await withLogs(async (open) => {
+        const log = open();
+        await log.prepare(signal());
+        await log.prepare(signal());
+        const { first, next } = await log.bounds(signal());
+        expect(next).toBe(first);
+        const publisher = await log.openPublisher(signal());
+        const values = ["", "a", "🐘 \u0000", "x".repeat(1024 * 1024)].map((text) => Buffer.from(text));
+        const offsets: Offset[] = [];
+        for (const [index, value] of values.entries()) {
+          offsets.push(
+            await publisher.append({ headers: { kind: "test", index: String(index) }, value }, signal()),
+          );
+        }
+        expect([...offsets].sort((left, right) => (left < right ? -1 : 1))).toEqual(offsets);
+        const entries = await readAll(open(), first, values.length);
+        expect(entries.map((entry) => entry.offset)).toEqual(offsets);
+        expect(entries.map((entry) => entry.headers)).toEqual(
+          values.map((_, index) => ({ kind: "test", index: String(index) })),
+        );
+        expect(
+          entries.map((entry) =>
+            Buffer.compare(entry.value, values[Number(entry.headers["index"])] ?? Buffer.alloc(0)),
+          ),
+        ).toEqual([0, 0, 0, 0]);
+        expect((await log.bounds(signal())).next > (offsets.at(-1) ?? 0n)).toBe(true);
+      });
+    });
+
+    test("a read waits for an append of another instance, and is empty after its wait", async () => {
+      await withLogs(async (open) => {
+        const [writer, reader] = [open(), open()];
+        await writer.prepare(signal());
+        const { next } = await reader.bounds(signal());
+        const startedMs = performance.now();
+        expect(await reader.read({ from: next, ...READ }, signal())).toEqual({ entries: [], next });
+        expect(performance.now() - startedMs).toBeGreaterThan(READ.maxWaitMs * 0.8);
+        const reading = reader.read({ from: next, ...READ, maxWaitMs: 20_000 }, signal());
+        const publisher = await writer.openPublisher(signal());
+        const at = await publisher.append(record("late"), signal());
+        expect((await reading).entries.map((entry) => entry.offset)).toEqual([at]);
+      });
+    });
+
+    test("a read gives at least one entry, however large, and from the middle just what is behind", async () => {
+      await withLogs(async (open) => {
+        const log = open();
+        await log.prepare(signal());
+        const publisher = await log.openPublisher(signal());
+        const first = await publisher.append({ headers: {}, value: Buffer.alloc(300_000, "a") }, signal());
+        const second = await publisher.append({ headers: {}, value: Buffer.alloc(300_000, "b") }, signal());
+        const chunk = await log.read({ from: first, maxBytes: 10, maxWaitMs: 500 }, signal());
+        expect(chunk.entries[0]?.value.length).toBe(300_000);
+        const rest = await log.read({ from: second, maxBytes: 10, maxWaitMs: 500 }, signal());
+        expect(rest.entries.map((entry) => entry.offset)).toEqual([second]);
+      });
+    });
+
+    test("an offset above the end is an error, never a jump", async () => {
+      await withLogs(async (open) => {
+        const log = open();
+        await log.prepare(signal());
+        const { next } = await log.bounds(signal());
+        const beyond = offset(next + 5n);
+        await expect(log.read({ from: beyond, ...READ }, signal())).rejects.toMatchObject({
+          code: "offset-out-of-range",
+        });
+      });
+    });
+
+    test("a publisher fences the one before from its own first append on", async () => {
+      await withLogs(async (open) => {
+        const [former, latter] = [open(), open()];
+        await former.prepare(signal());
+        const first = await former.openPublisher(signal());
+        await first.append(record("first"), signal());
+        const second = await latter.openPublisher(signal());
+        await second.append(record("second"), signal());
+        for (let attempt = 0; attempt < 3; attempt++) {
+          await expect(first.append(record("refused"), signal())).rejects.toMatchObject({
+            code: "publisher-fenced",
+          });
+        }
+        await second.append(record("third"), signal());
+        expect(await texts(latter)).toEqual(["first", "second", "third"]);
+      });
+    });
+
+    test("a renewed right goes on appending, and fences as well", async () => {
+      await withLogs(async (open) => {
+        const log = open();
+        await log.prepare(signal());
+        const former = await log.openPublisher(signal());
+        const publisher = await log.openPublisher(signal());
+        await appendAll(publisher, ["a", "b"]);
+        await publisher.renew(signal());
+        await appendAll(publisher, ["c", "d"]);
+        await expect(former.append(record("refused"), signal())).rejects.toMatchObject({
+          code: "publisher-fenced",
+        });
+        expect(await texts(log)).toEqual(["a", "b", "c", "d"]);
+      });
+    });
+
+    test("a topic that is not there is said to be missing", async () => {
+      await withLogs(async (open) => {
+        await expect(open().bounds(signal())).rejects.toMatchObject({ code: "log-missing" });
+      });
+    });
+
+    test("an aborted read rejects with the signal's reason", async () => {
+      await withLogs(async (open) => {
+        const log = open();
+        await log.prepare(signal());
+        const { next } = await log.bounds(signal());
+        const stop = new AbortController();
+        const reading = log.read({ from: next, maxBytes: 1, maxWaitMs: 20_000 }, stop.signal);
+        stop.abort(new Error("enough"));
+        await expect(reading).rejects.toThrow("enough");
+      });
+    });
+  });
+}
+
+function record(text: string): EncodedRecord {
+  return { headers: { kind: "test" }, value: Buffer.from(text) };
+}
+
+async function appendAll(publisher: LogPublisher, all: readonly string[]): Promise<void> {
+  for (const text of all) await publisher.append(record(text), signal());
+}
+
+async function texts(log: EventLog): Promise<string[]> {
+  const { first } = await log.bounds(signal());
+  const entries = await readAll(log, first, Infinity);
+  return entries.map((entry) => entry.value.toString());
+}
+
+/** Reads on until there are as many entries, or nothing more comes. */
+async function readAll(log: EventLog, first: Offset, count: number): Promise<LogEntry[]> {
+  const entries: LogEntry[] = [];
+  for (let from = first; entries.length < count;) {
+    const chunk = await log.read({ from, ...READ }, signal());
+    if (chunk.entries.length === 0) break;
+    entries.push(...chunk.entries);
+    from = nextOffset(chunk.entries.at(-1)?.offset ?? from);
+  }
+  return entries;
+}
