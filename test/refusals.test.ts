@@ -49,6 +49,16 @@ test.each([
     "public.full_id",
   ],
   ["is unlogged", "create unlogged table quick (id int primary key)", "public.quick"],
+  [
+    "a deferrable primary key",
+    "create table late (id int primary key deferrable initially deferred)",
+    "public.late",
+  ],
+  [
+    "a generated column in its primary key",
+    "create table doubled (id int, twice int generated always as (id * 2) stored primary key)",
+    "public.doubled",
+  ],
   ["is partitioned", "create table parts (id int primary key) partition by range (id)", "public.parts"],
 ])("a table that %s is refused by name", async (reason, sql, name) => {
   const scenario = await newScenario();

@@ -15,15 +15,22 @@ interface TableRow extends TableName {
   readonly persistence: string;
   readonly identity: string;
   readonly hasKey: boolean;
+  /** A deferrable key is no replica identity: the server would refuse updates of a published table (H1). */
+  readonly isKeyDeferrable: boolean;
+  /** The same, since publications leave generated columns out. */
+  readonly isKeyGenerated: boolean;
 }
 
 /** Ordinary and partitioned tables, of every schema that is neither the server's nor ours. */
 const LIST_TABLES = `
   select n.nspname as "schema", c.relname as "name", c.relkind as "relationKind",
          c.relispartition as "isPartition", c.relpersistence as "persistence", c.relreplident as "identity",
-         exists (select from pg_catalog.pg_index i
-                  where i.indrelid = c.oid and i.indisprimary and i.indisvalid) as "hasKey"
-    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+         coalesce(i.indisvalid, false) as "hasKey", not coalesce(i.indimmediate, true) as "isKeyDeferrable",
+         exists (select from pg_catalog.pg_attribute a
+                  where a.attrelid = c.oid and a.attnum = any (i.indkey) and a.attgenerated <> '') as "isKeyGenerated"
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    left join pg_catalog.pg_index i on i.indrelid = c.oid and i.indisprimary
    where c.relkind in ('r', 'p') and n.nspname <> 'information_schema' and n.nspname <> 'lockstep'
      and n.nspname !~ '^pg_'
    order by 1, 2`;
@@ -65,6 +72,8 @@ function whyNotSupported(row: TableRow): string | null {
   if (row.relationKind === "p" || row.isPartition) return "is partitioned, which is not supported yet";
   if (row.persistence !== "p") return "is unlogged, so that the primary does not log its changes";
   if (!row.hasKey) return `has no primary key (alter table ${quoteTable(row)} add primary key …)`;
+  if (row.isKeyDeferrable) return "has a deferrable primary key, by which the server cannot name rows";
+  if (row.isKeyGenerated) return "has a generated column in its primary key, which the server does not send";
   if (row.identity !== "d") {
     return `has another replica identity than its key (alter table ${quoteTable(row)} replica identity default)`;
   }

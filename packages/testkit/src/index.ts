@@ -1,6 +1,7 @@
 export { Bank, BANK_TABLES, watchTotal, type BankOptions, type TotalWatch } from "./bank.ts";
 export { databaseDigest, expectEqualDatabases, type TableDigest } from "./database-digest.ts";
 export { eventually } from "./eventually.ts";
+export { Following } from "./following.ts";
 export { freePort } from "./free-port.ts";
 export { startKafka, withAdmin, type KafkaBroker, type StartKafkaOptions } from "./kafka-broker.ts";
 export { LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";

@@ -1,19 +1,10 @@
 import { Client } from "pg";
 import { expect, test } from "vitest";
-import {
-  includes,
-  NOT_CARRIED,
-  position,
-  type Position,
-  type ReplicationEvent,
-  type SourceBatch,
-  type SourceSession,
-  type Table,
-  type Transaction,
-} from "@lockstep/core";
+import { includes, NOT_CARRIED, position, type Position, type SourceBatch } from "@lockstep/core";
 import {
   eventually,
   execute,
+  Following,
   freshDatabase,
   silentLogger,
   startPostgres,
@@ -23,59 +14,6 @@ import { comparePositions } from "../position.ts";
 import { createPostgresSource } from "./source.ts";
 
 const never = (): AbortSignal => new AbortController().signal;
-
-/** One session on a database, and what its stream has brought so far. */
-class Following implements AsyncDisposable {
-  readonly transactions: Transaction[] = [];
-  readonly tables = new Map<number, Table>();
-  position: Position | null = null;
-  batches = 0;
-  failure: unknown = null;
-  readonly session: SourceSession;
-  readonly #stop = new AbortController();
-  readonly #reading: Promise<void>;
-
-  constructor(
-    session: SourceSession,
-    onBatch: (batch: SourceBatch) => Promise<void> | void = () => undefined,
-  ) {
-    this.session = session;
-    this.#reading = this.#read(onBatch);
-  }
-
-  get events(): ReplicationEvent[] {
-    return this.transactions.flatMap(({ events }) => events);
-  }
-
-  async waitFor(count: number): Promise<Transaction[]> {
-    return await eventually(`${count} transactions arrive`, async () => {
-      if (this.failure !== null) throw this.failure;
-      const arrived = this.transactions.length;
-      if (arrived < count) throw new Error(`${arrived} have arrived`);
-      return await Promise.resolve(this.transactions);
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await this.#reading;
-    await this.session[Symbol.asyncDispose]();
-  }
-
-  async #read(onBatch: (batch: SourceBatch) => Promise<void> | void): Promise<void> {
-    try {
-      for await (const batch of this.session.stream(this.#stop.signal)) {
-        this.transactions.push(...batch.transactions);
-        for (const [id, table] of batch.tables) this.tables.set(id, table);
-        this.position = batch.position;
-        this.batches += 1;
-        await onBatch(batch);
-      }
-    } catch (error) {
-      if (!this.#stop.signal.aborted) this.failure = error;
-    }
-  }
-}
 
 const sourceOf = (
   url: string,

@@ -1,0 +1,401 @@
+import { Client } from "pg";
+import { expect, test } from "vitest";
+import {
+  fold,
+  offset,
+  position,
+  type ApplyResult,
+  type ApplyWindow,
+  type ConflictPolicy,
+  type Progress,
+  type ReplicationEvent,
+  type Row,
+  type SinkSession,
+  type Table,
+  type TransactionGroup,
+} from "@lockstep/core";
+import {
+  eventually,
+  execute,
+  freshDatabase,
+  silentLogger,
+  startPostgres,
+  uniqueName,
+} from "@lockstep/testkit";
+import { createPostgresSink } from "./sink.ts";
+
+const never = (): AbortSignal => new AbortController().signal;
+
+const ITEMS: Table = {
+  id: 0,
+  schema: "public",
+  name: "items",
+  columns: [
+    { name: "id", type: "int32", nativeType: "integer", isKey: true },
+    { name: "label", type: "string", nativeType: "text", isKey: false },
+    { name: "at", type: "int32", nativeType: "integer", isKey: false },
+  ],
+};
+const CREATE_ITEMS = "create table items (id int primary key, label text, at int)";
+
+const insert = (...after: Row): ReplicationEvent => ({ kind: "insert", table: 0, after });
+const update = (...after: Row): ReplicationEvent => ({ kind: "update", table: 0, after });
+const remove = (...before: Row): ReplicationEvent => ({ kind: "delete", table: 0, before });
+
+function progressAt(step: number, epoch = "first"): Progress {
+  return {
+    epoch: { number: 1, id: epoch },
+    position: position(`0/${(step + 1).toString(16)}`),
+    offset: offset(step),
+    open: offset(0),
+    run: "run",
+  };
+}
+
+function windowOf(
+  events: readonly ReplicationEvent[],
+  step: number,
+  { isOrdered = false, table = ITEMS, epoch = "first" } = {},
+): ApplyWindow {
+  const progress = progressAt(step, epoch);
+  const transaction = { position: progress.position, xid: String(step), committedAtUs: 0, events };
+  const groups: TransactionGroup[] = [{ tables: new Map([[0, table]]), transactions: [transaction] }];
+  return {
+    groups,
+    folded: isOrdered ? { kind: "ordered", reason: "asked for" } : fold(groups),
+    progress,
+  };
+}
+
+/** A database with `items`, and a session that owns its progress row. */
+class Replica implements AsyncDisposable {
+  readonly url: string;
+  readonly pipeline: string = uniqueName("sink");
+  #session: SinkSession | null = null;
+  #step = 0;
+
+  static async create(
+    sql: string = CREATE_ITEMS,
+    policy: ConflictPolicy = { kind: "primary_wins" },
+    url?: string,
+  ): Promise<Replica> {
+    const replica = new Replica(url ?? (await freshDatabase(1)));
+    await execute(replica.url, sql);
+    replica.#session = await replica.claim("owner", policy);
+    await replica.session.createProgress(progressAt(0), [], never());
+    return replica;
+  }
+
+  private constructor(url: string) {
+    this.url = url;
+  }
+
+  get session(): SinkSession {
+    if (this.#session === null) throw new Error("not claimed");
+    return this.#session;
+  }
+
+  async claim(
+    owner: string,
+    onConflict: ConflictPolicy = { kind: "primary_wins" },
+    takeOver = true,
+  ): Promise<SinkSession> {
+    const { url, pipeline } = this;
+    const sink = createPostgresSink({ replica: "r", url, pipeline, onConflict, logger: silentLogger });
+    return await sink.claim(owner, takeOver, never());
+  }
+
+  /** Applies the events as one window of one transaction. */
+  async apply(
+    events: readonly ReplicationEvent[],
+    options: { readonly isOrdered?: boolean; readonly table?: Table } = {},
+  ): Promise<ApplyResult> {
+    this.#step += 1;
+    return await this.session.apply(windowOf(events, this.#step, options), never());
+  }
+
+  async items(): Promise<string[]> {
+    const rows = await execute<{ line: string }>(this.url, "select i::text as line from items i order by id");
+    return rows.map(({ line }) => line);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.session[Symbol.asyncDispose]();
+  }
+}
+
+const bothWays = test.each([
+  ["in bulk", false],
+  ["in order", true],
+] as const);
+
+bothWays("inserts, updates of some columns, deletes and a truncate are applied %s", async (_, isOrdered) => {
+  await using replica = await Replica.create();
+  await replica.apply([insert("1", "one", "1"), insert("2", "two", null), insert("3", null, "3")], {
+    isOrdered,
+  });
+  await replica.apply([update("1", 0, "9"), update("2", "zwei", 0), remove("3", 0, 0)], { isOrdered });
+  expect(await replica.items()).toEqual(["(1,one,9)", "(2,zwei,)"]);
+  await replica.apply([{ kind: "truncate", tables: [0], restartIdentity: false }, insert("4", "four", "4")], {
+    isOrdered,
+  });
+  expect(await replica.items()).toEqual(["(4,four,4)"]);
+});
+
+test.each(["position = '0/ff'", "epoch_id = 'other'", "owner = 'somebody'"])(
+  "the stored progress is the compare-and-set: with %s nothing is applied (A4)",
+  async (change) => {
+    for (const isOrdered of [false, true]) {
+      await using replica = await Replica.create();
+      await execute(replica.url, `update lockstep.progress set ${change}`);
+      await expect(replica.apply([insert("1", "one", "1")], { isOrdered })).rejects.toMatchObject({
+        code: "connection-lost",
+      });
+      expect(await replica.items()).toEqual([]);
+    }
+  },
+);
+
+test("a commit that was answered survives the replica's crash (A1)", async () => {
+  await using server = await startPostgres();
+  await using replica = await Replica.create(CREATE_ITEMS, { kind: "primary_wins" }, server.url());
+  for (let id = 1; id <= 20; id++) await replica.apply([insert(String(id), "x", "1")]);
+  await server.kill();
+  await server.start();
+  expect(await replica.items()).toHaveLength(20);
+});
+
+test("a claim ends the former session, even in the middle of its transaction", async () => {
+  await using replica = await Replica.create();
+  // Holds a row that the former session needs, so that it is caught between its first statement and its commit.
+  await replica.apply([insert("1", "one", "1")]);
+  const blocker = new Client(replica.url);
+  await blocker.connect();
+  await blocker.query("begin; lock table items");
+  const caught = expect(replica.apply([update("1", "late", "9")])).rejects.toMatchObject({
+    code: "server-unavailable",
+  });
+  await eventually("the former session waits", async () => {
+    const rows = await execute(
+      replica.url,
+      "select from pg_locks where relation = 'items'::regclass and not granted",
+    );
+    if (rows.length === 0) throw new Error("not yet");
+  });
+  await using next = await replica.claim("next");
+  await caught;
+  expect(next.progress?.position).toBe(progressAt(1).position);
+  await blocker.end();
+  await next.apply(windowOf([update("1", "by the next", "2")], 2), never());
+  expect(await replica.items()).toEqual(['(1,"by the next",2)']);
+});
+
+test("a run whose replica was claimed by another does not claim it back", async () => {
+  await using replica = await Replica.create();
+  await using next = await replica.claim("next");
+  await expect(replica.apply([insert("1", "one", "1")])).rejects.toMatchObject({ code: "connection-lost" });
+  await expect(replica.claim("owner", undefined, false)).rejects.toMatchObject({ code: "replica-claimed" });
+  await next.apply(windowOf([insert("1", "one", "1")], 1), never());
+  await using again = await replica.claim("next", undefined, false);
+  expect(again.progress).toMatchObject(progressAt(1));
+});
+
+test("progress is created only over empty tables", async () => {
+  const url = await freshDatabase(1);
+  await execute(url, `${CREATE_ITEMS}; insert into items values (1, 'there', 1)`);
+  const sink = createPostgresSink({
+    replica: "r",
+    url,
+    pipeline: uniqueName("sink"),
+    onConflict: { kind: "primary_wins" },
+    logger: silentLogger,
+  });
+  await using session = await sink.claim("owner", true, never());
+  expect(session.progress).toBeNull();
+  await expect(
+    session.createProgress(progressAt(0), [{ schema: "public", name: "items" }], never()),
+  ).rejects.toMatchObject({ code: "table-not-empty", fields: { table: "public.items" } });
+  expect(await sink.readProgress(never())).toBeNull();
+});
+
+bothWays("two rows that swap a unique value end swapped %s", async (_, isOrdered) => {
+  await using replica = await Replica.create(`${CREATE_ITEMS}; create unique index on items (label)`);
+  await replica.apply([insert("1", "a", "1"), insert("2", "b", "2")]);
+  const { conflicts } = await replica.apply(
+    [update("1", "x", "1"), update("2", "a", "2"), update("1", "b", "1")],
+    { isOrdered },
+  );
+  expect(conflicts).toBe(0);
+  expect(await replica.items()).toEqual(["(1,b,1)", "(2,a,2)"]);
+});
+
+bothWays("rows under a deferrable unique constraint are shifted %s", async (_, isOrdered) => {
+  await using replica = await Replica.create(
+    "create table items (id int primary key, label text, at int unique deferrable)",
+  );
+  const rows = [1, 2, 3, 4];
+  await replica.apply(rows.map((id) => insert(String(id), "x", String(id))));
+  await replica.apply(
+    rows.map((id) => update(String(id), "x", String(id + 1))),
+    { isOrdered },
+  );
+  expect(await replica.items()).toEqual(["(1,x,2)", "(2,x,3)", "(3,x,4)", "(4,x,5)"]);
+});
+
+bothWays("a key changes and the column that was not carried stays %s", async (_, isOrdered) => {
+  await using replica = await Replica.create();
+  await replica.apply([insert("1", "kept", "1")]);
+  await replica.apply([{ kind: "update", table: 0, before: ["1", 0, 0], after: ["5", 0, "2"] }], {
+    isOrdered,
+  });
+  expect(await replica.items()).toEqual(["(5,kept,2)"]);
+});
+
+test("a truncate that a foreign key forbids becomes deletes", async () => {
+  await using replica = await Replica.create(
+    `${CREATE_ITEMS}; create table child (id int primary key references items)`,
+  );
+  await replica.apply([insert("1", "one", "1"), insert("2", "two", "2")]);
+  await replica.apply([{ kind: "truncate", tables: [0], restartIdentity: true }, insert("3", "three", "3")]);
+  expect(await replica.items()).toEqual(["(3,three,3)"]);
+});
+
+test("triggers and foreign keys of the replica do not run again what the primary has run", async () => {
+  await using replica = await Replica.create(
+    `create table parent (id int primary key);
+     create table items (id int primary key, label text, at int references parent);
+     create function shout() returns trigger language plpgsql as $$ begin new.label := upper(new.label); return new; end $$;
+     create trigger shout before insert or update on items for each row execute function shout()`,
+  );
+  await replica.apply([insert("1", "quiet", "77")]);
+  expect(await replica.items()).toEqual(["(1,quiet,77)"]);
+});
+
+test.each([
+  [{ kind: "primary_wins" }, ["(1,new,2)", "(2,two,2)"], 3],
+  [{ kind: "replica_wins" }, ["(1,old,5)"], 3],
+  [{ kind: "latest_wins", column: "at" }, ["(1,old,5)", "(2,two,2)"], 3],
+] as const)("drift is resolved and counted: %o", async (policy, expected, conflicts) => {
+  await using replica = await Replica.create(CREATE_ITEMS, policy);
+  await execute(replica.url, "insert into items values (1, 'old', 5)");
+  const result = await replica.apply([
+    insert("1", "new", "2"), // It is there.
+    update("2", "two", "2"), // It is not there.
+    remove("3", 0, 0), // Nor is this.
+  ]);
+  expect(result).toEqual({ events: 3, conflicts });
+  expect(await replica.items()).toEqual(expected);
+});
+
+test("latest_wins lets a newer row of the primary through", async () => {
+  await using replica = await Replica.create(CREATE_ITEMS, { kind: "latest_wins", column: "at" });
+  await execute(replica.url, "insert into items values (1, 'old', 5), (2, 'old', null)");
+  await replica.apply([insert("1", "new", "6"), insert("2", "new", "1")]);
+  expect(await replica.items()).toEqual(["(1,new,6)", "(2,new,1)"]);
+});
+
+test.each([
+  ["an insert found the row there", insert("1", "new", "2")],
+  ["an update found no row", update("2", "two", "2")],
+  ["a delete found no row", remove("2", 0, 0)],
+])("halt stops at drift and applies nothing: %s", async (what, event) => {
+  await using replica = await Replica.create(CREATE_ITEMS, { kind: "halt" });
+  await execute(replica.url, "insert into items values (1, 'old', 5)");
+  await expect(replica.apply([insert("7", "before it", "7"), event])).rejects.toMatchObject({
+    code: "conflict-halted",
+    message: expect.stringContaining(what),
+  });
+  expect(await replica.items()).toEqual(["(1,old,5)"]);
+});
+
+test("an update that finds no row and does not carry every column cannot be mended by policy", async () => {
+  await using replica = await Replica.create();
+  await expect(replica.apply([insert("7", "before it", "7"), update("1", 0, "2")])).rejects.toMatchObject({
+    code: "row-incomplete",
+    fields: { key: "id=1" },
+  });
+  expect(await replica.items()).toEqual([]);
+});
+
+test("a bulk statement that meets fewer rows than it names applies nothing by itself", async () => {
+  await using replica = await Replica.create();
+  await replica.apply([insert("1", "one", "1"), insert("2", "two", "2")]);
+  await execute(replica.url, "delete from items where id = 2");
+  const { conflicts } = await replica.apply([update("1", "eins", "1"), update("2", "zwei", "2")]);
+  expect(conflicts).toBe(1);
+  expect(await replica.items()).toEqual(["(1,eins,1)", "(2,zwei,2)"]);
+});
+
+test.each([
+  ["it does not exist", "drop table items", "create it there"],
+  ["column at is missing", "alter table items drop column at", 'add column "at" integer'],
+  ["column at is bigint, on the primary integer", "alter table items alter at type bigint", "type integer"],
+  ["column more is not on the primary", "alter table items add column more int", "drop it there"],
+  ["its primary key is another", "alter table items drop constraint items_pkey, add primary key (at)", ""],
+  [
+    "its primary key is deferrable",
+    "alter table items drop constraint items_pkey, add primary key (id) deferrable",
+    "not deferrable",
+  ],
+  [
+    "column at is generated always as identity",
+    "alter table items alter at set not null, alter at add generated always as identity",
+    "set generated by default",
+  ],
+])("a replica's table that differs is refused by name: %s", async (what, sql, fix) => {
+  await using replica = await Replica.create();
+  await execute(replica.url, sql);
+  await expect(replica.apply([insert("1", "one", "1")])).rejects.toMatchObject({
+    code: "schema-mismatch",
+    message: expect.stringContaining(`public.items on replica r: ${what}`),
+    fix: expect.stringContaining(fix),
+  });
+});
+
+test("a generated column is the replica's own affair", async () => {
+  await using replica = await Replica.create(
+    "create table items (id int primary key, label text, at int, twice int generated always as (at * 2) stored)",
+  );
+  await replica.apply([insert("1", "one", "1"), insert("2", "two", "2")]);
+  await replica.apply([update("1", "one", "5")]);
+  expect(await replica.items()).toEqual(["(1,one,5,10)", "(2,two,2,4)"]);
+});
+
+test("a column that the key's index merely includes is no key", async () => {
+  await using replica = await Replica.create(
+    "create table items (id int, label text, at int, primary key (id) include (at))",
+  );
+  await replica.apply([insert("1", "one", "1"), insert("2", "two", "2")]);
+  await replica.apply([update("1", "eins", "3"), remove("2", 0, 0)]);
+  expect(await replica.items()).toEqual(["(1,eins,3)"]);
+});
+
+test("a table that is altered under the session is looked at again", async () => {
+  await using replica = await Replica.create();
+  await replica.apply([insert("1", "one", "1")]);
+  await execute(replica.url, "alter table items rename column label to name");
+  await expect(replica.apply([insert("2", "two", "2")])).rejects.toMatchObject({ code: "connection-lost" });
+  expect(await replica.items()).toEqual(["(1,one,1)"]);
+});
+
+bothWays("a value that the replica cannot hold is refused, never cut off, %s (V1)", async (_, isOrdered) => {
+  // What the catalog shows is the same as on the primary; the domain's own check is not.
+  const table = {
+    ...ITEMS,
+    columns: ITEMS.columns.with(1, {
+      name: "label",
+      type: "other",
+      nativeType: "public.short",
+      isKey: false,
+    }),
+  } as const;
+  await using replica = await Replica.create(
+    "create domain short as varchar(3); create table items (id int primary key, label short, at int)",
+  );
+  for (const others of [[], [insert("2", "two", "2")]]) {
+    const failed = replica.apply([insert("1", "cut off", "1"), ...others], { isOrdered, table });
+    await expect(failed).rejects.toMatchObject({ code: "apply-refused", fields: { sqlState: "22001" } });
+    await expect(failed).rejects.not.toThrow("cut off"); // S1
+  }
+  expect(await replica.items()).toEqual([]);
+});
