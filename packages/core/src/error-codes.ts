@@ -1,5 +1,5 @@
 /**
- * What to do about each error, by code:
+ * What to do about an error:
  * - `retry`: it passes by itself; wait and go on. Kept narrow.
  * - `operator`: a person must change something; then the same work can go on.
  * - `resync`: history is gone or another; the replica or the pipeline must be made anew.
@@ -42,44 +42,128 @@ export type ErrorCode =
   | "protocol-violation"
   | "internal";
 
-export const ERROR_ACTIONS: Readonly<Record<ErrorCode, ErrorAction>> = {
+export interface ErrorEntry {
+  readonly action: ErrorAction;
+  /** One sentence for docs/errors.md. */
+  readonly means: string;
+}
+
+/** Every error there is. docs/errors.md is made from this by scripts/errors-page.mjs. */
+export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   // Servers and links
-  "connection-lost": "retry",
-  "server-unavailable": "retry",
-  "log-unavailable": "retry",
-  "append-uncertain": "retry",
-  "source-busy": "retry",
-  "authentication-failed": "operator",
-  "permission-denied": "operator",
+  "connection-lost": {
+    action: "retry",
+    means: "A connection to a database broke, or the session was ended by the server or by another claim.",
+  },
+  "server-unavailable": {
+    action: "retry",
+    means: "A database answers, but not now: it starts, stops, recovers, or has no connection left.",
+  },
+  "log-unavailable": {
+    action: "retry",
+    means: "No broker of the event log answers, or none leads the topic.",
+  },
+  "append-uncertain": {
+    action: "retry",
+    means:
+      "Nobody can say any more whether an append reached the log; the publisher starts anew and reads it back.",
+  },
+  "source-busy": { action: "retry", means: "Another run holds the primary's slot; this one stands by." },
+  "authentication-failed": { action: "operator", means: "A database refuses the user or the password." },
+  "permission-denied": {
+    action: "operator",
+    means: "A role lacks a right; the message and the fix name it.",
+  },
   // Configuration and set-up
-  "config-invalid": "operator",
-  "setup-incomplete": "operator",
-  "topic-misconfigured": "operator",
-  "table-not-supported": "operator",
-  "table-not-empty": "operator",
-  "schema-mismatch": "operator",
+  "config-invalid": {
+    action: "operator",
+    means: "The configuration file, or an argument, is wrong; each wrong key is named with its line.",
+  },
+  "setup-incomplete": {
+    action: "operator",
+    means: "A server lacks a setting or a database; the fix is the statement that sets it.",
+  },
+  "topic-misconfigured": {
+    action: "operator",
+    means: "The topic, as it is set, could lose or reorder what is appended.",
+  },
+  "table-not-supported": {
+    action: "operator",
+    means: "A table that the configuration includes cannot be followed; each is named with the reason.",
+  },
+  "table-not-empty": {
+    action: "operator",
+    means: "A table holds rows before replication begins; existing rows are not copied yet.",
+  },
+  "schema-mismatch": {
+    action: "operator",
+    means: "A replica's table differs from the primary's; the fix is the statement that mends it.",
+  },
   // What a replica cannot accept
-  "apply-refused": "operator",
-  "conflict-halted": "operator",
-  "row-incomplete": "operator",
-  "transaction-too-large": "operator",
+  "apply-refused": {
+    action: "operator",
+    means: "The replica's server refuses a change; table, key and SQLSTATE are named, never the row.",
+  },
+  "conflict-halted": {
+    action: "operator",
+    means: "A change met another state than the primary's, and `onConflict` is `halt`.",
+  },
+  "row-incomplete": {
+    action: "operator",
+    means: "An update found no row and does not carry every column, so that no policy can mend it.",
+  },
+  "transaction-too-large": {
+    action: "operator",
+    means: "One transaction is above what a record can hold (8 MiB of log).",
+  },
   // Roles
-  "publisher-fenced": "fatal",
-  "replica-claimed": "fatal",
+  "publisher-fenced": {
+    action: "fatal",
+    means: "Another publisher has opened the topic; this one may not append.",
+  },
+  "replica-claimed": {
+    action: "fatal",
+    means: "Another run has claimed the replica; this one stops applying to it.",
+  },
   // History
-  "history-gap": "resync",
-  "history-diverged": "resync",
-  "epoch-conflict": "resync",
-  "server-changed": "resync",
-  "slot-missing": "resync",
-  "slot-ahead": "resync",
-  "slot-not-ours": "operator",
-  "progress-without-history": "resync",
-  "log-missing": "resync",
-  "offset-out-of-range": "resync",
+  "history-gap": {
+    action: "resync",
+    means: "What lies between a replica's position and the next record is in no log any more.",
+  },
+  "history-diverged": { action: "resync", means: "Two logs tell the same stretch of history differently." },
+  "epoch-conflict": {
+    action: "resync",
+    means: "A replica follows another history of the same name than the topic's.",
+  },
+  "server-changed": {
+    action: "resync",
+    means: "The primary is not the server that wrote the topic, or has lost the end of its log.",
+  },
+  "slot-missing": {
+    action: "resync",
+    means: "The topic has history, but the primary's slot is gone, and with it what was committed since.",
+  },
+  "slot-ahead": {
+    action: "resync",
+    means:
+      "The slot was confirmed beyond the topic's end: the topic lost its end, or somebody advanced the slot.",
+  },
+  "slot-not-ours": {
+    action: "operator",
+    means: "A slot or publication of our name was made by somebody else.",
+  },
+  "progress-without-history": {
+    action: "resync",
+    means: "A replica has progress, but the topic was never written: the history it followed is gone.",
+  },
+  "log-missing": { action: "resync", means: "The topic does not exist." },
+  "offset-out-of-range": {
+    action: "resync",
+    means: "The log no longer has, or does not have yet, what is to be read.",
+  },
   // Bytes
-  "record-corrupt": "fatal",
-  "codec-unknown": "fatal",
-  "protocol-violation": "fatal",
-  internal: "fatal",
+  "record-corrupt": { action: "fatal", means: "A record's checksum or form is wrong." },
+  "codec-unknown": { action: "fatal", means: "A record was written by a newer lockstep." },
+  "protocol-violation": { action: "fatal", means: "A server sent what its protocol does not allow." },
+  internal: { action: "fatal", means: "A bug of ours." },
 };

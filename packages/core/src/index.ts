@@ -3,7 +3,7 @@ export { type ChainState, type ChainStep, nextStep } from "./chain.ts";
 export { CODEC, decodeHeaders, decodeRecord, encodeRecord, type EncodedRecord } from "./codec.ts";
 export { Deferred } from "./deferred.ts";
 export type { Epoch, EpochRef, FormerEpoch, ServerIdentity } from "./epoch.ts";
-export { ERROR_ACTIONS, type ErrorAction, type ErrorCode } from "./error-codes.ts";
+export { ERRORS, type ErrorAction, type ErrorCode, type ErrorEntry } from "./error-codes.ts";
 export type { EventLog, LogBounds, LogChunk, LogEntry, LogPublisher, ReadRequest } from "./event-log.ts";
 export {
   NOT_CARRIED,

@@ -1,4 +1,4 @@
-import { ERROR_ACTIONS, type ErrorAction, type ErrorCode } from "./error-codes.ts";
+import { ERRORS, type ErrorAction, type ErrorCode } from "./error-codes.ts";
 
 /** What an error is about, by name: positions, tables, keys. Never a row's contents or a secret (S1). */
 export type ErrorFields = Readonly<Record<string, string | number | bigint | readonly string[] | null>>;
@@ -23,7 +23,7 @@ export class ReplicationError extends Error {
   }
 
   get action(): ErrorAction {
-    return ERROR_ACTIONS[this.code];
+    return ERRORS[this.code].action;
   }
 }
 

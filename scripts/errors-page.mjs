@@ -1,0 +1,34 @@
+/**
+ * Writes docs/errors.md from the table of errors; with `--check`, fails when the page is another.
+ * Needs a build of packages/core.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { ERRORS } from "../packages/core/dist/index.js";
+
+const ACTIONS = {
+  retry: "Passes by itself: Lockstep waits, backs off and goes on.",
+  operator: "A person must change something; then the same work goes on where it stopped.",
+  resync: "History is gone or another. The replica, or the pipeline, must be made anew.",
+  fatal: "This process goes no further.",
+};
+
+const page = fileURLToPath(new URL("../docs/errors.md", import.meta.url));
+const lines = [
+  "# Errors",
+  "",
+  "Made from `packages/core/src/error-codes.ts` by `npm run docs:errors`. Every error has a code, a message that",
+  "names the thing and its value, and, where a person can act, a `fix`.",
+];
+for (const [action, meaning] of Object.entries(ACTIONS)) {
+  lines.push("", `## ${action}`, "", meaning, "");
+  for (const [code, entry] of Object.entries(ERRORS))
+    if (entry.action === action) lines.push(`- **${code}**: ${entry.means}`);
+}
+const text = `${lines.join("\n")}\n`;
+
+if (!process.argv.includes("--check")) writeFileSync(page, text);
+else if (readFileSync(page, "utf8") !== text) {
+  process.stderr.write("docs/errors.md is not what the table of errors says: run `npm run docs:errors`\n");
+  process.exit(1);
+}
