@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { execute, freshDatabase, sharedKafka, startKafka, TcpProxy, freePort } from "@lockstep/testkit";
+import {
+  eventually,
+  execute,
+  expectEqualDatabases,
+  freePort,
+  freshDatabase,
+  sharedKafka,
+  startKafka,
+  TcpProxy,
+  uniqueName,
+} from "@lockstep/testkit";
 import { Scenario } from "./scenario.ts";
 
 const TABLE = "create table items (id int primary key, label text)";
@@ -43,6 +53,34 @@ test("two runs that start at once: one works, the other stands by", async () => 
     "select count(*)::text from pg_replication_slots where database = current_database()",
   );
   expect(slots?.count).toBe("1");
+});
+
+test("roles with no more rights than docs/operations.md names are enough", async () => {
+  const primary = await freshDatabase(0);
+  const replica = await freshDatabase(1);
+  const role = uniqueName("follower");
+  const owner = uniqueName("owner");
+  const create = (url: string): string =>
+    `grant create on database ${new URL(url).pathname.slice(1)} to ${role}`;
+  await execute(
+    primary,
+    `create role ${owner}; create role ${role} login replication; ${create(primary)}; grant ${owner} to ${role};
+     ${TABLE}; alter table items owner to ${owner}`,
+  );
+  await execute(
+    replica,
+    `create role ${role} login; ${create(replica)}; ${TABLE}; grant usage on schema public to ${role};
+     grant select, insert, update, delete, truncate on all tables in schema public to ${role};
+     grant set on parameter session_replication_role to ${role}`,
+  );
+  const asRole = (url: string): string => Object.assign(new URL(url), { username: role }).toString();
+  const urls = [asRole(primary), asRole(replica)];
+  const scenario = await Scenario.create({ brokers: sharedKafka(), urls });
+  await using run = scenario.run();
+  await run.waitForLog("following");
+  await execute(primary, "insert into items values (1, 'one'); update items set label = 'uno'");
+  await execute(primary, "truncate items; insert into items values (2, 'two')");
+  await eventually("the replica has it", async () => await expectEqualDatabases(primary, replica));
 });
 
 test("a broker and databases that are absent at the start are waited for", async () => {

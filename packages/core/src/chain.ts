@@ -5,7 +5,7 @@ import type { RecordHeaders } from "./record.ts";
 
 /**
  * The readers' rules (A2, A4, F1): which record of a topic continues a replica's history. Pure: the next
- * state follows from the state and the record's headers alone. The table of cases is in SPEC.md.
+ * state follows from the state and the record's headers alone. The table of cases is in SPEC.md beside it.
  */
 export interface ChainState {
   readonly epoch: EpochRef;
