@@ -1,16 +1,39 @@
 import { defaultServerConditions } from "vite";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { ClosingLineReporter } from "./packages/testkit/src/closing-line-reporter.ts";
 
+/** What measures runs when nothing else does. */
+const ALONE = ["test/catch-up.test.ts"];
+
+function project(
+  name: string,
+  include: readonly string[],
+  test: TestProjectInlineConfiguration["test"],
+): TestProjectInlineConfiguration {
+  return {
+    ssr: { resolve: { conditions: ["source", ...defaultServerConditions] } },
+    test: {
+      name,
+      include: [...include],
+      pool: "forks",
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
+      ...test,
+    },
+  };
+}
+
 export default defineConfig({
-  ssr: { resolve: { conditions: ["source", ...defaultServerConditions] } },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
     globalSetup: ["packages/testkit/src/global-setup.ts"],
     reporters: ["default", new ClosingLineReporter()],
-    pool: "forks",
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    projects: [
+      project("side by side", ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"], {
+        exclude: ALONE,
+        sequence: { groupOrder: 0 },
+      }),
+      project("alone", ALONE, { maxWorkers: 1, sequence: { groupOrder: 1 } }),
+    ],
   },
 });

@@ -22,8 +22,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     return async () => undefined;
   }
   const startedMs = performance.now();
-  const build = run("npx", ["tsc", "-b"], { cwd: ROOT });
-  const [kafka, postgres] = await Promise.all([provideKafka(project), providePostgres(project), build]);
+  await run("npx", ["tsc", "-b"], { cwd: ROOT });
+  const [kafka, postgres] = await Promise.all([provideKafka(project), providePostgres(project)]);
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
   process.stdout.write(
     `servers: ${kafka.label}, ${postgres.label}, Node ${process.version}; ready in ${seconds} s\n`,

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 export interface TcpProxyOptions {
@@ -96,25 +97,30 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
+  /** One direction. What is delayed keeps its order, the end included, also when the delay changes. */
   #carry(from: Socket, to: Socket): void {
-    let pending = 0;
-    const write = (chunk: Buffer): void => {
-      if (!to.destroyed && !this.#isBlackHole && !to.write(chunk)) {
-        from.pause();
-        to.once("drain", () => from.resume());
-      }
+    let queue: Promise<void> | null = null;
+    const inTurn = (act: () => void): void => {
+      if (this.#delayMs === 0 && queue === null) return act();
+      const dueMs = performance.now() + this.#delayMs;
+      const turn = (queue ?? Promise.resolve())
+        .then(async () => await sleep(Math.max(0, dueMs - performance.now())))
+        .then(act)
+        .then(() => {
+          if (queue === turn) queue = null;
+        });
+      queue = turn;
     };
-    from.on("data", (chunk: Buffer) => {
-      if (this.#isBlackHole) return;
-      if (this.#delayMs === 0 && pending === 0) return write(chunk);
-      pending += 1;
-      setTimeout(() => {
-        pending -= 1;
-        write(chunk);
-      }, this.#delayMs);
-    });
+    const write = (chunk: Buffer): void => {
+      if (to.destroyed || this.#isBlackHole || to.write(chunk)) return;
+      from.pause();
+      to.once("drain", () => from.resume());
+    };
+    from.on("data", (chunk: Buffer) => inTurn(() => write(chunk)));
     from.on("end", () => {
-      if (!this.#isBlackHole) to.end();
+      inTurn(() => {
+        if (!this.#isBlackHole && !to.destroyed) to.end();
+      });
     });
   }
 }

@@ -3,12 +3,14 @@ import { Pipeline } from "@lockstep/pipeline";
 import { loadConfig } from "../config.ts";
 import { createSinks, createSource } from "../engines.ts";
 import { failpointsFromEnvironment } from "../failpoint-kills.ts";
+import { boundHeap } from "../heap.ts";
 import { createLogger, type LoggingOptions } from "../logging.ts";
 import { createLog } from "../logs.ts";
 import { reportProgress } from "../progress-report.ts";
 
 /** Follows the primary until SIGTERM or SIGINT: then it finishes what is in hand. A second one ends it at once. */
 export async function run(configPath: string, logging: LoggingOptions): Promise<void> {
+  boundHeap();
   const config = await loadConfig(configPath);
   const logger = createLogger(logging);
   const failpoints = failpointsFromEnvironment(process.env["LOCKSTEP_FAILPOINT"], logger);

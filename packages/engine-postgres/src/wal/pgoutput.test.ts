@@ -1,0 +1,148 @@
+import { expect, test } from "vitest";
+import { ReplicationError } from "@lockstep/core";
+import { columnTypeKey, type ColumnTypes } from "../values.ts";
+import { PgoutputDecoder } from "./pgoutput.ts";
+
+/* Messages written by hand after the manual's "Logical Replication Message Formats". */
+const TYPES: ColumnTypes = new Map([
+  [columnTypeKey(23, -1), { nativeType: "integer", type: "int32" }],
+  [columnTypeKey(25, -1), { nativeType: "text", type: "string" }],
+]);
+const OID = 3_000_000_001;
+const XID = 3_000_000_000;
+
+const int8 = (value: number): Buffer => Buffer.from([value]);
+const int16 = (value: number): Buffer => Buffer.from([value >> 8, value & 255]);
+function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value >>> 0);
+  return bytes;
+}
+const int64 = (value: bigint): Buffer => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(value);
+  return bytes;
+};
+const string = (value: string): Buffer => Buffer.from(`${value}\0`);
+const kind = (letter: string): Buffer => Buffer.from(letter);
+const text = (value: string): Buffer =>
+  Buffer.concat([kind("t"), int32(Buffer.byteLength(value)), Buffer.from(value)]);
+const tuple = (...cells: readonly Buffer[]): Buffer => Buffer.concat([int16(cells.length), ...cells]);
+const message = (...parts: readonly Buffer[]): Buffer => Buffer.concat(parts);
+
+const END = 0xffff_fffe_ffff_fff8n;
+const begin = message(kind("B"), int64(END - 48n), int64(1_000_000n), int32(XID));
+const commit = message(kind("C"), int8(0), int64(END - 48n), int64(END), int64(1_000_000n));
+const relation = message(
+  kind("R"),
+  int32(OID),
+  string("public"),
+  string("items"),
+  kind("d"),
+  int16(2),
+  int8(1),
+  string("id"),
+  int32(23),
+  int32(-1),
+  int8(0),
+  string("label"),
+  int32(25),
+  int32(-1),
+);
+const insert = message(kind("I"), int32(OID), kind("N"), tuple(text("1"), text("ä😀 long enough")));
+const update = message(
+  kind("U"),
+  int32(OID),
+  kind("K"),
+  tuple(text("1"), kind("n")),
+  kind("N"),
+  tuple(text("2"), kind("u")),
+);
+const remove = message(kind("D"), int32(OID), kind("K"), tuple(text("2"), kind("n")));
+const truncate = message(kind("T"), int32(1), int8(2), int32(OID));
+
+function decodeAll(
+  messages: readonly Buffer[],
+  maxBytes = 1_000_000,
+): ReturnType<PgoutputDecoder["decode"]>[] {
+  const decoder = new PgoutputDecoder(TYPES, maxBytes);
+  // Surrounded by other bytes, as a message lies in a socket's chunk.
+  return messages.map((bytes) => {
+    const chunk = Buffer.concat([Buffer.alloc(7, 0x74), bytes, Buffer.alloc(9, 0x74)]);
+    return decoder.decode(chunk, 7, 7 + bytes.length);
+  });
+}
+
+test("a transaction is decoded, with unsigned ids and positions and the server's text", () => {
+  const [decoded] = decodeAll([begin, relation, insert, update, remove, truncate, commit]).slice(-1);
+  expect(decoded).toEqual({
+    position: "FFFFFFFE/FFFFFFF8",
+    transaction: {
+      position: "FFFFFFFE/FFFFFFF8",
+      xid: "3000000000",
+      committedAtUs: 946_684_801_000_000,
+      events: [
+        { kind: "insert", table: 0, after: ["1", "ä😀 long enough"] },
+        { kind: "update", table: 0, before: ["1", 0], after: ["2", 0] },
+        { kind: "delete", table: 0, before: ["2", 0] },
+        { kind: "truncate", tables: [0], restartIdentity: true },
+      ],
+    },
+  });
+});
+
+test("a transaction without published changes moves the position only", () => {
+  expect(decodeAll([begin, commit]).at(-1)).toEqual({ position: "FFFFFFFE/FFFFFFF8", transaction: null });
+});
+
+test("every message cut short, and every message with a byte too many, is refused", () => {
+  const before: Record<string, readonly Buffer[]> = { B: [], R: [begin], C: [begin] };
+  for (const whole of [begin, relation, insert, update, remove, truncate, commit]) {
+    const prelude = before[whole.toString("latin1", 0, 1)] ?? [begin, relation];
+    const spoilt = Array.from({ length: whole.length }, (_, length) => whole.subarray(0, length));
+    for (const bytes of [...spoilt, Buffer.concat([whole, Buffer.alloc(1)])]) {
+      expect(() => decodeAll([...prelude, bytes])).toThrow(ReplicationError);
+    }
+  }
+});
+
+test.each([
+  ["a change outside of a transaction", [relation, insert]],
+  ["a change of a relation that was not described", [begin, insert]],
+  ["a transaction inside another", [begin, begin]],
+  ["a commit of nothing", [commit]],
+  ["an unknown kind", [begin, message(kind("S"), int32(1))]],
+])("%s is refused", (_, messages) => {
+  expect(() => decodeAll(messages)).toThrow(expect.objectContaining({ code: "protocol-violation" }));
+});
+
+test("a transaction above the limit is refused while it arrives", () => {
+  expect(() => decodeAll([begin, relation, insert, insert], insert.length + 1)).toThrow(
+    expect.objectContaining({ code: "transaction-too-large", fields: { xid: "3000000000" } }),
+  );
+});
+
+test("a table that is described again in the same way keeps its id; in another way, it is another table", () => {
+  const altered = message(
+    kind("R"),
+    int32(OID),
+    string("public"),
+    string("items"),
+    kind("d"),
+    int16(1),
+    int8(1),
+    string("id"),
+    int32(23),
+    int32(-1),
+  );
+  const one = message(kind("I"), int32(OID), kind("N"), tuple(text("9")));
+  const decoded = decodeAll([begin, relation, insert, relation, insert, altered, one, commit]).at(-1);
+  expect(
+    decoded?.transaction?.events.map((event) => [event.kind, "table" in event ? event.table : null]),
+  ).toEqual([
+    ["insert", 0],
+    ["insert", 0],
+    ["schema", 1],
+    ["insert", 1],
+  ]);
+});
