@@ -1,6 +1,7 @@
 import { Socket } from "node:net";
 import { ReplicationError, type ErrorCode, type TableName } from "@lockstep/core";
 import { Client, DatabaseError, type ClientConfig } from "pg";
+import { watchLink } from "./link-watch.ts";
 
 /** Pinned in every session of ours, so that text means the same at both ends (V1). */
 const PINNED_SETTINGS: Readonly<Record<string, string>> = {
@@ -61,8 +62,44 @@ export function clientConfig(options: ConnectOptions): ReplicationClientConfig {
   };
 }
 
-/** Connects. The signal closes the connection whenever it is aborted, which rejects what is under way. */
+/**
+ * Connects. The signal closes the connection whenever it is aborted, and so does a link that has died in
+ * silence; both reject what is under way.
+ */
 export async function connect(options: ConnectOptions, signal: AbortSignal): Promise<Connected> {
+  const connected = await connectUnwatched(options, signal);
+  const { client, socket } = connected;
+  const isAtWork = async (): Promise<boolean> => await isSessionAtWork(options, client);
+  const endWatch = watchLink({ socket, isAtWork });
+  return {
+    client,
+    [Symbol.asyncDispose]: async () => {
+      endWatch();
+      await connected[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Asks over another connection; `connection-lost` also when that takes too long. */
+async function isSessionAtWork(options: ConnectOptions, client: Client): Promise<boolean> {
+  const timeout = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
+  try {
+    await using other = await connectUnwatched({ ...options, isReplication: false }, timeout);
+    const { rows } = await other.client.query<{ state: string }>(
+      "select state from pg_catalog.pg_stat_activity where pid = $1",
+      ["processID" in client ? client.processID : null],
+    );
+    return rows[0]?.state === "active";
+  } catch (error) {
+    if (timeout.aborted) throw new ReplicationError("connection-lost", `${placeOf(options)} does not answer`);
+    throw toReplicationError(error, placeOf(options));
+  }
+}
+
+async function connectUnwatched(
+  options: ConnectOptions,
+  signal: AbortSignal,
+): Promise<Connected & { readonly socket: Socket }> {
   signal.throwIfAborted();
   const socket = new Socket();
   const client = new Client({ ...clientConfig(options), stream: () => socket });
@@ -79,6 +116,7 @@ export async function connect(options: ConnectOptions, signal: AbortSignal): Pro
   }
   return {
     client,
+    socket,
     [Symbol.asyncDispose]: async () => {
       signal.removeEventListener("abort", abort);
       const timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS);

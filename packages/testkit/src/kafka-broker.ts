@@ -53,12 +53,19 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
       .map(([name, value]) => `${name}=${value}\n`)
       .join(""),
   );
-  const clusterId = randomBytes(16).toString("base64url");
+  const clusterId = randomClusterId();
   const tool = ["-cp", classPath, "kafka.tools.StorageTool"];
   await run("java", [...tool, "format", "--standalone", "-t", clusterId, "-c", properties]);
   const broker = new LocalKafka(folder, classPath, properties, port, advertised);
   await broker.start();
   return broker;
+}
+
+/** As Kafka's own tool makes them: 16 bytes, and never with a dash in front, which would read as an option. */
+function randomClusterId(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = (bytes[0] ?? 0) & 0x7f;
+  return bytes.toString("base64url");
 }
 
 function serverSettings(

@@ -103,3 +103,18 @@ test("a black hole swallows and closes nothing; healed, what lost something is c
   expect(await receive(next, 1)).toBe("b");
   next.destroy();
 });
+
+test("forget swallows what goes over connections there are, and lets new ones through", async () => {
+  const old = await connected();
+  old.write("a");
+  await receive(old, 1);
+  proxy.forget();
+  let arrived = "";
+  old.on("data", (chunk) => (arrived += String(chunk)));
+  old.write("swallowed");
+  const next = await connected();
+  next.write("b");
+  expect(await receive(next, 1)).toBe("b");
+  expect([arrived, old.destroyed]).toEqual(["", false]);
+  next.destroy();
+});

@@ -13,6 +13,8 @@ export class TcpProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #targetPort: number;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
+  /** The client's ends of connections that carry nothing any more. */
+  readonly #forgotten = new Set<Socket>();
   #isRefusing = false;
   #isBlackHole = false;
   #delayMs = 0;
@@ -62,12 +64,18 @@ export class TcpProxy implements AsyncDisposable {
     this.#isBlackHole = true;
   }
 
+  /** The same for the connections that there are; new ones go through, as behind a router that restarted. */
+  forget(): void {
+    for (const [client] of this.#pairs) this.#forgotten.add(client);
+  }
+
   /** Undoes everything. What was swallowed is lost, so connections that lost something are cut. */
   heal(): void {
     this.#isRefusing = false;
     this.#delayMs = 0;
-    if (this.#isBlackHole) this.cut();
+    if (this.#isBlackHole || this.#forgotten.size > 0) this.cut();
     this.#isBlackHole = false;
+    this.#forgotten.clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -86,19 +94,21 @@ export class TcpProxy implements AsyncDisposable {
     target.on("error", () => undefined);
     const pair = [client, target] as const;
     this.#pairs.add(pair);
-    this.#carry(client, target);
-    this.#carry(target, client);
+    const isOpen = (): boolean => !this.#isBlackHole && !this.#forgotten.has(client);
+    this.#carry(client, target, isOpen);
+    this.#carry(target, client, isOpen);
     for (const socket of pair) {
       socket.setNoDelay(true);
       socket.on("close", () => {
         this.#pairs.delete(pair);
+        this.#forgotten.delete(client);
         for (const other of pair) other.destroy();
       });
     }
   }
 
   /** One direction. What is delayed keeps its order, the end included, also when the delay changes. */
-  #carry(from: Socket, to: Socket): void {
+  #carry(from: Socket, to: Socket, isOpen: () => boolean): void {
     let queue: Promise<void> | null = null;
     const inTurn = (act: () => void): void => {
       if (this.#delayMs === 0 && queue === null) return act();
@@ -112,14 +122,14 @@ export class TcpProxy implements AsyncDisposable {
       queue = turn;
     };
     const write = (chunk: Buffer): void => {
-      if (to.destroyed || this.#isBlackHole || to.write(chunk)) return;
+      if (to.destroyed || !isOpen() || to.write(chunk)) return;
       from.pause();
       to.once("drain", () => from.resume());
     };
     from.on("data", (chunk: Buffer) => inTurn(() => write(chunk)));
     from.on("end", () => {
       inTurn(() => {
-        if (!this.#isBlackHole && !to.destroyed) to.end();
+        if (isOpen() && !to.destroyed) to.end();
       });
     });
   }
