@@ -84,6 +84,7 @@ test("a catch-up over TPC-B is of the right order of magnitude", { timeout: 240_
     `catch-up: ${rates.join(" and ")} row changes/s at each replica, process start included; peak RSS ${Math.round(rss / 1024 / 1024)} MB\n`,
   );
   await scenario.expectEqual();
+  expect(scenario.conflicts).toEqual([]);
   expect(Math.min(...rates)).toBeGreaterThan(LEAST_CHANGES_PER_SECOND);
   expect(rss).toBeLessThan(MOST_RSS_BYTES);
 });

@@ -25,6 +25,7 @@ export class Scenario {
   readonly primaryUrl: string;
   readonly replicaUrls: readonly string[];
   readonly configPath: string;
+  readonly #runs: LockstepProcess[] = [];
 
   static async create(options: ScenarioOptions): Promise<Scenario> {
     const folder = await mkdtemp(join(tmpdir(), "lockstep-scenario-"));
@@ -53,7 +54,16 @@ export class Scenario {
 
   /** `lockstep run`. */
   run(environment: Readonly<Record<string, string>> = {}): LockstepProcess {
-    return new LockstepProcess(["run", "-c", this.configPath, "--log-format", "json"], environment);
+    const run = new LockstepProcess(["run", "-c", this.configPath, "--log-format", "json"], environment);
+    this.#runs.push(run);
+    return run;
+  }
+
+  /** What runs said about changes that met another state than the primary's: so shows a change applied twice. */
+  get conflicts(): string[] {
+    return this.#runs
+      .flatMap(({ log }) => log.map(({ text }) => text))
+      .filter((text) => text.includes("conflict:"));
   }
 
   /** Waits until every replica has all that the primary has committed by now, then compares every row. */
