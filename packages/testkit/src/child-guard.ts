@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,19 +8,28 @@ import { join } from "node:path";
  * Whatever a test run starts must not outlive it, however the run ends: servers are leaders of process groups
  * that are killed when this process exits, and a watcher does the same should this process be killed itself.
  */
-const groups = new Set<number>();
+const groups = new Map<number, readonly string[]>();
 const folders = new Set<string>();
 let isGuarding = false;
 
+export interface GuardedSpawnOptions extends SpawnOptions {
+  /** What else ends it, for work that is done by another process. */
+  readonly endCommand?: readonly string[];
+}
+
 /** Spawns the leader of a process group that ends with this process. */
-export function spawnGuarded(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+export function spawnGuarded(
+  command: string,
+  args: readonly string[],
+  { endCommand = [], ...options }: GuardedSpawnOptions,
+): ChildProcess {
   guard();
   const child = spawn(command, [...args], { ...options, detached: true });
   const { pid } = child;
   if (pid !== undefined) {
-    groups.add(pid);
+    groups.set(pid, endCommand);
     child.once("exit", () => groups.delete(pid));
-    watch(pid);
+    watch(pid, endCommand);
   }
   return child;
 }
@@ -51,14 +60,20 @@ function guard(): void {
   if (isGuarding) return;
   isGuarding = true;
   process.once("exit", () => {
-    for (const pid of groups) signalGroup(pid, "SIGKILL");
+    for (const [pid, [command, ...args]] of groups) {
+      signalGroup(pid, "SIGKILL");
+      if (command !== undefined) spawnSync(command, args, { stdio: "ignore" });
+    }
     for (const folder of folders) removeFolder(folder);
   });
 }
 
 /** A shell that waits for our end of its pipe to close, which it does whatever kills us. */
-function watch(pid: number): void {
-  const script = `cat >/dev/null; kill -KILL -${pid} 2>/dev/null`;
-  const watcher = spawn("sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+function watch(pid: number, endCommand: readonly string[]): void {
+  const script = `cat >/dev/null; kill -KILL -${pid} 2>/dev/null; "$@" >/dev/null 2>&1`;
+  const watcher = spawn("sh", ["-c", script, "sh", ...endCommand], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+  });
   watcher.unref();
 }

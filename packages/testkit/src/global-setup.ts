@@ -2,8 +2,8 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { TestProject } from "vitest/node";
-import { KAFKA_VERSION } from "./kafka-binaries.ts";
 import { startKafka } from "./kafka-broker.ts";
+import { kafkaRuntime } from "./kafka-runtime.ts";
 import { startPostgresServers } from "./postgres-server.ts";
 
 const run = promisify(execFile);
@@ -54,7 +54,7 @@ async function provideKafka(project: TestProject): Promise<Shared> {
   const broker = await startKafka();
   project.provide("kafkaBrokers", broker.brokers);
   return {
-    label: `Kafka ${KAFKA_VERSION}`,
+    label: (await kafkaRuntime()).label,
     [Symbol.asyncDispose]: async () => await broker[Symbol.asyncDispose](),
   };
 }

@@ -1,17 +1,14 @@
-import { execFile, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { open, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { Kafka, logLevel, type Admin } from "kafkajs";
-import { removeFolder, spawnGuarded, temporaryFolder } from "./child-guard.ts";
+import { removeFolder, temporaryFolder } from "./child-guard.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free-port.ts";
-import { kafkaClassPath } from "./kafka-binaries.ts";
-import { signalTree } from "./process-tree.ts";
+import { kafkaRuntime, type KafkaRuntime } from "./kafka-runtime.ts";
 
-const run = promisify(execFile);
 const START_TIMEOUT_MS = 90_000;
 const LOG_TAIL_BYTES = 4_000;
 
@@ -40,7 +37,7 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
   const folder = await temporaryFolder("kafka");
   const port = options.port ?? (await freePort());
   const controllerPort = await freePort();
-  const classPath = await kafkaClassPath();
+  const runtime = await kafkaRuntime();
   const advertised = options.advertisedPort ?? port;
   const properties = join(folder, "server.properties");
   const settings = {
@@ -54,9 +51,9 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
       .join(""),
   );
   const clusterId = randomClusterId();
-  const tool = ["-cp", classPath, "kafka.tools.StorageTool"];
-  await run("java", [...tool, "format", "--standalone", "-t", clusterId, "-c", properties]);
-  const broker = new LocalKafka(folder, classPath, properties, port, advertised);
+  const format = ["format", "--standalone", "-t", clusterId, "-c", properties];
+  await runtime.run(folder, ["kafka.tools.StorageTool", ...format]);
+  const broker = new OwnKafka({ runtime, folder, properties, port, advertised });
   await broker.start();
   return broker;
 }
@@ -100,34 +97,37 @@ function serverSettings(
   };
 }
 
-class LocalKafka implements KafkaBroker {
+interface OwnKafkaOptions {
+  readonly runtime: KafkaRuntime;
+  readonly folder: string;
+  readonly properties: string;
+  readonly port: number;
+  readonly advertised: number;
+}
+
+class OwnKafka implements KafkaBroker {
   readonly brokers: readonly string[];
   readonly port: number;
   readonly dataDir: string;
-  readonly #folder: string;
-  readonly #classPath: string;
-  readonly #properties: string;
+  readonly #options: OwnKafkaOptions;
+  /** Of the broker that runs now. */
+  #name = "";
   #process: ChildProcess | null = null;
 
-  constructor(folder: string, classPath: string, properties: string, port: number, advertised: number) {
-    this.#folder = folder;
-    this.#classPath = classPath;
-    this.#properties = properties;
-    this.port = port;
-    this.dataDir = join(folder, "data");
-    this.brokers = [`127.0.0.1:${advertised}`];
+  constructor(options: OwnKafkaOptions) {
+    this.#options = options;
+    this.port = options.port;
+    this.dataDir = join(options.folder, "data");
+    this.brokers = [`127.0.0.1:${options.advertised}`];
   }
 
   async start(): Promise<void> {
-    const logPath = join(this.#folder, "broker.log");
-    const log = await open(logPath, "a");
+    const { runtime, folder, properties } = this.#options;
+    const logPath = join(folder, "broker.log");
     const heap = ["-Xms128m", "-Xmx512m", "-XX:+UseG1GC", "-XX:TieredStopAtLevel=4"];
-    const child = spawnGuarded("java", [...heap, "-cp", this.#classPath, "kafka.Kafka", this.#properties], {
-      cwd: this.#folder,
-      stdio: ["ignore", log.fd, log.fd],
-    });
+    this.#name = `lockstep-kafka-${this.port}-${randomBytes(4).toString("hex")}`;
+    const child = await runtime.spawn(folder, this.#name, [...heap, "kafka.Kafka", properties], logPath);
     this.#process = child;
-    await log.close();
     try {
       await eventually("the broker answers", async () => await this.#probe(child), {
         timeoutMs: START_TIMEOUT_MS,
@@ -149,28 +149,28 @@ class LocalKafka implements KafkaBroker {
   }
 
   suspend(): void {
-    signalTree(this.#pid(), "SIGSTOP");
+    this.#signal("SIGSTOP");
   }
 
   resume(): void {
-    signalTree(this.#pid(), "SIGCONT");
+    this.#signal("SIGCONT");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
-    removeFolder(this.#folder);
+    removeFolder(this.#options.folder);
   }
 
-  #pid(): number {
-    if (this.#process?.pid === undefined) throw new Error(`Kafka on port ${this.port} is not running`);
-    return this.#process.pid;
+  #signal(signal: NodeJS.Signals): void {
+    if (this.#process === null) throw new Error(`Kafka on port ${this.port} is not running`);
+    this.#options.runtime.signal(this.#process, this.#name, signal);
   }
 
   async #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     const child = this.#process;
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
-    child.kill(signal);
+    this.#signal(signal);
     await exited;
     this.#process = null;
   }
