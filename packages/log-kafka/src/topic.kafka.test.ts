@@ -11,6 +11,7 @@ test.each([
   ["retention.bytes", "1000000", "retention.bytes=-1"],
   ["cleanup.policy", "compact", "cleanup.policy=delete"],
   ["max.message.bytes", "1000000", "max.message.bytes=16777216"],
+  ["unclean.leader.election.enable", "true", "unclean.leader.election.enable=false"],
 ])("a topic with %s = %s is refused, with the command that mends it", async (name, value, mend) => {
   const pipeline = uniqueName("topic");
   await using log = createKafkaLog({ brokers: sharedKafka(), pipeline, logger: silentLogger });

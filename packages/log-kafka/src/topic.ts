@@ -15,6 +15,8 @@ const REQUIRED: readonly {
   { name: "cleanup.policy", value: "delete", isMet: (value) => value === "delete" },
   { name: "retention.ms", value: "-1", isMet: (value) => value === "-1" },
   { name: "retention.bytes", value: "-1", isMet: (value) => value === "-1" },
+  // A broker that has not everything must not lead: what it lacks was appended and confirmed (P1).
+  { name: "unclean.leader.election.enable", value: "false", isMet: (value) => value === "false" },
   {
     name: "max.message.bytes",
     value: String(MAX_MESSAGE_BYTES),
