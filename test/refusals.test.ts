@@ -217,6 +217,20 @@ test("wrong configurations exit with 2 and name the key, its line and the fix", 
   expect(text).not.toContain("s3cret");
 });
 
+test("a database that would follow itself is refused, by whatever name it is reached", async () => {
+  const primary = await freshDatabase(0);
+  await execute(primary, TABLE);
+  const byAnotherName = primary.replace("127.0.0.1", "localhost");
+  expect(byAnotherName).not.toBe(primary);
+  const twice = await Scenario.create({ brokers: sharedKafka(), urls: [primary, primary] });
+  await using refused = twice.run();
+  expect(await refused.exited).toEqual({ code: 2, signal: null });
+  const itself = await Scenario.create({ brokers: sharedKafka(), urls: [primary, byAnotherName] });
+  await using run = itself.run();
+  const halted = await run.waitForLog("replica halted");
+  expect(halted.text).toContain("is the primary itself");
+});
+
 test("a password never reaches the log", async () => {
   const scenario = await newScenario();
   const withPassword = (url: string): string => url.replace("postgres@", "postgres:s3cretpassw0rd@");

@@ -105,11 +105,25 @@ function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCou
 }
 
 function checkNames(path: string, config: Config): Config {
-  const names = [config.primary.name, ...config.replicas.map((replica) => replica.name)];
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined)
-    throw invalid(path, [`the name ${twice} is given twice; primary and replicas need names of their own`]);
+  const databases = [config.primary, ...config.replicas];
+  const name = firstTwice(databases.map((database) => database.name));
+  if (name !== null)
+    throw invalid(path, [`the name ${name} is given twice; primary and replicas need names of their own`]);
+  const place = firstTwice(databases.flatMap((database) => placeOf(database.url)));
+  if (place !== null)
+    throw invalid(path, [`the database ${place} is given twice; primary and replicas are different ones`]);
   return config;
+}
+
+function firstTwice(values: readonly string[]): string | null {
+  return values.find((value, index) => values.indexOf(value) !== index) ?? null;
+}
+
+/** Where a url leads, without its secrets; nothing for a malformed one, which is the engine's to refuse. */
+function placeOf(text: string): [string] | [] {
+  if (!URL.canParse(text)) return [];
+  const { host, pathname, searchParams } = new URL(text);
+  return [`${searchParams.get("host") ?? host}${pathname}`];
 }
 
 function invalid(path: string, problems: readonly string[]): ReplicationError {

@@ -70,6 +70,7 @@ class PostgresSink implements Sink {
     const connected = await connect(this.#connection, claiming.signal);
     try {
       signal.throwIfAborted();
+      await this.#refusePrimary(connected.client);
       await this.#becomeReplica(connected.client);
       await ensureSchema(connected.client);
       const progress = await this.#takeRow(connected.client, owner, takeOver);
@@ -90,6 +91,20 @@ class PostgresSink implements Sink {
     } finally {
       signal.removeEventListener("abort", abort);
     }
+  }
+
+  /** A database that follows itself would change without end; by whatever name it is reached, our slot is there. */
+  async #refusePrimary(client: Client): Promise<void> {
+    const { rows } = await client.query(
+      `select from pg_catalog.pg_replication_slots
+        where slot_name = $1 and database = pg_catalog.current_database() and active`,
+      [`lockstep_${this.#options.pipeline}`],
+    );
+    if (rows.length === 0) return;
+    throw new ReplicationError("config-invalid", `replica ${this.replica} is the primary itself`, {
+      fix: "give it the url of another database; where it is the primary of a further pipeline, name that one differently",
+      fields: { replica: this.replica },
+    });
   }
 
   /** Constraint triggers and users' triggers off: the primary has run them already. */

@@ -32,7 +32,8 @@ export class SlotHolder {
       this.#seen = { pid, replyTime, sinceMs: this.#now() };
       return false;
     }
-    if (this.#now() - seen.sinceMs < SILENT_MS) return false;
+    // Without a first word, or where we may not see it, the server's own timeout ends it.
+    if (replyTime === null || this.#now() - seen.sinceMs < SILENT_MS) return false;
     return await this.#end(client, pid, "taking over from a run that has been silent for 10 s");
   }
 

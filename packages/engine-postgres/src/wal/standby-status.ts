@@ -11,7 +11,7 @@ export class StandbyStatus {
   #written: Position | null = null;
   #flushed: Position | null = null;
   #applied: Position | null = null;
-  #lastSentMs = 0;
+  #lastSentMs = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(write: (frame: Buffer) => void) {
@@ -26,14 +26,14 @@ export class StandbyStatus {
     this.#flushed = later(this.#flushed, durable);
     this.#applied = later(this.#applied, replicated);
     if (this.#timer !== undefined) return;
-    const waitMs = this.#lastSentMs + MIN_GAP_MS - Date.now();
+    const waitMs = this.#lastSentMs + MIN_GAP_MS - performance.now();
     if (waitMs <= 0) this.send();
     else this.#timer = setTimeout(() => this.send(), waitMs);
   }
 
   send(options: { readonly wantsReply?: boolean } = {}): void {
     this.stop();
-    this.#lastSentMs = Date.now();
+    this.#lastSentMs = performance.now();
     const frame = encodeStatus(
       {
         written: this.#written,
@@ -41,7 +41,7 @@ export class StandbyStatus {
         applied: this.#applied,
         wantsReply: options.wantsReply ?? false,
       },
-      this.#lastSentMs,
+      Date.now(),
     );
     this.#write(frame);
   }

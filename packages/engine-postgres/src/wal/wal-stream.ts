@@ -66,7 +66,7 @@ export class WalStream implements AsyncDisposable {
   #position: Position | null = null;
   #delivered: Position | null = null;
   #wake: (() => void) | null = null;
-  #lastReceivedMs = Date.now();
+  #lastReceivedMs = performance.now();
   #lagUs = 0;
   #ticker: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
@@ -154,7 +154,7 @@ export class WalStream implements AsyncDisposable {
   }
 
   #received(chunk: Buffer): void {
-    this.#lastReceivedMs = Date.now();
+    this.#lastReceivedMs = performance.now();
     try {
       this.#framer.push(chunk);
     } catch (error) {
@@ -243,7 +243,7 @@ export class WalStream implements AsyncDisposable {
   }
 
   #tick(): void {
-    const now = Date.now();
+    const now = performance.now();
     if (this.#socket?.isPaused() === true) this.#lastReceivedMs = now;
     const silentMs = now - this.#lastReceivedMs;
     if (silentMs > GIVE_UP_AFTER_MS) {
