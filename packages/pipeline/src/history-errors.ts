@@ -1,0 +1,43 @@
+import { ReplicationError, type EpochRef, type Offset, type Position } from "@lockstep/core";
+
+/** What lies between the replica and the log's next record is gone (A2). */
+export function historyGap(
+  replica: string,
+  position: Position,
+  previous: Position | null,
+  first: Offset,
+): ReplicationError {
+  const why = first > 0n ? `the log was trimmed up to offset ${first}` : "the log lost a part of it";
+  return new ReplicationError(
+    "history-gap",
+    `replica ${replica} is at ${position}, and the log goes on only from ${previous ?? "elsewhere"}: ${why}`,
+    {
+      fix: `empty the replica's tables and its row in lockstep.progress, and copy it anew`,
+      fields: { replica, position, previous, first },
+    },
+  );
+}
+
+/** A replica without progress, and a log without its beginning (A2). */
+export function cannotBegin(replica: string): ReplicationError {
+  return new ReplicationError(
+    "history-gap",
+    `replica ${replica} has no progress, and the log no longer has the beginning`,
+    {
+      fix: "restore the replica with its schema lockstep, or copy it anew",
+      fields: { replica },
+    },
+  );
+}
+
+/** The replica follows another history of the same name (A2). */
+export function epochConflict(replica: string, own: EpochRef, other: EpochRef): ReplicationError {
+  return new ReplicationError(
+    "epoch-conflict",
+    `replica ${replica} follows epoch ${own.number}:${own.id}, but the log is of epoch ${other.number}:${other.id}`,
+    {
+      fix: "connect the replica to the pipeline it belongs to, or empty it and copy it anew",
+      fields: { replica },
+    },
+  );
+}

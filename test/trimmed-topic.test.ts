@@ -1,0 +1,79 @@
+import { Client } from "pg";
+import { expect, test } from "vitest";
+import { eventually, execute, freshDatabase, sharedKafka, TcpProxy, withAdmin } from "@lockstep/testkit";
+import { Scenario } from "./scenario.ts";
+
+const TABLE = "create table items (id int primary key)";
+
+/** Deletes every record of the pipeline's topic, as retention by somebody else would. */
+async function trimAll(scenario: Scenario): Promise<void> {
+  const topic = `lockstep.${scenario.pipeline}`;
+  await withAdmin(sharedKafka(), async (admin) => {
+    const [partition] = await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: partition?.high ?? "0" }] });
+  });
+}
+
+async function waitForRow(url: string, id: number): Promise<void> {
+  await eventually(`row ${id} arrives`, async () => {
+    const rows = await execute(url, `select from items where id = ${id}`);
+    if (rows.length === 0) throw new Error("not yet");
+  });
+}
+
+async function idsOf(url: string): Promise<unknown[]> {
+  return (await execute<{ id: number }>(url, "select id from items order by id")).map(({ id }) => id);
+}
+
+test("a replica that was away while the topic was trimmed stops with both positions; the other goes on", async () => {
+  const [primary, one, other] = [await freshDatabase(0), await freshDatabase(1), await freshDatabase(1)];
+  const { port } = new URL(other);
+  await using proxy = await TcpProxy.start({ targetPort: Number(port) });
+  const urls = [primary, one, other.replace(`:${port}/`, `:${proxy.port}/`)];
+  const scenario = await Scenario.create({ brokers: sharedKafka(), urls });
+  await scenario.everywhere(TABLE);
+  await using run = scenario.run();
+  await run.waitForLog("following", { count: 2 });
+  await scenario.onPrimary("insert into items values (1)");
+  await scenario.expectEqual();
+  const [at] = await execute<{ position: string }>(other, "select position from lockstep.progress");
+  proxy.refuse();
+  await scenario.onPrimary("insert into items values (2)");
+  await waitForRow(one, 2);
+  await trimAll(scenario);
+  proxy.accept();
+  await scenario.onPrimary("insert into items values (3)");
+  const halted = await run.waitForLog("replica halted");
+  expect(halted.text).toContain("history-gap");
+  expect(halted.text).toContain(`is at ${at?.position ?? ""}, and the log goes on only from `);
+  expect(halted.text).toContain("trimmed");
+  await waitForRow(one, 3);
+  expect(await idsOf(other)).toEqual([1]);
+});
+
+test("a replica that lags behind what is trimmed under it stops with both positions as well", async () => {
+  const urls = [await freshDatabase(0), await freshDatabase(1), await freshDatabase(1)];
+  const [, one = "", other = ""] = urls;
+  const scenario = await Scenario.create({ brokers: sharedKafka(), urls });
+  await scenario.everywhere(TABLE);
+  await using run = scenario.run();
+  await run.waitForLog("following", { count: 2 });
+  const blocker = new Client(other);
+  await blocker.connect();
+  await blocker.query("begin; lock table items");
+  for (let id = 1; id <= 8; id++) {
+    await scenario.onPrimary(`insert into items values (${id})`);
+    await waitForRow(one, id);
+  }
+  await trimAll(scenario);
+  await blocker.query("commit");
+  await blocker.end();
+  await scenario.onPrimary("insert into items values (9)");
+  const halted = await run.waitForLog("replica halted");
+  expect(halted.text).toContain("history-gap");
+  expect(halted.text).toContain("the log goes on only from ");
+  await waitForRow(one, 9);
+  const ids = await idsOf(other);
+  expect(ids.length).toBeLessThan(8);
+  expect(ids).toEqual(Array.from(ids, (_, index) => index + 1)); // A whole beginning, nothing beyond.
+});
