@@ -1,6 +1,13 @@
-import { Client } from "pg";
 import { expect, test } from "vitest";
-import { eventually, execute, freshDatabase, sharedKafka, TcpProxy, withAdmin } from "@lockstep/testkit";
+import {
+  eventually,
+  execute,
+  freshDatabase,
+  lockTable,
+  sharedKafka,
+  TcpProxy,
+  withAdmin,
+} from "@lockstep/testkit";
 import { Scenario } from "./scenario.ts";
 
 const TABLE = "create table items (id int primary key)";
@@ -58,16 +65,13 @@ test("a replica that lags behind what is trimmed under it stops with both positi
   await scenario.everywhere(TABLE);
   await using run = scenario.run();
   await run.waitForLog("following", { count: 2 });
-  const blocker = new Client(other);
-  await blocker.connect();
-  await blocker.query("begin; lock table items");
+  const lock = await lockTable(other, "items");
   for (let id = 1; id <= 8; id++) {
     await scenario.onPrimary(`insert into items values (${id})`);
     await waitForRow(one, id);
   }
   await trimAll(scenario);
-  await blocker.query("commit");
-  await blocker.end();
+  await lock[Symbol.asyncDispose]();
   await scenario.onPrimary("insert into items values (9)");
   const halted = await run.waitForLog("replica halted");
   expect(halted.text).toContain("history-gap");

@@ -13,6 +13,7 @@ export {
   type StartPostgresOptions,
 } from "./postgres-server.ts";
 export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-servers.ts";
+export { lockTable } from "./table-lock.ts";
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
 export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";
 export { silentLogger } from "./silent-logger.ts";

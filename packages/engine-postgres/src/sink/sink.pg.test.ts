@@ -1,4 +1,3 @@
-import { Client } from "pg";
 import { expect, test } from "vitest";
 import {
   fold,
@@ -18,6 +17,7 @@ import {
   eventually,
   execute,
   freshDatabase,
+  lockTable,
   silentLogger,
   startPostgres,
   uniqueName,
@@ -169,9 +169,7 @@ test("a claim ends the former session, even in the middle of its transaction", a
   await using replica = await Replica.create();
   // Holds a row that the former session needs, so that it is caught between its first statement and its commit.
   await replica.apply([insert("1", "one", "1")]);
-  const blocker = new Client(replica.url);
-  await blocker.connect();
-  await blocker.query("begin; lock table items");
+  const lock = await lockTable(replica.url, "items");
   const caught = replica.apply([update("1", "late", "9")]).catch((error: unknown) => error);
   await eventually("the former session waits", async () => {
     const rows = await execute(
@@ -183,7 +181,7 @@ test("a claim ends the former session, even in the middle of its transaction", a
   await using next = await replica.claim("next");
   expect(await caught).toMatchObject({ code: "server-unavailable" });
   expect(next.progress?.position).toBe(progressAt(1).position);
-  await blocker.end();
+  await lock[Symbol.asyncDispose]();
   await next.apply(windowOf([update("1", "by the next", "2")], 2), never());
   expect(await replica.items()).toEqual(['(1,"by the next",2)']);
 });
