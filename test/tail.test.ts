@@ -36,6 +36,7 @@ test("tail prints every event of the topic, for people and as JSON", async () =>
     { kind: "delete", before: { id: "2" } },
     { kind: "truncate", tables: ["public.items"] },
   ]);
+  await following.waitForOutput("truncate");
   following.kill("SIGINT");
   expect(await following.exited).toEqual({ code: 0, signal: null });
   expect(following.output.join("\n")).toContain(`public.items  {"id":"1"} →  {"id":"3","label":"eins"}`);

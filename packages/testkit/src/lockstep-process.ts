@@ -15,6 +15,10 @@ export interface LogLine {
   readonly text: string;
 }
 
+export interface WaitOptions {
+  readonly timeoutMs?: number;
+}
+
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -41,10 +45,10 @@ export class LockstepProcess implements AsyncDisposable {
     this.exited = once(child, "close").then(([code, signal]: unknown[]) => exitOf(code, signal));
     createInterface({ input: child.stdout }).on("line", (line) => {
       this.output.push(line);
-      this.#events.emit("output");
+      this.#events.emit("line");
     });
     createInterface({ input: child.stderr }).on("line", (line) => this.#logged(line));
-    void this.exited.then(() => this.#events.emit("log"));
+    void this.exited.then(() => this.#events.emit("line"));
     this.#events.setMaxListeners(100);
   }
 
@@ -52,23 +56,17 @@ export class LockstepProcess implements AsyncDisposable {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** The first line, from the beginning, whose text contains `text`. Rejects when the process ends before. */
-  async waitForLog(
-    text: string,
-    { timeoutMs = 60_000, count = 1 }: { readonly timeoutMs?: number; readonly count?: number } = {},
-  ): Promise<LogLine> {
-    const signal = AbortSignal.timeout(timeoutMs);
-    for (;;) {
-      const found = this.log.filter((line) => line.text.includes(text))[count - 1];
-      if (found !== undefined) return found;
-      if (this.hasExited && this.#child.stderr?.readableEnded !== false)
-        throw this.#error(`it ended before it logged ${text}`);
-      try {
-        await once(this.#events, "log", { signal });
-      } catch {
-        throw this.#error(`it did not log ${text} within ${timeoutMs} ms`);
-      }
-    }
+  /** The first log line, from the beginning, whose text contains `text`. Rejects when the process ends before. */
+  async waitForLog(text: string, options: WaitOptions & { readonly count?: number } = {}): Promise<LogLine> {
+    const find = (): LogLine | undefined =>
+      this.log.filter((line) => line.text.includes(text))[(options.count ?? 1) - 1];
+    return await this.#waitFor(`logged ${text}`, find, options);
+  }
+
+  /** The first line of its output that contains `text`. Rejects when the process ends before. */
+  async waitForOutput(text: string, options: WaitOptions = {}): Promise<string> {
+    const find = (): string | undefined => this.output.find((line) => line.includes(text));
+    return await this.#waitFor(`printed ${text}`, find, options);
   }
 
   kill(signal: NodeJS.Signals = "SIGKILL"): void {
@@ -91,10 +89,29 @@ export class LockstepProcess implements AsyncDisposable {
     await this.exited;
   }
 
+  async #waitFor<T>(
+    what: string,
+    find: () => T | undefined,
+    { timeoutMs = 60_000 }: WaitOptions,
+  ): Promise<T> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    for (;;) {
+      const found = find();
+      if (found !== undefined) return found;
+      if (this.hasExited && this.#child.stderr?.readableEnded !== false)
+        throw this.#error(`it ended before it ${what}`);
+      try {
+        await once(this.#events, "line", { signal });
+      } catch {
+        throw this.#error(`it had not ${what} within ${timeoutMs} ms`);
+      }
+    }
+  }
+
   #logged(text: string): void {
     this.log.push({ ...levelAndMessage(text), text });
     if (this.log.length > KEPT_LINES) this.log.shift();
-    this.#events.emit("log");
+    this.#events.emit("line");
   }
 
   #error(what: string): Error {
