@@ -7,6 +7,7 @@ import {
   freshDatabase,
   sharedKafka,
   startKafka,
+  startPostgres,
   TcpProxy,
   uniqueName,
 } from "@lockstep/testkit";
@@ -81,6 +82,23 @@ test("roles with no more rights than docs/operations.md names are enough", async
   await execute(primary, "insert into items values (1, 'one'); update items set label = 'uno'");
   await execute(primary, "truncate items; insert into items values (2, 'two')");
   await eventually("the replica has it", async () => await expectEqualDatabases(primary, replica));
+});
+
+test("primary and replica over TLS", async () => {
+  await using server = await startPostgres({ tls: true });
+  await Promise.all(["one", "other"].map(async (name) => await server.query(`create database ${name}`)));
+  const [primary, replica] = [server.url("one"), server.url("other")];
+  const urls = [primary, replica].map((url) => `${url}?sslmode=no-verify`);
+  const scenario = await Scenario.create({ brokers: sharedKafka(), urls });
+  await Promise.all([primary, replica].map(async (url) => await execute(url, TABLE)));
+  await using run = scenario.run();
+  await run.waitForLog("following");
+  await execute(primary, "insert into items select g, repeat('x', 1000) from generate_series(1, 5000) g");
+  await eventually("the replica has it", async () => await expectEqualDatabases(primary, replica));
+  const plain = "not ssl and application_name like 'lockstep_%'";
+  expect(
+    await server.query(`select from pg_stat_ssl join pg_stat_activity using (pid) where ${plain}`),
+  ).toEqual([]);
 });
 
 test("a broker and databases that are absent at the start are waited for", async () => {

@@ -68,9 +68,10 @@ export function clientConfig(options: ConnectOptions): ReplicationClientConfig {
  */
 export async function connect(options: ConnectOptions, signal: AbortSignal): Promise<Connected> {
   const connected = await connectUnwatched(options, signal);
-  const { client, socket } = connected;
+  const { client } = connected;
+  const { stream } = client.connection; // With TLS another than the one we gave.
   const isAtWork = async (): Promise<boolean> => await isSessionAtWork(options, client);
-  const endWatch = watchLink({ socket, isAtWork });
+  const endWatch = stream instanceof Socket ? watchLink({ socket: stream, isAtWork }) : () => undefined;
   return {
     client,
     [Symbol.asyncDispose]: async () => {
@@ -96,10 +97,7 @@ async function isSessionAtWork(options: ConnectOptions, client: Client): Promise
   }
 }
 
-async function connectUnwatched(
-  options: ConnectOptions,
-  signal: AbortSignal,
-): Promise<Connected & { readonly socket: Socket }> {
+async function connectUnwatched(options: ConnectOptions, signal: AbortSignal): Promise<Connected> {
   signal.throwIfAborted();
   const socket = new Socket();
   const client = new Client({ ...clientConfig(options), stream: () => socket });
@@ -116,7 +114,6 @@ async function connectUnwatched(
   }
   return {
     client,
-    socket,
     [Symbol.asyncDispose]: async () => {
       signal.removeEventListener("abort", abort);
       const timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS);

@@ -1,6 +1,6 @@
 import { execFile, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, open, readFile } from "node:fs/promises";
+import { chmod, chown, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -8,6 +8,7 @@ import { Client, type QueryResultRow } from "pg";
 import { removeFolder, spawnGuarded, temporaryFolder } from "./child-guard.ts";
 import { freePort } from "./free-port.ts";
 import { postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
+import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "./tls-certificate.ts";
 import { signalTree } from "./process-tree.ts";
 
 const run = promisify(execFile);
@@ -52,15 +53,15 @@ const SETTINGS: PostgresSettings = {
 
 export interface StartPostgresOptions {
   readonly settings?: PostgresSettings;
+  /** Also takes TLS, with a certificate that nobody signed. */
+  readonly tls?: boolean;
 }
 
 export async function startPostgres(options: StartPostgresOptions = {}): Promise<PostgresServer> {
-  const server = new LocalPostgres(
-    await postgresBinaries(),
-    await copyOfTemplate(),
-    await freePort(),
-    options,
-  );
+  const dataDir = await copyOfTemplate();
+  const settings =
+    options.tls === true ? { ...(await useCertificate(dataDir)), ...options.settings } : options.settings;
+  const server = new LocalPostgres(await postgresBinaries(), dataDir, await freePort(), settings);
   await server.start();
   return server;
 }
@@ -112,6 +113,17 @@ async function copyOfTemplate(): Promise<string> {
   return join(folder, "data");
 }
 
+/** Puts the test certificate where the server looks for it; returns the setting that uses it. */
+async function useCertificate(dataDir: string): Promise<PostgresSettings> {
+  const { user } = await postgresBinaries();
+  const files = { "server.crt": TEST_CERTIFICATE, "server.key": TEST_CERTIFICATE_KEY };
+  for (const [name, content] of Object.entries(files)) {
+    await writeFile(join(dataDir, name), content, { mode: 0o600 });
+    if (user !== null) await chown(join(dataDir, name), user.uid, user.gid);
+  }
+  return { ssl: "on" };
+}
+
 async function ownedFolder(prefix: string, user: PostgresBinaries["user"]): Promise<string> {
   const folder = await temporaryFolder(prefix);
   if (user !== null) await chown(folder, user.uid, user.gid);
@@ -126,12 +138,7 @@ class LocalPostgres implements PostgresServer {
   readonly #settings: PostgresSettings;
   #process: ChildProcess | null = null;
 
-  constructor(
-    binaries: PostgresBinaries,
-    dataDir: string,
-    port: number,
-    { settings = {} }: StartPostgresOptions,
-  ) {
+  constructor(binaries: PostgresBinaries, dataDir: string, port: number, settings: PostgresSettings = {}) {
     this.port = port;
     this.dataDir = dataDir;
     this.#binaries = binaries;
