@@ -164,14 +164,6 @@ test("a slot that somebody else made is not trusted", async () => {
   await expectRefusal(run, "slot-not-ours");
 });
 
-test("a transaction above the limit stops the pipeline by name", async () => {
-  const scenario = await newScenario();
-  await using run = scenario.run();
-  await run.waitForLog("following");
-  await scenario.onPrimary("insert into items select g, repeat('x', 1000) from generate_series(1, 9000) g");
-  await expectRefusal(run, "transaction-too-large");
-});
-
 test("what a replica refuses halts it with table and key, and drift is counted", async () => {
   const scenario = await newScenario(2);
   const [strict = "", drifted = ""] = scenario.replicaUrls;

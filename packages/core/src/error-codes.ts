@@ -24,7 +24,7 @@ export type ErrorCode =
   | "apply-refused"
   | "conflict-halted"
   | "row-incomplete"
-  | "transaction-too-large"
+  | "row-too-large"
   | "publisher-fenced"
   | "replica-claimed"
   | "history-gap"
@@ -112,9 +112,9 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     action: "operator",
     means: "An update found no row and does not carry every column, so that no policy can mend it.",
   },
-  "transaction-too-large": {
+  "row-too-large": {
     action: "operator",
-    means: "One transaction is above what a record can hold (8 MiB of log).",
+    means: "A row of the primary is above `maxRowBytes`; table and key are named.",
   },
   // Roles
   "publisher-fenced": {

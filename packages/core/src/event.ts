@@ -102,9 +102,14 @@ export interface Transaction {
 export type TransactionMark = Omit<Transaction, "events">;
 
 /** Transactions together with the tables that their events name. */
-export interface TransactionGroup {
-  readonly tables: ReadonlyMap<number, Table>;
+export interface TransactionGroup extends EventGroup {
   readonly transactions: readonly Transaction[];
+}
+
+/** Events of one or more transactions, or of a piece of one, together with the tables that they name. */
+export interface EventGroup {
+  readonly tables: ReadonlyMap<number, Table>;
+  readonly transactions: readonly { readonly events: readonly ReplicationEvent[] }[];
 }
 
 /** `schema.name`, for messages and maps; not quoted, never sent to a server. */

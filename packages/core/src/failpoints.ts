@@ -17,6 +17,9 @@ export const FAILPOINT_NAMES = [
   "applied",
   "committed",
   "acked",
+  // A large transaction's pieces
+  "piece-appended",
+  "piece-applied",
 ] as const;
 
 export type FailpointName = (typeof FAILPOINT_NAMES)[number];

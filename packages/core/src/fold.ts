@@ -1,4 +1,4 @@
-import { NOT_CARRIED, tableLabel, type Row, type Table, type TransactionGroup } from "./event.ts";
+import { NOT_CARRIED, tableLabel, type EventGroup, type Row, type Table } from "./event.ts";
 import type { ReplicationEvent } from "./event.ts";
 import { FoldedRows } from "./folded-rows.ts";
 import { unreachable } from "./unreachable.ts";
@@ -28,7 +28,7 @@ export interface FoldedTable {
 }
 
 /** Folds transactions given in source order. Pure. */
-export function fold(groups: readonly TransactionGroup[]): Folded {
+export function fold(groups: readonly EventGroup[]): Folded {
   const tables = new Map<string, FoldedRows>();
   for (const group of groups) {
     const byId = new Map<number, FoldedRows>();
@@ -45,7 +45,7 @@ export function fold(groups: readonly TransactionGroup[]): Folded {
 /** Returns why the event cannot be folded, or null. */
 function foldEvent(
   event: ReplicationEvent,
-  group: TransactionGroup,
+  group: EventGroup,
   byId: Map<number, FoldedRows>,
   tables: Map<string, FoldedRows>,
 ): string | null {
@@ -75,7 +75,7 @@ function foldEvent(
 
 function rowsOf(
   id: number,
-  group: TransactionGroup,
+  group: EventGroup,
   byId: Map<number, FoldedRows>,
   tables: Map<string, FoldedRows>,
 ): FoldedRows | string {

@@ -10,6 +10,7 @@ export {
   tableLabel,
   type Cell,
   type Column,
+  type EventGroup,
   type LogicalType,
   type ReplicationEvent,
   type Row,
@@ -40,7 +41,23 @@ export type {
 } from "./record.ts";
 export { actionOf, hasCode, ReplicationError, type ErrorFields } from "./replication-error.ts";
 export { Backoff, DEFAULT_RETRY, retry, type RetryPolicy } from "./retry.ts";
-export type { ApplyResult, ApplyWindow, ConflictPolicy, Progress, Sink, SinkSession } from "./sink.ts";
-export type { Confirmation, Source, SourceBatch, SourceSession } from "./source.ts";
+export type {
+  ApplyResult,
+  ApplyWindow,
+  ChangeSet,
+  ConflictPolicy,
+  Progress,
+  Sink,
+  SinkSession,
+  TargetTransaction,
+} from "./sink.ts";
+export type {
+  Confirmation,
+  Source,
+  SourceBatch,
+  SourcePiece,
+  SourceSession,
+  SourceTransactions,
+} from "./source.ts";
 export { matchesTable, type TableFilter } from "./table-filter.ts";
 export { unreachable } from "./unreachable.ts";

@@ -1,5 +1,5 @@
 import type { EpochRef } from "./epoch.ts";
-import type { TableName, TransactionGroup } from "./event.ts";
+import type { EventGroup, TableName } from "./event.ts";
 import type { Folded } from "./fold.ts";
 import type { Offset } from "./offset.ts";
 import type { Position } from "./position.ts";
@@ -34,8 +34,26 @@ export interface SinkSession extends AsyncDisposable {
   /** Applies a window and stores its progress, in one target transaction (A3, A4). Durable once resolved (A1). */
   apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult>;
 
+  /**
+   * Opens the one target transaction of a large source transaction, whose pieces are still to come (A3). Until
+   * it is committed or rolled back nothing else may be asked of the session.
+   */
+  openTransaction(signal: AbortSignal): Promise<TargetTransaction>;
+
   /** Stores progress alone, after records that changed nothing. */
   saveProgress(progress: Progress, signal: AbortSignal): Promise<void>;
+}
+
+/** A target transaction that takes the pieces of one source transaction, in order. */
+export interface TargetTransaction {
+  /** Applies one piece: visible to nobody before `commit`. */
+  apply(piece: ChangeSet, signal: AbortSignal): Promise<ApplyResult>;
+
+  /** Stores the progress and commits. Durable once resolved (A1). */
+  commit(progress: Progress, signal: AbortSignal): Promise<void>;
+
+  /** As if it had never begun. */
+  rollback(signal: AbortSignal): Promise<void>;
 }
 
 /** How far a replica is: a row in the replica, written in the same transaction as the data. */
@@ -50,12 +68,16 @@ export interface Progress {
 }
 
 /** What one target transaction applies. */
-export interface ApplyWindow {
+export interface ApplyWindow extends ChangeSet {
+  readonly progress: Progress;
+}
+
+/** Changes that are applied together. */
+export interface ChangeSet {
   /** In source order. */
-  readonly groups: readonly TransactionGroup[];
+  readonly groups: readonly EventGroup[];
   /** The net effect of `groups`, or why there is none. */
   readonly folded: Folded;
-  readonly progress: Progress;
 }
 
 export interface ApplyResult {

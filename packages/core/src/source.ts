@@ -1,5 +1,5 @@
 import type { ServerIdentity } from "./epoch.ts";
-import type { TableName, TransactionGroup } from "./event.ts";
+import type { ReplicationEvent, Table, TableName, TransactionGroup, TransactionMark } from "./event.ts";
 import type { ComparePositions, Position } from "./position.ts";
 
 /** The connector that reads a primary's log. */
@@ -29,8 +29,9 @@ export interface SourceSession extends AsyncDisposable {
   verify(expected: ServerIdentity, reached: Position): void;
 
   /**
-   * Whole transactions in commit order, in batches as they arrive. Ends only by rejecting: `connection-lost`,
-   * `transaction-too-large`, … At most once per session. A consumer that does not pull stops the socket.
+   * Transactions in commit order, in batches as they arrive: many whole ones, or a piece of a large one, whose
+   * pieces follow each other. Ends only by rejecting: `connection-lost`, `row-too-large`, … At most once per
+   * session. A consumer that does not pull stops the socket.
    */
   stream(signal: AbortSignal): AsyncIterable<SourceBatch>;
 
@@ -41,15 +42,46 @@ export interface SourceSession extends AsyncDisposable {
   proveLock(signal: AbortSignal): Promise<void>;
 }
 
-export interface SourceBatch extends TransactionGroup {
+export type SourceBatch = SourceTransactions | SourcePiece;
+
+/** Whole transactions. */
+export interface SourceTransactions extends TransactionGroup, Sent {
+  readonly kind: "transactions";
   /** Everything through here has been delivered, in this batch or before. */
   readonly position: Position;
+  /** The primary waits to hear of `position`, e.g. to shut down: confirm without delay. */
+  readonly isUrgent: boolean;
+}
+
+/** A segment of one large transaction; only the last moves the position. */
+export type SourcePiece = (BeginPiece | MiddlePiece | EndPiece) & Sent & PieceEvents;
+
+interface BeginPiece {
+  readonly kind: "begin";
+  readonly xid: string;
+  /** The start of the commit record: a position contains the transaction only if strictly above it. */
+  readonly commitStart: Position;
+}
+
+interface MiddlePiece {
+  readonly kind: "middle";
+}
+
+interface EndPiece {
+  readonly kind: "end";
+  readonly last: TransactionMark;
+}
+
+interface PieceEvents {
+  readonly tables: ReadonlyMap<number, Table>;
+  readonly events: readonly ReplicationEvent[];
+}
+
+interface Sent {
   /** How many bytes of log the batch came from, for bounds. */
   readonly bytes: number;
   /** How long after its commit the newest transaction was sent, by the source's clock alone; 0 if unknown. */
   readonly lagMs: number;
-  /** The primary waits to hear of `position`, e.g. to shut down: confirm without delay. */
-  readonly isUrgent: boolean;
 }
 
 export interface Confirmation {

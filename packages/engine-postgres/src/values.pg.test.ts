@@ -152,10 +152,13 @@ class Road implements AsyncDisposable {
     const pipeline = uniqueName("values");
     const tables = { include: ["public.*"], exclude: [] };
     const logger = silentLogger;
-    const session = await createPostgresSource({ url: primaryUrl, pipeline, tables, logger }).acquire(
-      { mayCreate: true },
-      never(),
-    );
+    const session = await createPostgresSource({
+      url: primaryUrl,
+      pipeline,
+      tables,
+      maxRowBytes: 1_000_000,
+      logger,
+    }).acquire({ mayCreate: true }, never());
     const onConflict = { kind: "halt" } as const;
     const sink = await createPostgresSink({ replica: "r", url, pipeline, onConflict, logger }).claim(
       "owner",
@@ -179,7 +182,9 @@ class Road implements AsyncDisposable {
     await execute(primaryUrl, statements.join(";\n"));
     this.#windows += 1;
     await this.#following.waitFor(this.#windows);
-    const groups = this.#following.batches.slice(this.#applied);
+    const groups = this.#following.batches
+      .slice(this.#applied)
+      .flatMap((batch) => (batch.kind === "transactions" ? [batch] : []));
     this.#applied = this.#following.batches.length;
     const folded: Folded = mode === "bulk" ? fold(groups) : { kind: mode, reason: "asked for" };
     expect(folded).toMatchObject({ kind: mode });

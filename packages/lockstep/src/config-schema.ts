@@ -4,6 +4,9 @@ import { z } from "zod";
 const PIPELINE_NAME = /^[a-z][a-z0-9_]{0,39}$/;
 const REPLICA_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
 
+/** A row is one JSON text on its way, and JavaScript has no text above half a gigabyte. */
+const MAX_ROW_BYTES = 128 * 1024 * 1024;
+
 const engine = z.enum(["postgres"]);
 const url = z.string().min(1);
 
@@ -27,6 +30,7 @@ export interface Config {
   readonly primary: PrimaryConfig;
   readonly replicas: readonly ReplicaConfig[];
   readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+  readonly maxRowBytes: number;
   readonly onConflict: "primary_wins" | "replica_wins" | "halt" | { readonly latest_wins: string };
 }
 
@@ -61,5 +65,11 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
       exclude: z.array(z.string().min(1)).default([]),
     })
     .default({ include: ["*.*"], exclude: [] }),
+  maxRowBytes: z
+    .int()
+    .min(1024 * 1024)
+    .max(MAX_ROW_BYTES)
+    .default(16 * 1024 * 1024)
+    .describe("a larger row of the primary is refused; memory may reach eight times the largest row"),
   onConflict: conflictPolicy.default("primary_wins"),
 });

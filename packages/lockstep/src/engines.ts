@@ -17,7 +17,14 @@ interface Engine {
 const ENGINES: Readonly<Record<EngineName, Engine>> = {
   postgres: {
     source: ({ url }, { config, logger, failpoints }) =>
-      createPostgresSource({ url, pipeline: config.pipeline, tables: config.tables, logger, failpoints }),
+      createPostgresSource({
+        url,
+        pipeline: config.pipeline,
+        tables: config.tables,
+        maxRowBytes: config.maxRowBytes,
+        logger,
+        failpoints,
+      }),
     sink: ({ name, url }, { config, logger, failpoints }) =>
       createPostgresSink({
         replica: name,

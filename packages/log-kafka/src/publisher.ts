@@ -7,8 +7,10 @@ import {
   type LogPublisher,
   type Offset,
 } from "@lockstep/core";
+import { cut, type Message } from "./fragments.ts";
 import { protocolTypeOf } from "./kafka-errors.ts";
 import type { LeaderLink } from "./leader-link.ts";
+import { MAX_MESSAGE_BYTES } from "./topic.ts";
 
 /** The broker's own wait for its replicas. */
 const PRODUCE_TIMEOUT_MS = 10_000;
@@ -43,7 +45,15 @@ export class KafkaPublisher implements LogPublisher {
     this.#epoch = epoch;
   }
 
-  async append({ headers, value }: EncodedRecord, signal: AbortSignal): Promise<Offset> {
+  async append(record: EncodedRecord, signal: AbortSignal): Promise<Offset> {
+    const [first, ...rest] = cut(record);
+    if (first === undefined) throw new TypeError("a record is cut into one message at least");
+    let at = await this.#appendMessage(first, signal);
+    for (const message of rest) at = await this.#appendMessage(message, signal);
+    return at;
+  }
+
+  async #appendMessage({ headers, value }: Message, signal: AbortSignal): Promise<Offset> {
     const message = { value, headers, timestamp: Date.now() };
     const backoff = new Backoff();
     for (let attempt = 1; ; attempt++) {
@@ -163,13 +173,9 @@ function uncertain(topic: string, why: string, cause?: unknown): ReplicationErro
 }
 
 function tooLarge(topic: string, bytes: number, cause: unknown): ReplicationError {
-  return new ReplicationError(
-    "transaction-too-large",
-    `a record of ${bytes} bytes is too large for topic ${topic}`,
-    {
-      cause,
-      fix: "raise max.message.bytes of the topic, or commit in smaller transactions",
-      fields: { topic, bytes },
-    },
-  );
+  return new ReplicationError("topic-misconfigured", `topic ${topic} refuses a message of ${bytes} bytes`, {
+    cause,
+    fix: `set max.message.bytes of the topic to ${MAX_MESSAGE_BYTES} again, and the broker's socket.request.max.bytes above it`,
+    fields: { topic, bytes },
+  });
 }

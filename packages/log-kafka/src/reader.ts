@@ -1,13 +1,15 @@
 import {
+  hasCode,
   nextOffset,
   offset,
   ReplicationError,
   type LogBounds,
   type LogChunk,
   type LogEntry,
+  type Offset,
   type ReadRequest,
 } from "@lockstep/core";
-import { hasCode } from "@lockstep/core";
+import { Assembler, beginningOf, type Message } from "./fragments.ts";
 import { protocolTypeOf } from "./kafka-errors.ts";
 import type { FetchedMessage } from "./kafkajs-internals.ts";
 import type { LeaderLink } from "./leader-link.ts";
@@ -15,37 +17,42 @@ import type { LeaderLink } from "./leader-link.ts";
 const EARLIEST = -2;
 const LATEST = -1;
 
-/** Fetches at an offset of ours, without a group: an offset that is not there is an error, never a jump (A2). */
+/**
+ * Fetches at an offset of ours, without a group: an offset that is not there is an error, never a jump (A2).
+ * Records that were cut come whole, at the offset of their last message.
+ */
 export async function readChunk(
   links: { readonly fetch: LeaderLink; readonly admin: LeaderLink },
   topic: string,
   { from, maxBytes, maxWaitMs }: ReadRequest,
   signal: AbortSignal,
 ): Promise<LogChunk> {
-  try {
-    const partition = { partition: 0, fetchOffset: String(from), maxBytes };
-    const { responses } = await links.fetch.request(
-      async (leader) =>
-        await leader.fetch({
-          replicaId: -1,
-          isolationLevel: 1,
-          maxWaitTime: maxWaitMs,
-          minBytes: 1,
-          maxBytes,
-          topics: [{ topic, partitions: [partition] }],
-        }),
-      signal,
-    );
-    const messages = responses[0]?.partitions[0]?.messages ?? [];
-    const last = messages.at(-1);
-    const next = last === undefined ? from : nextOffset(offset(last.offset));
-    // A batch is sent whole, so it may begin before the offset that was asked for.
-    const entries = messages.filter((message) => message.isControlRecord !== true).map(entryOf);
-    return { entries: entries.filter((entry) => entry.offset >= from), next: next > from ? next : from };
-  } catch (error) {
-    if (!isOutOfRange(error)) throw error;
-    throw outOfRange(topic, from, await readBounds(links.admin, topic, signal));
+  const deadlineMs = performance.now() + maxWaitMs;
+  const assembler = new Assembler();
+  const entries: LogEntry[] = [];
+  let at = from;
+  let isAligned = false;
+  while (entries.length === 0) {
+    const waitMs = Math.max(0, Math.round(deadlineMs - performance.now()));
+    const messages = await fetchAt(links, topic, { from: at, maxBytes, maxWaitMs: waitMs }, signal);
+    const [first, last] = [messages[0], messages.at(-1)];
+    if (first === undefined || last === undefined) break;
+    if (!isAligned) {
+      isAligned = true;
+      const beginning = beginningOf(first.offset, first);
+      if (beginning < first.offset && (await readBounds(links.admin, topic, signal)).first <= beginning) {
+        at = beginning; // In the middle of a record.
+        continue;
+      }
+    }
+    for (const message of messages) {
+      const entry = message.isControlRecord ? null : assembler.add(message.offset, message);
+      if (entry !== null && entry.offset >= from) entries.push(entry);
+    }
+    at = nextOffset(last.offset);
   }
+  const next = assembler.begunAt ?? at;
+  return { entries, next: next > from ? next : from };
 }
 
 export async function readBounds(admin: LeaderLink, topic: string, signal: AbortSignal): Promise<LogBounds> {
@@ -63,12 +70,46 @@ export async function readBounds(admin: LeaderLink, topic: string, signal: Abort
   return { first: offset(await at(EARLIEST)), next: offset(await at(LATEST)) };
 }
 
-function entryOf(message: FetchedMessage): LogEntry {
+interface OffsetMessage extends Message {
+  readonly offset: Offset;
+  readonly isControlRecord: boolean;
+}
+
+async function fetchAt(
+  links: { readonly fetch: LeaderLink; readonly admin: LeaderLink },
+  topic: string,
+  { from, maxBytes, maxWaitMs }: ReadRequest,
+  signal: AbortSignal,
+): Promise<OffsetMessage[]> {
+  try {
+    const { responses } = await links.fetch.request(
+      async (leader) =>
+        await leader.fetch({
+          replicaId: -1,
+          isolationLevel: 1,
+          maxWaitTime: maxWaitMs,
+          minBytes: 1,
+          maxBytes,
+          topics: [{ topic, partitions: [{ partition: 0, fetchOffset: String(from), maxBytes }] }],
+        }),
+      signal,
+    );
+    const messages = responses[0]?.partitions[0]?.messages ?? [];
+    // A batch is sent whole, so it may begin before the offset that was asked for.
+    return messages.map(messageOf).filter((message) => message.offset >= from);
+  } catch (error) {
+    if (!isOutOfRange(error)) throw error;
+    throw outOfRange(topic, from, await readBounds(links.admin, topic, signal));
+  }
+}
+
+function messageOf(message: FetchedMessage): OffsetMessage {
   const headers = Object.entries(message.headers).map(([name, value]) => [name, String(value ?? "")]);
   return {
     offset: offset(message.offset),
     headers: Object.fromEntries(headers),
     value: message.value ?? Buffer.alloc(0),
+    isControlRecord: message.isControlRecord === true,
   };
 }
 

@@ -10,7 +10,7 @@ test.each([
   ["retention.ms", "604800000", "retention.ms=-1"],
   ["retention.bytes", "1000000", "retention.bytes=-1"],
   ["cleanup.policy", "compact", "cleanup.policy=delete"],
-  ["max.message.bytes", "1000000", "max.message.bytes=16777216"],
+  ["max.message.bytes", "1000000", "max.message.bytes=4194304"],
   ["unclean.leader.election.enable", "true", "unclean.leader.election.enable=false"],
 ])("a topic with %s = %s is refused, with the command that mends it", async (name, value, mend) => {
   const pipeline = uniqueName("topic");
@@ -22,7 +22,7 @@ test.each([
       "cleanup.policy": "delete",
       "retention.ms": "-1",
       "retention.bytes": "-1",
-      "max.message.bytes": "16777216",
+      "max.message.bytes": "4194304",
     };
     const configEntries = Object.entries({ ...kept, [name]: value }).map(([key, entry]) => ({
       name: key,

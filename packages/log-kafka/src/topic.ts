@@ -2,8 +2,8 @@ import { ReplicationError } from "@lockstep/core";
 import kafkajs, { type Admin } from "kafkajs";
 import { protocolTypeOf } from "./kafka-errors.ts";
 
-/** The largest record, with room for the broker's own framing. */
-const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+/** The largest message, a fragment, with room for its headers and the broker's own framing. */
+export const MAX_MESSAGE_BYTES: number = 4 * 1024 * 1024;
 const WANTED_REPLICAS = 3;
 
 /** What a topic must keep to: nothing is deleted or compacted but by us, in order, however large a record. */

@@ -2,6 +2,7 @@ import {
   decodeHeaders,
   decodeRecord,
   fold,
+  type ChangeSet,
   type Folded,
   type LogEntry,
   type LogRecord,
@@ -29,6 +30,15 @@ export class DecodedEntry {
   get record(): LogRecord {
     this.#record ??= decodeRecord(this.#entry).record;
     return this.#record;
+  }
+
+  /** What a `begin`, `middle` or `end` record applies. */
+  piece(): ChangeSet {
+    const { record } = this;
+    if (!("events" in record)) throw new TypeError(`a ${record.kind} record is no piece`);
+    const groups = [{ tables: record.tables, transactions: [record] }];
+    this.#folded ??= fold(groups);
+    return { groups, folded: this.#folded };
   }
 
   /** The net effect of all its transactions. */

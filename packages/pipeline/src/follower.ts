@@ -2,7 +2,7 @@ import {
   find,
   hasCode,
   nextStep,
-  ReplicationError,
+  type ApplyResult,
   type ChainState,
   type Offset,
   type Position,
@@ -13,6 +13,7 @@ import type { ApplierOptions } from "./applier.ts";
 import type { DecodedEntry } from "./decoded-entry.ts";
 import { epochConflict, historyGap } from "./history-errors.ts";
 import type { DecodedChunk } from "./log-tail.ts";
+import { PieceApplier } from "./piece-applier.ts";
 import { Window } from "./window.ts";
 
 /** Progress that moved without data is stored this often, and on a clean stop. */
@@ -23,6 +24,7 @@ export class Follower {
   readonly #options: ApplierOptions;
   readonly #session: SinkSession;
   readonly #window: Window;
+  readonly #pieces: PieceApplier;
   #state: ChainState;
   /** What `apply` or `saveProgress` stored last. */
   #stored: Progress;
@@ -35,6 +37,7 @@ export class Follower {
     this.#options = options;
     this.#session = session;
     this.#window = new Window(options.compare);
+    this.#pieces = new PieceApplier(session, options.hardSignal, options.failpoints);
     this.#stored = progress;
     this.#reached = progress;
     this.#state = { epoch: progress.epoch, position: progress.position, open, begin: null };
@@ -49,6 +52,7 @@ export class Follower {
       }
     } catch (error) {
       if (!signal.aborted || this.#options.hardSignal.aborted) throw error;
+      await this.#pieces.abandon();
       await this.#save(); // A clean stop.
     }
   }
@@ -76,14 +80,14 @@ export class Follower {
         case "drop":
           break;
         case "apply":
-          this.#collect(entry);
-          this.#moveTo(step.state, entry);
-          if (this.#window.isFull) await this.#apply();
+          await this.#applyEntry(entry, step.state);
           break;
         case "pass":
+          await this.#pieces.abandon(); // Something else came in the middle: its publisher did not finish it.
           this.#moveTo(step.state, entry);
           break;
         case "gap":
+          await this.#pieces.abandon();
           await this.#apply();
           return await this.#search(step.previous, signal);
         case "conflict":
@@ -95,13 +99,20 @@ export class Follower {
     return null;
   }
 
-  #collect(entry: DecodedEntry): void {
-    if (entry.headers.kind !== "transactions") {
-      throw new ReplicationError("codec-unknown", `a ${entry.headers.kind} record needs a newer lockstep`, {
-        fix: "run the version of lockstep that wrote the topic, or a newer one",
-      });
+  async #applyEntry(entry: DecodedEntry, next: ChainState): Promise<void> {
+    const { kind } = entry.headers;
+    if (kind === "transactions") {
+      await this.#pieces.abandon();
+      this.#window.add(entry, this.#state.position);
+      this.#moveTo(next, entry);
+      if (this.#window.isFull) await this.#apply();
+      return;
     }
-    this.#window.add(entry, this.#state.position);
+    if (kind === "begin") await this.#apply();
+    await this.#pieces.add(entry);
+    this.#moveTo(next, entry);
+    if (kind !== "end") return;
+    this.#applied(await this.#pieces.commit(this.#reached));
   }
 
   #moveTo(state: ChainState, { offset: at, headers }: DecodedEntry): void {
@@ -120,6 +131,10 @@ export class Follower {
     }
     const result = await this.#session.apply(this.#window.take(this.#reached), hardSignal);
     failpoints?.hit("committed");
+    this.#applied(result);
+  }
+
+  #applied(result: ApplyResult): void {
     this.#stored = this.#reached;
     this.#savedMs = performance.now();
     this.#ack(result);
@@ -131,7 +146,7 @@ export class Follower {
   }
 
   async #saveIfDue(): Promise<void> {
-    if (performance.now() - this.#savedMs > SAVE_INTERVAL_MS) await this.#save();
+    if (!this.#pieces.isOpen && performance.now() - this.#savedMs > SAVE_INTERVAL_MS) await this.#save();
   }
 
   async #save(): Promise<void> {

@@ -1,4 +1,13 @@
-import type { Position, SourceBatch, Table, Transaction } from "@lockstep/core";
+import type { Position, SourceBatch, SourcePiece, Table, Transaction } from "@lockstep/core";
+
+/** What becomes one record: transactions that queued up, or a piece of a large one. */
+export type Taken = TakenTransactions | SourcePiece;
+
+export interface TakenTransactions {
+  readonly kind: "transactions";
+  readonly tables: ReadonlyMap<number, Table>;
+  readonly transactions: readonly Transaction[];
+}
 
 /** What has arrived from the source and is not in an append yet. */
 export class Gathered {
@@ -11,7 +20,7 @@ export class Gathered {
     return this.#bytes;
   }
 
-  /** Whether there is a transaction to append. */
+  /** Whether there is something to append. */
   get isEmpty(): boolean {
     return this.#batches.length === 0;
   }
@@ -32,31 +41,36 @@ export class Gathered {
   }
 
   add(batch: SourceBatch): void {
-    this.#position = batch.position;
-    this.#isUrgent ||= batch.isUrgent;
-    if (batch.transactions.length === 0) return;
+    if (batch.kind === "transactions") {
+      this.#position = batch.position;
+      this.#isUrgent ||= batch.isUrgent;
+      if (batch.transactions.length === 0) return;
+    } else if (batch.kind === "end") this.#position = batch.last.position;
     this.#batches.push(batch);
     this.#bytes += batch.bytes;
   }
 
-  /** Takes the oldest batches that fill a record, at least one. */
-  take(recordBytes: number): { tables: ReadonlyMap<number, Table>; transactions: Transaction[] } | null {
+  /** Takes the oldest batches that fill a record, at least one; a piece goes alone. */
+  take(recordBytes: number): Taken | null {
     const [first] = this.#batches;
     if (first === undefined) return null;
-    let count = 0;
-    let bytes = 0;
-    // One stream has one registry of tables; a batch of another would not fit in.
-    while (
-      count < this.#batches.length &&
-      bytes < recordBytes &&
-      this.#batches[count]?.tables === first.tables
-    ) {
-      bytes += this.#batches[count]?.bytes ?? 0;
-      count += 1;
+    if (first.kind !== "transactions") {
+      this.#batches.shift();
+      this.#bytes -= first.bytes;
+      return first;
     }
-    const taken = this.#batches.splice(0, count);
+    const transactions: Transaction[] = [];
+    let bytes = 0;
+    for (;;) {
+      const [next] = this.#batches;
+      // One stream has one registry of tables; a batch of another would not fit in.
+      if (next?.kind !== "transactions" || next.tables !== first.tables || bytes >= recordBytes) break;
+      this.#batches.shift();
+      bytes += next.bytes;
+      transactions.push(...next.transactions);
+    }
     this.#bytes -= bytes;
-    return { tables: first.tables, transactions: taken.flatMap((batch) => batch.transactions) };
+    return { kind: "transactions", tables: first.tables, transactions };
   }
 
   /** The source was told of its position. */

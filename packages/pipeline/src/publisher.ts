@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   encodeRecord,
   includes,
+  unreachable,
   type ComparePositions,
   type Epoch,
   type Failpoints,
@@ -10,10 +11,11 @@ import {
   type Offset,
   type Position,
   type RecordStamp,
-  type SourceBatch,
+  type SourcePiece,
   type SourceSession,
 } from "@lockstep/core";
-import { Gathered } from "./gathered.ts";
+import { Gathered, type Taken, type TakenTransactions } from "./gathered.ts";
+import { ReRead } from "./re-read.ts";
 import type { ReachedPosition } from "./topic-history.ts";
 
 /** A record of this size costs the log a fifth of what many small ones do; larger gains nothing (measured). */
@@ -66,7 +68,9 @@ export class Publisher {
   #reached: ReachedPosition;
   #openedMs = performance.now();
   #appendedMs = performance.now();
-  #isReReading = true;
+  /** The `begin` of the large transaction whose pieces are being appended: nothing may come between them. */
+  #begin: Offset | null = null;
+  readonly #reRead: ReRead;
   #onMore: (() => void) | null = null;
   #onRoom: (() => void) | null = null;
 
@@ -74,6 +78,7 @@ export class Publisher {
     this.#options = options;
     this.#stamp = { epoch: options.epoch, run: options.run, open: options.open };
     this.#reached = options.reached;
+    this.#reRead = new ReRead(options.compare, options.reached.position);
   }
 
   async run(signal: AbortSignal): Promise<never> {
@@ -94,7 +99,8 @@ export class Publisher {
     for (;;) {
       const next = await stream.next();
       if (next.done === true) throw new TypeError("a source's stream never ends by itself");
-      this.#gathered.add(this.#withoutReached(next.value));
+      const batch = this.#reRead.without(next.value);
+      if (batch !== null) this.#gathered.add(batch);
       this.#onMore?.();
       while (this.#gathered.bytes > MAX_GATHERED_BYTES) {
         signal.throwIfAborted();
@@ -103,34 +109,53 @@ export class Publisher {
     }
   }
 
-  /** What a source reads again after a restart is in the topic already (A4). */
-  #withoutReached(batch: SourceBatch): SourceBatch {
-    if (!this.#isReReading) return batch;
-    const { compare } = this.#options;
-    const transactions = batch.transactions.filter(
-      (transaction) => !includes(compare, this.#reached.position, transaction.position),
-    );
-    this.#isReReading = transactions.length === 0;
-    return { ...batch, transactions };
-  }
-
   async #append(signal: AbortSignal): Promise<never> {
     for (;;) {
       signal.throwIfAborted();
-      if (performance.now() - this.#openedMs > this.#options.times.renewMs) await this.#renew(signal);
+      if (this.#isRenewalDue()) await this.#renew(signal);
       await this.#waitForFullRecord(signal);
       const taken = this.#gathered.take(RECORD_BYTES);
       this.#onRoom?.();
-      if (taken !== null) await this.#appendTransactions(taken, signal);
+      if (taken !== null) await this.#appendTaken(taken, signal);
       else if (this.#isIdleDue()) await this.#appendIdle(signal);
       else await this.#waitForMore(signal);
     }
   }
 
-  async #appendTransactions(
-    taken: NonNullable<ReturnType<Gathered["take"]>>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #appendTaken(taken: Taken, signal: AbortSignal): Promise<void> {
+    switch (taken.kind) {
+      case "transactions":
+        return await this.#appendTransactions(taken, signal);
+      case "begin":
+      case "middle":
+      case "end":
+        return await this.#appendPiece(taken, signal);
+      default:
+        return unreachable(taken);
+    }
+  }
+
+  async #appendPiece(piece: SourcePiece, signal: AbortSignal): Promise<void> {
+    const { tables, events } = piece;
+    const previous = this.#reached.position;
+    if (piece.kind === "begin") {
+      const { xid, commitStart } = piece;
+      this.#begin = await this.#put({ kind: "begin", tables, events, xid, commitStart, previous }, signal);
+      return this.#options.failpoints?.hit("piece-appended");
+    }
+    const begin = this.#begin;
+    if (begin === null) throw new TypeError(`a ${piece.kind} piece came without its begin`);
+    if (piece.kind === "middle") {
+      await this.#put({ kind: "middle", tables, events, begin }, signal);
+      return this.#options.failpoints?.hit("piece-appended");
+    }
+    const reached = { position: piece.last.position, last: piece.last };
+    await this.#put({ kind: "end", tables, events, begin, previous, ...reached }, signal);
+    this.#begin = null;
+    this.#moveTo(reached, 1);
+  }
+
+  async #appendTransactions(taken: TakenTransactions, signal: AbortSignal): Promise<void> {
     const [first, ...rest] = taken.transactions;
     if (first === undefined) return;
     const last = rest.at(-1) ?? first;
@@ -179,7 +204,12 @@ export class Publisher {
     this.#openedMs = performance.now();
   }
 
+  #isRenewalDue(): boolean {
+    return this.#begin === null && performance.now() - this.#openedMs > this.#options.times.renewMs;
+  }
+
   #isIdleDue(): boolean {
+    if (this.#begin !== null) return false; // It would cut the large transaction off.
     const { idleMs, heartbeatMs } = this.#options.times;
     const { position, isUrgent } = this.#gathered;
     const sinceMs = performance.now() - this.#appendedMs;

@@ -24,8 +24,15 @@ export class Following implements AsyncDisposable {
     this.#reading = this.#read(onBatch);
   }
 
+  /** Whole ones, and large ones put together from their pieces. */
   get transactions(): Transaction[] {
-    return this.batches.flatMap(({ transactions }) => transactions);
+    let pieces: ReplicationEvent[] = [];
+    return this.batches.flatMap((batch): readonly Transaction[] => {
+      if (batch.kind === "transactions") return batch.transactions;
+      if (batch.kind === "begin") pieces = [];
+      pieces.push(...batch.events);
+      return batch.kind === "end" ? [{ ...batch.last, events: pieces }] : [];
+    });
   }
 
   get events(): ReplicationEvent[] {
@@ -38,7 +45,11 @@ export class Following implements AsyncDisposable {
   }
 
   get position(): Position | null {
-    return this.batches.at(-1)?.position ?? null;
+    const positions = this.batches.flatMap((batch) => {
+      if (batch.kind === "transactions") return [batch.position];
+      return batch.kind === "end" ? [batch.last.position] : [];
+    });
+    return positions.at(-1) ?? null;
   }
 
   async waitFor(count: number): Promise<Transaction[]> {

@@ -1,5 +1,6 @@
 export { Bank, BANK_TABLES, watchTotal, type BankOptions, type TotalWatch } from "./bank.ts";
 export { databaseDigest, expectEqualDatabases, type TableDigest } from "./database-digest.ts";
+export { lockTable, openSession, type DatabaseSession } from "./database-session.ts";
 export { eventually } from "./eventually.ts";
 export { Following } from "./following.ts";
 export { freePort } from "./free-port.ts";
@@ -13,7 +14,6 @@ export {
   type StartPostgresOptions,
 } from "./postgres-server.ts";
 export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-servers.ts";
-export { lockTable } from "./table-lock.ts";
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
 export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";
 export { silentLogger } from "./silent-logger.ts";

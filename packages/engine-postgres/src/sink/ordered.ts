@@ -5,9 +5,9 @@ import {
   unreachable,
   type ConflictPolicy,
   type Logger,
+  type EventGroup,
   type ReplicationEvent,
   type Row,
-  type TransactionGroup,
 } from "@lockstep/core";
 import type { Client, QueryResult } from "pg";
 import { sqlStateOf, toReplicationError } from "../connection.ts";
@@ -20,7 +20,7 @@ export interface OrderedOptions {
   readonly replica: string;
   readonly policy: ConflictPolicy;
   readonly logger: Logger;
-  planOf(group: TransactionGroup, table: number): TablePlan;
+  planOf(group: EventGroup, table: number): TablePlan;
 }
 
 /** Applies changes one by one, in source order, inside the caller's transaction; meets drift by policy. */
@@ -33,7 +33,7 @@ export class OrderedApply {
     this.#options = options;
   }
 
-  async apply(groups: readonly TransactionGroup[]): Promise<void> {
+  async apply(groups: readonly EventGroup[]): Promise<void> {
     for (const group of groups) {
       for (const { events } of group.transactions) {
         for (const event of events) await this.#event(event, group);
@@ -41,7 +41,7 @@ export class OrderedApply {
     }
   }
 
-  async #event(event: ReplicationEvent, group: TransactionGroup): Promise<void> {
+  async #event(event: ReplicationEvent, group: EventGroup): Promise<void> {
     switch (event.kind) {
       case "insert":
         return await this.#insert(this.#options.planOf(group, event.table), event.after);

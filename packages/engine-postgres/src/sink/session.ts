@@ -1,5 +1,4 @@
 import {
-  hasCode,
   ReplicationError,
   tableLabel,
   type ApplyResult,
@@ -9,29 +8,18 @@ import {
   type Logger,
   type Progress,
   type SinkSession,
-  type Table,
   type TableName,
-  type TransactionGroup,
+  type TargetTransaction,
 } from "@lockstep/core";
-import { quoteTable, sqlStateOf, toReplicationError, type Connected } from "../connection.ts";
+import { quoteTable, toReplicationError, type Connected } from "../connection.ts";
 import { firstNonEmpty } from "../schema.ts";
 import { BatchRunner, type Statement } from "./batch.ts";
 import { bulkStatements } from "./bulk.ts";
 import { OrderedApply } from "./ordered.ts";
-import {
-  advanceStatement,
-  claimedByAnother,
-  COUNT_MISMATCH,
-  insertProgressRow,
-  PROGRESS_MISMATCH,
-  readProgressRow,
-} from "./progress.ts";
-import { definitionKey, planTable, type TablePlan } from "./table-plan.ts";
-
-/** Order or drift can explain these; in order, each change names itself: row counts, integrity, data, TRUNCATE. */
-const EXPLAINED_BY_ORDER = /^(?:22...|23...|0A000)$/;
-/** The replica's table is not what its plan says any more. */
-const TABLE_CHANGED = /^(?:42P01|42703|42704|42804|42P10|0A000)$/;
+import { TablePlans } from "./plans.ts";
+import { advanceStatement, claimedByAnother, insertProgressRow, readProgressRow } from "./progress.ts";
+import { explainedByOrder, explainRefusal } from "./refusal.ts";
+import { countEvents, PostgresTargetTransaction } from "./target-transaction.ts";
 
 export interface PostgresSinkSessionOptions {
   readonly connected: Connected;
@@ -48,12 +36,14 @@ export interface PostgresSinkSessionOptions {
 export class PostgresSinkSession implements SinkSession {
   readonly #options: PostgresSinkSessionOptions;
   readonly #batches: BatchRunner;
-  readonly #plans = new Map<string, TablePlan>();
+  readonly #plans: TablePlans;
   #stored: Progress | null;
 
   constructor(options: PostgresSinkSessionOptions) {
     this.#options = options;
-    this.#batches = new BatchRunner(options.connected.client);
+    const { connected, replica } = options;
+    this.#batches = new BatchRunner(connected.client);
+    this.#plans = new TablePlans(connected.client, replica);
     this.#stored = options.progress;
   }
 
@@ -81,18 +71,32 @@ export class PostgresSinkSession implements SinkSession {
   }
 
   async apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult> {
-    signal.throwIfAborted();
-    const abort = (): void => void this.#options.connected.client.connection.stream.destroy();
-    signal.addEventListener("abort", abort, { once: true });
-    try {
+    return await this.#closingOnAbort(signal, async () => {
       const conflicts = await this.#applyWindow(window);
       this.#stored = window.progress;
       return { events: countEvents(window.groups), conflicts };
-    } catch (error) {
-      throw this.#explain(error);
-    } finally {
-      signal.removeEventListener("abort", abort);
-    }
+    });
+  }
+
+  async openTransaction(signal: AbortSignal): Promise<TargetTransaction> {
+    return await this.#closingOnAbort(signal, async () => {
+      const stored = this.#stored;
+      if (stored === null) throw new TypeError("a replica without progress cannot be applied to");
+      const { client } = this.#options.connected;
+      await client.query("begin");
+      const claim = this.#advance(stored); // A4: first of all the row is proved to be ours, and locked.
+      await client.query(claim.text, [...claim.values]);
+      return new PostgresTargetTransaction({
+        client,
+        batches: this.#batches,
+        plans: this.#plans,
+        newOrderedApply: () => this.#newOrderedApply(),
+        logger: this.#options.logger,
+        guarded: async (abort, work) => await this.#closingOnAbort(abort, work),
+        advance: (progress) => this.#advance(progress),
+        onCommitted: (progress) => (this.#stored = progress),
+      });
+    });
   }
 
   async saveProgress(progress: Progress): Promise<void> {
@@ -110,34 +114,28 @@ export class PostgresSinkSession implements SinkSession {
 
   /** Returns how many conflicts were met. */
   async #applyWindow(window: ApplyWindow): Promise<number> {
-    await this.#preparePlans(window.groups);
+    await this.#plans.prepare(window.groups);
     const { folded } = window;
     if (folded.kind === "ordered") return await this.#applyOrdered(window, folded.reason);
-    const statements = bulkStatements(folded, ({ table }) => this.#planOf(table));
+    const statements = bulkStatements(folded, ({ table }) => this.#plans.of(table));
     try {
       await this.#batches.run([this.#advance(window.progress), ...statements], this.#beforeCommit());
       return 0;
     } catch (error) {
-      const state = sqlStateOf(error);
-      if (state === null || !(state === COUNT_MISMATCH || EXPLAINED_BY_ORDER.test(state))) throw error;
+      const state = explainedByOrder(error);
+      if (state === null) throw error;
       return await this.#applyOrdered(window, `SQLSTATE ${state}`);
     }
   }
 
   async #applyOrdered(window: ApplyWindow, reason: string): Promise<number> {
-    const { connected, replica, policy, logger, failpoints } = this.#options;
+    const { connected, replica, logger, failpoints } = this.#options;
     const { client } = connected;
     logger.debug({ replica, reason }, "applying change by change");
     await client.query("begin");
     const advance = this.#advance(window.progress);
     await client.query(advance.text, [...advance.values]);
-    const ordered = new OrderedApply({
-      client,
-      replica,
-      policy,
-      logger,
-      planOf: (group, id) => this.#planOf(tableOf(group, id)),
-    });
+    const ordered = this.#newOrderedApply();
     try {
       await ordered.apply(window.groups);
     } catch (error) {
@@ -149,6 +147,32 @@ export class PostgresSinkSession implements SinkSession {
     return ordered.conflicts;
   }
 
+  #newOrderedApply(): OrderedApply {
+    const { connected, replica, policy, logger } = this.#options;
+    const { client } = connected;
+    return new OrderedApply({
+      client,
+      replica,
+      policy,
+      logger,
+      planOf: (group, id) => this.#plans.inGroup(group, id),
+    });
+  }
+
+  /** Runs work on the connection; an abort closes it, so that what was under way is rolled back. */
+  async #closingOnAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    const abort = (): void => void this.#options.connected.client.connection.stream.destroy();
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#explain(error);
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
   /** A second round trip, for the sake of a place between _applied_ and _committed_: only when one is asked for. */
   #beforeCommit(): (() => void) | undefined {
     const { failpoints } = this.#options;
@@ -158,27 +182,6 @@ export class PostgresSinkSession implements SinkSession {
   #advance(next: Progress): Statement {
     if (this.#stored === null) throw new TypeError("a replica without progress cannot advance");
     return advanceStatement(this.#options.pipeline, this.#options.owner, this.#stored, next); // A4
-  }
-
-  async #preparePlans(groups: readonly TransactionGroup[]): Promise<void> {
-    const { connected, replica } = this.#options;
-    for (const { tables, transactions } of groups) {
-      for (const table of usedTables(tables, transactions)) {
-        if (this.#known.has(table)) continue;
-        const key = definitionKey(table);
-        const plan = this.#plans.get(key) ?? (await planTable(connected.client, replica, table));
-        this.#plans.set(key, plan);
-        this.#known.set(table, plan);
-      }
-    }
-  }
-
-  #known = new WeakMap<Table, TablePlan>();
-
-  #planOf(table: Table): TablePlan {
-    const plan = this.#known.get(table);
-    if (plan === undefined) throw new TypeError(`table ${tableLabel(table)} has no plan`);
-    return plan;
   }
 
   async #expectExists(table: TableName): Promise<void> {
@@ -199,59 +202,8 @@ export class PostgresSinkSession implements SinkSession {
   }
 
   #explain(error: unknown): unknown {
-    const { replica } = this.#options;
-    const known = toReplicationError(error, `replica ${replica}`);
-    const state = sqlStateOf(known);
-    if (state === PROGRESS_MISMATCH) {
-      return new ReplicationError(
-        "connection-lost",
-        `replica ${replica} is not where this session left it; claiming it again`,
-        {
-          cause: known,
-        },
-      );
-    }
-    if (state !== null && TABLE_CHANGED.test(state)) {
-      this.#plans.clear();
-      this.#known = new WeakMap();
-      return new ReplicationError(
-        "connection-lost",
-        `a table of replica ${replica} changed; looking at it again`,
-        { cause: known },
-      );
-    }
-    if (state === null || hasCode(known, "apply-refused")) return known;
-    return new ReplicationError(
-      "apply-refused",
-      `replica ${replica} refuses a transaction: SQLSTATE ${state}`,
-      {
-        cause: known,
-        fix: "see the cause; then start again",
-        fields: { replica, sqlState: state },
-      },
-    );
+    return explainRefusal(error, this.#options.replica, () => this.#plans.forget());
   }
-}
-
-function countEvents(groups: readonly TransactionGroup[]): number {
-  let events = 0;
-  for (const { transactions } of groups)
-    for (const transaction of transactions) events += transaction.events.length;
-  return events;
-}
-
-/** A record names just the tables it uses, so all of them need a plan. */
-function usedTables(
-  tables: ReadonlyMap<number, Table>,
-  transactions: TransactionGroup["transactions"],
-): Iterable<Table> {
-  return transactions.length === 0 ? [] : tables.values();
-}
-
-function tableOf(group: TransactionGroup, id: number): Table {
-  const table = group.tables.get(id);
-  if (table === undefined) throw new TypeError(`an event names table ${id}, which its batch does not have`);
-  return table;
 }
 
 function notEmpty(replica: string, table: TableName): ReplicationError {

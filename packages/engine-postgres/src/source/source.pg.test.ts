@@ -15,12 +15,19 @@ import { createPostgresSource } from "./source.ts";
 
 const never = (): AbortSignal => new AbortController().signal;
 
+const MAX_ROW_BYTES = 1024 * 1024;
 const sourceOf = (
   url: string,
   pipeline: string,
   include = ["public.*"],
 ): ReturnType<typeof createPostgresSource> =>
-  createPostgresSource({ url, pipeline, tables: { include, exclude: [] }, logger: silentLogger });
+  createPostgresSource({
+    url,
+    pipeline,
+    tables: { include, exclude: [] },
+    maxRowBytes: MAX_ROW_BYTES,
+    logger: silentLogger,
+  });
 
 async function follow(
   url: string,
@@ -161,7 +168,8 @@ test("a primary that is shut down is let go as soon as its last position is conf
   await using server = await startPostgres();
   await server.query("create table items (id int primary key)");
   await using following = await follow(server.url(), uniqueName("shutdown"), (batch) => {
-    following.session.confirm({ durable: batch.position, replicated: null });
+    if (batch.kind === "transactions")
+      following.session.confirm({ durable: batch.position, replicated: null });
   });
   await server.query("insert into items values (1)");
   await following.waitFor(1);
@@ -321,18 +329,38 @@ test("a second source finds the slot busy; the same one ends its own earlier ses
   await first[Symbol.asyncDispose]();
 });
 
-test("a transaction and a row above the limit are refused by name", async () => {
+test("a row above the limit is refused with table and key, before it is read", async () => {
   const url = await freshDatabase();
   await execute(url, "create table t (id int primary key, big text)");
-  const pipeline = uniqueName("large");
+  const pipeline = uniqueName("oversized");
   await using following = await follow(url, pipeline);
-  await execute(url, "insert into t values (0, repeat('x', 9000000))");
+  await execute(
+    url,
+    `insert into t values (1, 'small'); insert into t values (42, repeat('x', ${MAX_ROW_BYTES}))`,
+  );
   await eventually(
     "it is refused",
-    async () =>
-      await Promise.resolve(expect(following.failure).toMatchObject({ code: "transaction-too-large" })),
+    async () => await Promise.resolve(expect(following.failure).toMatchObject({ code: "row-too-large" })),
   );
-  expect(following.transactions).toEqual([]);
+  expect(String(following.failure)).toContain("a row of public.t, key id=42 in");
+  expect(following.transactions).toEqual([]); // They were one transaction.
+});
+
+test("a large transaction comes in pieces, between those before and behind it", async () => {
+  const url = await freshDatabase();
+  await execute(url, "create table t (id int primary key, filler text)");
+  await using following = await follow(url, uniqueName("pieces"));
+  await execute(url, "insert into t values (-1)");
+  await execute(url, "insert into t select g, repeat('x', 1000) from generate_series(1, 5000) g");
+  await execute(url, "insert into t values (-2)");
+  const transactions = await following.waitFor(3);
+  expect(transactions.map(({ events }) => events.length)).toEqual([1, 5_000, 1]);
+  const keys = transactions[1]?.events.map((event) => ("after" in event ? event.after[0] : null));
+  expect(keys).toEqual(Array.from({ length: 5_000 }, (_, index) => String(index + 1)));
+  const kinds = following.batches.map(({ kind }) => kind).join(" ");
+  expect(kinds).toMatch(/begin( middle){5,} end/);
+  const sizes = following.batches.flatMap((batch) => (batch.kind === "transactions" ? [] : [batch.bytes]));
+  expect(Math.max(...sizes)).toBeLessThan(600_000);
 });
 
 test("no session of ours waits for a synchronous standby (H1)", async () => {

@@ -27,9 +27,6 @@ import { ensurePublication, readNote } from "./publication.ts";
 import { SlotHolder } from "./slot-holder.ts";
 import { createSlot, enableFailover, readSlot, type SlotRow } from "./slot.ts";
 
-/** A transaction above this is refused: until it can be cut into pieces it must fit into one record. */
-const MAX_TRANSACTION_BYTES = 8 * 1024 * 1024;
-
 /** `failover` slots exist from here on. */
 const FAILOVER_VERSION = 170_000;
 
@@ -40,6 +37,8 @@ export interface PostgresSourceOptions {
   readonly url: string;
   readonly pipeline: string;
   readonly tables: TableFilter;
+  /** A larger row is refused. */
+  readonly maxRowBytes: number;
   readonly logger: Logger;
   readonly failpoints?: Failpoints | undefined;
 }
@@ -145,7 +144,7 @@ class PostgresSource implements Source {
     const stream = new WalStream({
       clientConfig: clientConfig({ ...this.#connection, isReplication: true }),
       types: await readColumnTypes(client, this.#name, this.#formerTypes),
-      maxTransactionBytes: MAX_TRANSACTION_BYTES,
+      maxRowBytes: this.#options.maxRowBytes,
       failpoints: this.#options.failpoints,
     });
     try {

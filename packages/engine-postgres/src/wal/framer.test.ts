@@ -16,7 +16,10 @@ function framed(chunks: readonly Buffer[], maxCopyDataBytes = 1_000_000): string
   const seen: string[] = [];
   const copyData = (buffer: Buffer, start: number, end: number): void =>
     void seen.push(`d:${buffer.toString("hex", start, end)}`);
-  const framer = new Framer({ copyData }, maxCopyDataBytes);
+  const refuse = (_: Buffer, start: number, end: number, bytes: number): never => {
+    throw new Error(`refused ${bytes} bytes, of which ${end - start} are there`);
+  };
+  const framer = new Framer({ copyData, refuse }, maxCopyDataBytes);
   framer.onOther = (whole) => void seen.push(`other:${whole.toString("hex")}`);
   for (const chunk of chunks) framer.push(chunk);
   return seen;
@@ -47,13 +50,25 @@ test("however the socket cuts them, the same messages come out", () => {
   );
 });
 
-test("a message above the limit is refused from its length, before it is buffered (M1)", () => {
-  const head = Buffer.alloc(5);
+test("a message above the limit is refused once its head is there, and never buffered whole (M1)", () => {
+  const announced = 1_000_000_000;
+  const head = Buffer.alloc(64 * 1024);
   head[0] = COPY_DATA;
-  head.writeUInt32BE(1_001, 1);
-  for (const chunks of [[head], [head.subarray(0, 3), head.subarray(3)]]) {
-    expect(() => framed(chunks, 1_000)).toThrow(expect.objectContaining({ code: "transaction-too-large" }));
+  head.writeUInt32BE(announced, 1);
+  const refused = `refused ${announced} bytes, of which ${head.length - 5} are there`;
+  for (const cut of [0, 3, 5, 6, 40_000, head.length - 1]) {
+    const chunks = [head.subarray(0, cut), head.subarray(cut)];
+    expect(() => framed(chunks, 1_000)).toThrow(refused);
+    expect(framed(chunks.slice(0, 1), 1_000)).toEqual([]);
   }
+});
+
+test("a message a little above the limit is refused as soon as it is there", () => {
+  const whole = message(COPY_DATA, new Uint8Array(997));
+  for (const cut of [0, 3, 5, 900]) {
+    expect(() => framed([whole.subarray(0, cut), whole.subarray(cut)], 1_000)).toThrow("refused 1001 bytes");
+  }
+  expect(framed([message(COPY_DATA, new Uint8Array(996))], 1_000)).toHaveLength(1);
 });
 
 test.each([0, 3, 0x80000000])("a length of %i is not the protocol", (length) => {

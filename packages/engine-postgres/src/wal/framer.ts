@@ -9,13 +9,17 @@ import { ReplicationError } from "@lockstep/core";
  */
 const HEADER_BYTES = 5;
 const COPY_DATA = 0x64; // 'd'
+/** Enough of a refused message to say which row it is. */
+const REFUSED_HEAD_BYTES = 64 * 1024;
 
 export interface FrameListener {
   /** The body of one CopyData message lies in `buffer` from `start` to `end`; valid during the call only. */
   copyData(buffer: Buffer, start: number, end: number): void;
+  /** A CopyData of `bytes` is above the limit; only its beginning was kept. Throws. */
+  refuse(buffer: Buffer, start: number, end: number, bytes: number): never;
 }
 
-/** Cuts a socket's chunks into messages. A CopyData above the limit is refused before it is buffered (M1). */
+/** Cuts a socket's chunks into messages. A CopyData above the limit is refused, and never buffered whole (M1). */
 export class Framer {
   readonly #listener: FrameListener;
   readonly #maxCopyDataBytes: number;
@@ -33,7 +37,7 @@ export class Framer {
   push(chunk: Buffer): void {
     let at = this.#partial === null ? 0 : this.#complete(this.#partial, chunk);
     while (chunk.length - at >= HEADER_BYTES) {
-      const size = this.#sizeOf(chunk, at);
+      const size = this.#bytesToKeep(chunk, at);
       if (chunk.length - at < size) break;
       this.#emit(chunk, at, at + size);
       at += size;
@@ -54,7 +58,7 @@ export class Framer {
       );
       this.#partialBytes += at;
       if (this.#partialBytes < HEADER_BYTES) return at;
-      whole = Buffer.allocUnsafe(this.#sizeOf(partial, 0));
+      whole = Buffer.allocUnsafe(this.#bytesToKeep(partial, 0));
       partial.copy(whole, 0, 0, HEADER_BYTES);
       this.#partial = whole;
     }
@@ -75,28 +79,29 @@ export class Framer {
 
   #keep(chunk: Buffer, at: number): void {
     const isSizeKnown = chunk.length - at >= HEADER_BYTES;
-    const partial = Buffer.allocUnsafe(isSizeKnown ? this.#sizeOf(chunk, at) : HEADER_BYTES);
+    const partial = Buffer.allocUnsafe(isSizeKnown ? this.#bytesToKeep(chunk, at) : HEADER_BYTES);
     this.#partialBytes = chunk.copy(partial, 0, at);
     this.#partial = partial;
   }
 
   #emit(buffer: Buffer, start: number, end: number): void {
-    if (buffer[start] === COPY_DATA) this.#listener.copyData(buffer, start + HEADER_BYTES, end);
-    else this.onOther(buffer.subarray(start, end));
+    if (buffer[start] !== COPY_DATA) return this.onOther(buffer.subarray(start, end));
+    const length = lengthOf(buffer, start);
+    const body = start + HEADER_BYTES;
+    if (length > this.#maxCopyDataBytes) this.#listener.refuse(buffer, body, end, length);
+    this.#listener.copyData(buffer, body, end);
   }
 
-  #sizeOf(buffer: Buffer, at: number): number {
-    const length = buffer.readUInt32BE(at + 1);
-    if (length < 4 || length > 0x7fffffff) {
-      throw new ReplicationError("protocol-violation", `the server announced a message of ${length} bytes`);
-    }
-    if (buffer[at] === COPY_DATA && length > this.#maxCopyDataBytes) {
-      throw new ReplicationError(
-        "transaction-too-large",
-        `the primary sends a row of ${length} bytes; the limit is ${this.#maxCopyDataBytes}`,
-        { fix: "exclude the table that holds it, or make the row smaller" },
-      );
-    }
-    return length + 1;
+  /** The message's size; of one that will be refused, only its head's. */
+  #bytesToKeep(buffer: Buffer, at: number): number {
+    const length = lengthOf(buffer, at);
+    const isRefused = buffer[at] === COPY_DATA && length > this.#maxCopyDataBytes;
+    return isRefused ? Math.min(length + 1, REFUSED_HEAD_BYTES) : length + 1;
   }
+}
+
+function lengthOf(buffer: Buffer, at: number): number {
+  const length = buffer.readUInt32BE(at + 1);
+  if (length >= 4 && length <= 0x7fffffff) return length;
+  throw new ReplicationError("protocol-violation", `the server announced a message of ${length} bytes`);
 }

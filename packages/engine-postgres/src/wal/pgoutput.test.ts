@@ -63,9 +63,9 @@ const truncate = message(kind("T"), int32(1), int8(2), int32(OID));
 
 function decodeAll(
   messages: readonly Buffer[],
-  maxBytes = 1_000_000,
+  pieceBytes = 1_000_000,
 ): ReturnType<PgoutputDecoder["decode"]>[] {
-  const decoder = new PgoutputDecoder(TYPES, maxBytes);
+  const decoder = new PgoutputDecoder(TYPES, pieceBytes);
   // Surrounded by other bytes, as a message lies in a socket's chunk.
   return messages.map((bytes) => {
     const chunk = Buffer.concat([Buffer.alloc(7, 0x74), bytes, Buffer.alloc(9, 0x74)]);
@@ -76,6 +76,7 @@ function decodeAll(
 test("a transaction is decoded, with unsigned ids and positions and the server's text", () => {
   const [decoded] = decodeAll([begin, relation, insert, update, remove, truncate, commit]).slice(-1);
   expect(decoded).toEqual({
+    kind: "commit",
     position: "FFFFFFFE/FFFFFFF8",
     transaction: {
       position: "FFFFFFFE/FFFFFFF8",
@@ -92,7 +93,11 @@ test("a transaction is decoded, with unsigned ids and positions and the server's
 });
 
 test("a transaction without published changes moves the position only", () => {
-  expect(decodeAll([begin, commit]).at(-1)).toEqual({ position: "FFFFFFFE/FFFFFFF8", transaction: null });
+  expect(decodeAll([begin, commit]).at(-1)).toEqual({
+    kind: "commit",
+    position: "FFFFFFFE/FFFFFFF8",
+    transaction: null,
+  });
 });
 
 test("every message cut short, and every message with a byte too many, is refused", () => {
@@ -116,10 +121,34 @@ test.each([
   expect(() => decodeAll(messages)).toThrow(expect.objectContaining({ code: "protocol-violation" }));
 });
 
-test("a transaction above the limit is refused while it arrives", () => {
-  expect(() => decodeAll([begin, relation, insert, insert], insert.length + 1)).toThrow(
-    expect.objectContaining({ code: "transaction-too-large", fields: { xid: "3000000000" } }),
+test("a large transaction is handed out in pieces, as soon as each is full", () => {
+  const decoded = decodeAll(
+    [begin, relation, insert, insert, update, insert, remove, commit],
+    insert.length + 1,
   );
+  const pieces = decoded.flatMap((piece, index) => (piece === null ? [] : [{ index, piece }]));
+  expect(pieces).toMatchObject([
+    {
+      index: 3,
+      piece: { kind: "begin", xid: "3000000000", commitStart: "FFFFFFFE/FFFFFFC8", events: [{}, {}] },
+    },
+    { index: 5, piece: { kind: "middle", events: [{ kind: "update" }, { kind: "insert" }] } },
+    {
+      index: 7,
+      piece: {
+        kind: "end",
+        events: [{ kind: "delete" }],
+        last: { position: "FFFFFFFE/FFFFFFF8", xid: "3000000000", committedAtUs: 946_684_801_000_000 },
+      },
+    },
+  ]);
+});
+
+test("a commit right behind a full piece ends the transaction with an empty one", () => {
+  expect(decodeAll([begin, relation, insert, commit], 1).slice(2)).toMatchObject([
+    { kind: "begin", events: [{}] },
+    { kind: "end", events: [] },
+  ]);
 });
 
 test("a table that is described again in the same way keeps its id; in another way, it is another table", () => {
@@ -137,8 +166,9 @@ test("a table that is described again in the same way keeps its id; in another w
   );
   const one = message(kind("I"), int32(OID), kind("N"), tuple(text("9")));
   const decoded = decodeAll([begin, relation, insert, relation, insert, altered, one, commit]).at(-1);
+  if (decoded?.kind !== "commit") return expect.unreachable();
   expect(
-    decoded?.transaction?.events.map((event) => [event.kind, "table" in event ? event.table : null]),
+    decoded.transaction?.events.map((event) => [event.kind, "table" in event ? event.table : null]),
   ).toEqual([
     ["insert", 0],
     ["insert", 0],

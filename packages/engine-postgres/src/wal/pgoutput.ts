@@ -4,6 +4,7 @@ import {
   tableLabel,
   type Position,
   type ReplicationEvent,
+  type SourcePiece,
   type Table,
   type Transaction,
 } from "@lockstep/core";
@@ -44,15 +45,25 @@ const RESTART_IDENTITY = 2;
 interface OpenTransaction {
   readonly xid: string;
   readonly committedAtUs: number;
-  readonly events: ReplicationEvent[];
+  readonly commitStart: Position;
+  /** What has not been handed out. */
+  events: ReplicationEvent[];
   bytes: number;
+  /** Its first piece was handed out. */
+  isInPieces: boolean;
 }
 
-export interface DecodedCommit {
+/** What a message completes. */
+export type Decoded = DecodedCommit | DecodedPiece;
+
+interface DecodedCommit {
+  readonly kind: "commit";
   readonly position: Position;
   /** Null when nothing of it was published. */
   readonly transaction: Transaction | null;
 }
+
+export type DecodedPiece = DistributiveOmit<SourcePiece, "lagMs">;
 
 /** Turns pgoutput messages into transactions, straight in the form the codec writes. One per stream. */
 export class PgoutputDecoder {
@@ -60,13 +71,19 @@ export class PgoutputDecoder {
   readonly tables: Map<number, Table> = new Map();
   readonly #byRelation = new Map<number, Table>();
   readonly #types: ColumnTypes;
-  readonly #maxTransactionBytes: number;
+  readonly #pieceBytes: number;
   readonly #tuples = new TupleReader();
   #open: OpenTransaction | null = null;
 
-  constructor(types: ColumnTypes, maxTransactionBytes: number) {
+  /** A transaction of more than `pieceBytes` is handed out in pieces of about that size. */
+  constructor(types: ColumnTypes, pieceBytes: number) {
     this.#types = types;
-    this.#maxTransactionBytes = maxTransactionBytes;
+    this.#pieceBytes = pieceBytes;
+  }
+
+  /** The newest definitions, by the source's number of the relation. */
+  get relations(): ReadonlyMap<number, Table> {
+    return this.#byRelation;
   }
 
   get isInTransaction(): boolean {
@@ -79,10 +96,10 @@ export class PgoutputDecoder {
   }
 
   /**
-   * Decodes the message in `buffer` from `start` to `end`; answers at a commit, else null. Rejects bytes that
-   * are not a message with `protocol-violation`; the stream must then be read anew.
+   * Decodes the message in `buffer` from `start` to `end`; answers at a commit and when a piece is full, else
+   * null. Rejects bytes that are not a message with `protocol-violation`; the stream must then be read anew.
    */
-  decode(buffer: Buffer, start: number, end: number): DecodedCommit | null {
+  decode(buffer: Buffer, start: number, end: number): Decoded | null {
     try {
       return this.#decode(buffer, start, end);
     } catch (error) {
@@ -91,7 +108,7 @@ export class PgoutputDecoder {
     }
   }
 
-  #decode(buffer: Buffer, start: number, end: number): DecodedCommit | null {
+  #decode(buffer: Buffer, start: number, end: number): Decoded | null {
     const kind = buffer[start];
     const at = start + 1;
     switch (kind) {
@@ -99,16 +116,17 @@ export class PgoutputDecoder {
       case UPDATE:
       case DELETE:
       case TRUNCATE:
-        this.#change(buffer, kind, at, end);
-        return null;
+        return this.#change(buffer, kind, at, end);
       case BEGIN:
         if (this.#open !== null) throw malformed(kind);
         expectEnd(at + 20, end, kind);
         this.#open = {
           committedAtUs: readTimeUs(buffer, at + 8),
           xid: String(buffer.readUInt32BE(at + 16)),
+          commitStart: readPosition(buffer, at),
           events: [],
           bytes: 0,
+          isInPieces: false,
         };
         return null;
       case COMMIT:
@@ -126,14 +144,24 @@ export class PgoutputDecoder {
     }
   }
 
-  #change(buffer: Buffer, kind: number, at: number, end: number): void {
+  #change(buffer: Buffer, kind: number, at: number, end: number): DecodedPiece | null {
     const open = this.#open;
     if (open === null) throw malformed(kind);
-    open.bytes += end - at;
-    if (open.bytes > this.#maxTransactionBytes) throw tooLarge(open.xid, this.#maxTransactionBytes);
     open.events.push(
       kind === TRUNCATE ? this.#truncate(buffer, at, end) : this.#rowChange(buffer, kind, at, end),
     );
+    open.bytes += end - at;
+    return open.bytes > this.#pieceBytes ? this.#piece(open) : null;
+  }
+
+  #piece(open: OpenTransaction): DecodedPiece {
+    const { xid, commitStart, events, bytes } = open;
+    const isFirst = !open.isInPieces;
+    open.isInPieces = true;
+    open.events = [];
+    open.bytes = 0;
+    const common = { tables: this.tables, events, bytes };
+    return isFirst ? { kind: "begin", xid, commitStart, ...common } : { kind: "middle", ...common };
   }
 
   #rowChange(buffer: Buffer, kind: number, at: number, end: number): ReplicationEvent {
@@ -170,13 +198,16 @@ export class PgoutputDecoder {
     return { kind: "truncate", tables, restartIdentity: (buffer.readUInt8(at + 4) & RESTART_IDENTITY) !== 0 };
   }
 
-  #commit(position: Position): DecodedCommit {
+  #commit(position: Position): Decoded {
     const open = this.#open;
     if (open === null) throw malformed(COMMIT);
     this.#open = null;
-    if (open.events.length === 0) return { position, transaction: null };
-    const { xid, committedAtUs, events } = open;
-    return { position, transaction: { position, xid, committedAtUs, events } };
+    const { xid, committedAtUs, events, bytes, isInPieces } = open;
+    if (isInPieces) {
+      return { kind: "end", tables: this.tables, events, bytes, last: { position, xid, committedAtUs } };
+    }
+    const transaction = events.length === 0 ? null : { position, xid, committedAtUs, events };
+    return { kind: "commit", position, transaction };
   }
 
   /** The server repeats definitions; only another one is a new table id, and an event where it takes hold. */
@@ -213,10 +244,4 @@ function malformed(kind: number | undefined, cause?: unknown): ReplicationError 
   });
 }
 
-function tooLarge(xid: string, limit: number): ReplicationError {
-  return new ReplicationError(
-    "transaction-too-large",
-    `transaction ${xid} holds more than ${limit} bytes of changes`,
-    { fix: "commit in smaller transactions; larger ones are not supported yet", fields: { xid } },
-  );
-}
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;

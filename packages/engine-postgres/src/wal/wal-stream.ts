@@ -9,12 +9,12 @@ import {
   type Failpoints,
   type Position,
   type SourceBatch,
-  type Transaction,
 } from "@lockstep/core";
 import { toReplicationError } from "../connection.ts";
-import { later } from "../position.ts";
 import type { ColumnTypes } from "../values.ts";
+import { Arrived } from "./arrived.ts";
 import { Framer } from "./framer.ts";
+import { rowTooLarge } from "./oversized-row.ts";
 import { PgoutputDecoder } from "./pgoutput.ts";
 import {
   KEEPALIVE,
@@ -29,6 +29,8 @@ import { StandbyStatus } from "./standby-status.ts";
 
 /** Decoded and not yet pulled: above, the socket is paused, and the server waits. */
 const MAX_PENDING_BYTES = 1024 * 1024;
+/** A larger transaction is handed on in pieces of this size: a record's worth (measured). */
+const PIECE_BYTES = 512 * 1024;
 /** Far below `wal_sender_timeout` (60 s), and below the 10 s after which a silent holder is ended. */
 const TICK_MS = 1_000;
 /** A server that said nothing for so long is asked, … */
@@ -44,7 +46,8 @@ const BEGIN = 0x42;
 export interface WalStreamOptions {
   readonly clientConfig: ClientConfig;
   readonly types: ColumnTypes;
-  readonly maxTransactionBytes: number;
+  /** A message with a larger row is refused. */
+  readonly maxRowBytes: number;
   readonly failpoints?: Failpoints | undefined;
 }
 
@@ -55,28 +58,29 @@ export class WalStream implements AsyncDisposable {
   readonly #rawSocket = new Socket();
   readonly #decoder: PgoutputDecoder;
   readonly #framer: Framer;
+  readonly #arrived: Arrived;
   readonly #status: StandbyStatus;
   readonly #failpoints: Failpoints | undefined;
+  readonly #maxRowBytes: number;
   readonly #started = new Deferred<SystemIdentity>();
   #socket: Duplex | null = null;
   #failure: unknown = null;
-  #transactions: Transaction[] = [];
-  #pendingBytes = 0;
-  #isUrgent = false;
-  #position: Position | null = null;
-  #delivered: Position | null = null;
   #wake: (() => void) | null = null;
   #lastReceivedMs = performance.now();
-  #lagUs = 0;
   #ticker: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
 
   constructor(options: WalStreamOptions) {
     this.#failpoints = options.failpoints;
-    this.#decoder = new PgoutputDecoder(options.types, options.maxTransactionBytes);
+    this.#maxRowBytes = options.maxRowBytes;
+    this.#decoder = new PgoutputDecoder(options.types, PIECE_BYTES);
+    this.#arrived = new Arrived(this.#decoder.tables);
     this.#framer = new Framer(
-      { copyData: (...frame) => this.#copyData(...frame) },
-      options.maxTransactionBytes,
+      {
+        copyData: (buffer, start, end) => this.#copyData(buffer, start, end),
+        refuse: (buffer, start, end, bytes) => this.#refuse(buffer, start, end, bytes),
+      },
+      options.maxRowBytes,
     );
     this.#status = new StandbyStatus((frame) => {
       if (this.#socket?.writable === true) this.#socket.write(frame);
@@ -121,7 +125,7 @@ export class WalStream implements AsyncDisposable {
     try {
       for (;;) {
         signal.throwIfAborted();
-        const batch = this.#take();
+        const batch = this.#arrived.take();
         if (batch !== null) yield batch;
         else if (this.#failure !== null) throw this.#failure;
         else await this.#readable();
@@ -162,23 +166,23 @@ export class WalStream implements AsyncDisposable {
       this.#rawSocket.destroy();
       return;
     }
-    this.#pendingBytes += chunk.length;
+    this.#arrived.bytes += chunk.length;
     this.#wake?.();
-    if (this.#pendingBytes > MAX_PENDING_BYTES) this.#socket?.pause();
-    else if (this.#lagUs > BEHIND_US && chunk.length < SMALL_READ_BYTES) this.#gather();
+    if (this.#arrived.bytes > MAX_PENDING_BYTES) this.#socket?.pause();
+    else if (this.#arrived.lagUs > BEHIND_US && chunk.length < SMALL_READ_BYTES) this.#gather();
   }
 
   #gather(): void {
     this.#socket?.pause();
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined;
-      if (this.#pendingBytes <= MAX_PENDING_BYTES) this.#socket?.resume();
+      if (this.#arrived.bytes <= MAX_PENDING_BYTES) this.#socket?.resume();
     }, GATHER_MS);
   }
 
-  /** Nothing is left to take: what is pending is one unfinished transaction, which has its own limit. */
+  /** Nothing is left to take: what is pending is less than a piece, or one row, which has its own limit. */
   async #readable(): Promise<void> {
-    this.#pendingBytes = 0;
+    this.#arrived.bytes = 0;
     if (this.#gathering === undefined) this.#socket?.resume();
     await new Promise<void>((resolve) => (this.#wake = resolve));
     this.#wake = null;
@@ -198,48 +202,39 @@ export class WalStream implements AsyncDisposable {
 
   #walData(buffer: Buffer, start: number, end: number): void {
     const payload = start + XLOG_DATA_HEADER_BYTES;
-    const commit = this.#decoder.decode(buffer, payload, end);
-    if (commit !== null) {
-      this.#moveTo(commit.position);
-      if (commit.transaction === null) return;
-      this.#transactions.push(commit.transaction);
+    const decoded = this.#decoder.decode(buffer, payload, end);
+    if (decoded?.kind === "commit") {
+      this.#moveTo(decoded.position);
+      if (decoded.transaction === null) return;
+      this.#arrived.add(decoded.transaction);
       this.#failpoints?.hit("decoded");
+    } else if (decoded !== null) {
+      if (decoded.kind === "end") this.#moveTo(decoded.last.position);
+      this.#arrived.addPiece(decoded);
     } else if (buffer[payload] === BEGIN) {
       // Both times are the server's: how long after its commit the transaction was sent.
-      this.#lagUs = readTimeUs(buffer, start + 17) - (this.#decoder.committedAtUs ?? 0);
+      this.#arrived.lagUs = readTimeUs(buffer, start + 17) - (this.#decoder.committedAtUs ?? 0);
     }
+  }
+
+  #refuse(buffer: Buffer, start: number, end: number, bytes: number): never {
+    const tables = this.#decoder.relations;
+    const maxRowBytes = this.#maxRowBytes;
+    throw rowTooLarge(buffer, start + XLOG_DATA_HEADER_BYTES, end, { tables, bytes, maxRowBytes });
   }
 
   /** Outside a transaction the server has sent everything up to the position it names. */
   #keepalive(position: Position, wantsReply: boolean): void {
     if (!this.#decoder.isInTransaction) {
       this.#moveTo(position);
-      this.#isUrgent ||= wantsReply;
+      if (wantsReply) this.#arrived.press();
     }
     if (wantsReply) this.#status.send();
   }
 
   #moveTo(position: Position): void {
-    this.#position = later(this.#position, position);
+    this.#arrived.moveTo(position);
     this.#status.received(position);
-  }
-
-  #take(): SourceBatch | null {
-    const position = this.#position;
-    if (position === null || (position === this.#delivered && !this.#isUrgent)) return null;
-    const batch: SourceBatch = {
-      tables: this.#decoder.tables,
-      transactions: this.#transactions,
-      position,
-      bytes: this.#pendingBytes,
-      lagMs: this.#lagUs / 1_000,
-      isUrgent: this.#isUrgent,
-    };
-    this.#transactions = [];
-    this.#pendingBytes = 0;
-    this.#isUrgent = false;
-    this.#delivered = position;
-    return batch;
   }
 
   #tick(): void {

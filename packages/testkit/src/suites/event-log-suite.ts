@@ -93,6 +93,29 @@ export function eventLogSuite(name: string, make: () => Promise<LogFixture>): vo
       });
     });
 
+    test("an entry may be far larger than what the log carries at once", async () => {
+      await withLogs(async (open) => {
+        const [log, reader] = [open(), open()];
+        await log.prepare(signal());
+        const publisher = await log.openPublisher(signal());
+        const before = await publisher.append(record("before"), signal());
+        const value = Buffer.alloc(20_000_000, "0123456789");
+        const large = await publisher.append({ headers: { kind: "large" }, value }, signal());
+        const behind = await publisher.append(record("behind"), signal());
+        const entries = await readAll(reader, before, 3);
+        expect(entries.map((entry) => entry.offset)).toEqual([before, large, behind]);
+        expect(entries[1]?.headers).toEqual({ kind: "large" });
+        expect(Buffer.compare(entries[1]?.value ?? Buffer.alloc(0), value)).toBe(0);
+        // Its own offset, and any between it and the one before, give it whole.
+        for (const from of new Set([nextOffset(before), offset((before + large) / 2n + 1n), large])) {
+          const chunk = await reader.read({ from, maxBytes: 1, maxWaitMs: 0 }, signal());
+          expect(chunk.entries[0]?.offset).toBe(large);
+          expect(chunk.entries[0]?.value.length).toBe(value.length);
+          expect(chunk.next > large).toBe(true);
+        }
+      });
+    });
+
     test("an offset above the end is an error, never a jump", async () => {
       await withLogs(async (open) => {
         const log = open();

@@ -1,0 +1,93 @@
+import type {
+  ApplyResult,
+  ChangeSet,
+  EventGroup,
+  FoldedTable,
+  Logger,
+  Progress,
+  TargetTransaction,
+} from "@lockstep/core";
+import type { Client } from "pg";
+import type { BatchRunner, Statement } from "./batch.ts";
+import { bulkStatements } from "./bulk.ts";
+import type { OrderedApply } from "./ordered.ts";
+import type { TablePlans } from "./plans.ts";
+import { explainedByOrder } from "./refusal.ts";
+
+export interface TargetTransactionOptions {
+  readonly client: Client;
+  readonly batches: BatchRunner;
+  readonly plans: TablePlans;
+  readonly logger: Logger;
+  readonly newOrderedApply: () => OrderedApply;
+  /** Runs work that ends with the connection when aborted, and explains its failures. */
+  readonly guarded: <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+  /** The statement that moves the progress row to `progress`. */
+  readonly advance: (progress: Progress) => Statement;
+  readonly onCommitted: (progress: Progress) => void;
+}
+
+const SAVEPOINT: Statement = { text: "savepoint piece", values: [] };
+const RELEASE: Statement = { text: "release savepoint piece", values: [] };
+
+/** An open transaction whose progress row is locked; takes a large transaction piece by piece. */
+export class PostgresTargetTransaction implements TargetTransaction {
+  readonly #options: TargetTransactionOptions;
+
+  constructor(options: TargetTransactionOptions) {
+    this.#options = options;
+  }
+
+  async apply(piece: ChangeSet, signal: AbortSignal): Promise<ApplyResult> {
+    const { guarded, plans } = this.#options;
+    return await guarded(signal, async () => {
+      await plans.prepare(piece.groups);
+      return { events: countEvents(piece.groups), conflicts: await this.#apply(piece) };
+    });
+  }
+
+  async commit(progress: Progress, signal: AbortSignal): Promise<void> {
+    const { client, guarded, advance, onCommitted } = this.#options;
+    await guarded(signal, async () => {
+      const { text, values } = advance(progress);
+      await client.query(text, [...values]);
+      await client.query("commit");
+      onCommitted(progress);
+    });
+  }
+
+  async rollback(signal: AbortSignal): Promise<void> {
+    const { client, guarded } = this.#options;
+    await guarded(signal, async () => await client.query("rollback"));
+  }
+
+  /** In bulk; where that meets another state than it names, change by change. Returns the conflicts. */
+  async #apply({ folded, groups }: ChangeSet): Promise<number> {
+    if (folded.kind === "ordered") return await this.#applyOrdered(groups, folded.reason);
+    const { batches, plans, client } = this.#options;
+    const statements = bulkStatements(folded, ({ table }: FoldedTable) => plans.of(table));
+    try {
+      await batches.run([SAVEPOINT, ...statements, RELEASE]);
+      return 0;
+    } catch (error) {
+      const state = explainedByOrder(error);
+      if (state === null) throw error;
+      await client.query("rollback to savepoint piece");
+      return await this.#applyOrdered(groups, `SQLSTATE ${state}`);
+    }
+  }
+
+  async #applyOrdered(groups: readonly EventGroup[], reason: string): Promise<number> {
+    this.#options.logger.debug({ reason }, "applying a piece change by change");
+    const ordered = this.#options.newOrderedApply();
+    await ordered.apply(groups);
+    return ordered.conflicts;
+  }
+}
+
+export function countEvents(groups: readonly EventGroup[]): number {
+  let events = 0;
+  for (const { transactions } of groups)
+    for (const transaction of transactions) events += transaction.events.length;
+  return events;
+}
