@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import {
   eventually,
@@ -207,6 +208,21 @@ test("wrong configurations exit with 2 and name the key, its line and the fix", 
   expect(text).toContain("log.kafka.brokers.0 (line 2)");
   expect(text).toContain("colour");
   expect(text).not.toContain("s3cret");
+});
+
+test("a file that is not YAML is refused with line and column, and without the line", async () => {
+  const scenario = await newScenario();
+  for (const replicas of [
+    "replicas:\n  - { name: r, engine: postgres, url: 'postgres://u:s3cret@h/db'",
+    "replicas:\n  - name: r\n    url: postgres://u:s3cret: more@h/db",
+  ]) {
+    await writeFile(scenario.configPath, `pipeline: shop\n${replicas}\n`);
+    await using run = scenario.run();
+    expect(await run.exited).toEqual({ code: 2, signal: null });
+    const text = run.log.map((line) => line.text).join("\n");
+    expect(text).toMatch(/line \d+, column \d+: not YAML/);
+    expect(text).not.toContain("s3cret");
+  }
 });
 
 test("a database that would follow itself is refused, by whatever name it is reached", async () => {

@@ -112,7 +112,12 @@ export interface EventGroup {
   readonly transactions: readonly { readonly events: readonly ReplicationEvent[] }[];
 }
 
-/** `schema.name`, for messages and maps; not quoted, never sent to a server. */
+/** Tells tables apart, in maps and sets: a label does not, since names may hold dots. */
+export function tableKey({ schema, name }: TableName): string {
+  return JSON.stringify([schema, name]);
+}
+
+/** `schema.name`, for messages; not quoted, never sent to a server. */
 export function tableLabel(table: TableName): string {
   return `${table.schema}.${table.name}`;
 }

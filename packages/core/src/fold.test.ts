@@ -240,3 +240,22 @@ test("another definition of a table ends folding", () => {
   ]);
   expect(folded).toEqual({ kind: "ordered", reason: "public.single changed its columns" });
 });
+
+test("tables whose names run together are two tables", () => {
+  const columns = [{ name: "id", type: "int32", nativeType: "integer", isKey: true }] as const;
+  const tables = new Map<number, Table>([
+    [0, { id: 0, schema: "a.b", name: "c", columns }],
+    [1, { id: 1, schema: "a", name: "b.c", columns }],
+  ]);
+  const events: ReplicationEvent[] = [0, 1].map((table) => ({
+    kind: "insert",
+    table,
+    after: [String(table)],
+  }));
+  const folded = fold([{ tables, transactions: [{ events }] }]);
+  if (folded.kind !== "bulk") return expect.unreachable();
+  expect(folded.tables.map(({ table, inserts }) => [table.schema, inserts])).toEqual([
+    ["a.b", [["0"]]],
+    ["a", [["1"]]],
+  ]);
+});

@@ -1,4 +1,4 @@
-import { NOT_CARRIED, tableLabel, type EventGroup, type Row, type Table } from "./event.ts";
+import { NOT_CARRIED, tableKey, tableLabel, type EventGroup, type Row, type Table } from "./event.ts";
 import type { ReplicationEvent } from "./event.ts";
 import { FoldedRows } from "./folded-rows.ts";
 import { unreachable } from "./unreachable.ts";
@@ -81,11 +81,11 @@ function rowsOf(
 ): FoldedRows | string {
   const table = group.tables.get(id);
   if (table === undefined) throw new TypeError(`an event names table ${id}, which its batch does not have`);
-  const label = tableLabel(table);
-  let rows = tables.get(label);
-  if (rows === undefined) tables.set(label, (rows = new FoldedRows(table)));
-  else if (!sameColumns(rows.table, table)) return `${label} changed its columns`;
-  if (rows.keyColumns.length === 0) return `${label} has no key`;
+  const key = tableKey(table);
+  let rows = tables.get(key);
+  if (rows === undefined) tables.set(key, (rows = new FoldedRows(table)));
+  else if (!sameColumns(rows.table, table)) return `${tableLabel(table)} changed its columns`;
+  if (rows.keyColumns.length === 0) return `${tableLabel(table)} has no key`;
   byId.set(id, rows);
   return rows;
 }

@@ -7,6 +7,7 @@ export { ERRORS, type ErrorAction, type ErrorCode, type ErrorEntry } from "./err
 export type { EventLog, LogBounds, LogChunk, LogEntry, LogPublisher, ReadRequest } from "./event-log.ts";
 export {
   NOT_CARRIED,
+  tableKey,
   tableLabel,
   type Cell,
   type Column,

@@ -13,6 +13,8 @@ const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   bytea_output: "hex",
   xmlbinary: "base64",
   lc_monetary: "C",
+  array_nulls: "on", // Else NULL among an array's elements would be read as a text.
+  row_security: "off", // Rows hidden from us are an error, not absent.
   search_path: "",
   statement_timeout: "0",
   lock_timeout: "0",

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { isMap, isNode, LineCounter, parseDocument, type Document } from "yaml";
+import { isMap, isNode, LineCounter, parseDocument, type Document, type YAMLError } from "yaml";
 import { z } from "zod";
 import { ReplicationError } from "@lockstep/core";
 import { configSchema, type Config } from "./config-schema.ts";
@@ -16,9 +16,9 @@ export async function loadConfig(
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Config> {
   const lines = new LineCounter();
-  const document = parseDocument(await readConfigFile(path), { lineCounter: lines, prettyErrors: true });
+  const document = parseDocument(await readConfigFile(path), { lineCounter: lines, prettyErrors: false });
   const [syntaxError] = document.errors;
-  if (syntaxError !== undefined) throw invalid(path, [syntaxError.message]);
+  if (syntaxError !== undefined) throw invalid(path, [describeSyntax(syntaxError, lines)]);
   const problems: string[] = [];
   const raw: unknown = document.toJS();
   const filled = await fill(raw, [], { folder: dirname(resolve(path)), environment, problems });
@@ -86,6 +86,12 @@ async function readConfigFile(path: string): Promise<string> {
       fix: "name it with --config, or create it (see README.md)",
     });
   }
+}
+
+/** Without the source: the line may hold a password (S1). */
+function describeSyntax({ code, pos }: YAMLError, lines: LineCounter): string {
+  const { line, col } = lines.linePos(pos[0]);
+  return `line ${line}, column ${col}: not YAML: ${code.toLowerCase().replaceAll("_", " ")}`;
 }
 
 function describeIssue(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): string {

@@ -10,8 +10,9 @@ import {
 } from "@lockstep/core";
 import { Kafka, logLevel, type Admin, type KafkaConfig } from "kafkajs";
 import { toLogError } from "./kafka-errors.ts";
-import { mendRequestQueue, socketFactory } from "./kafkajs-internals.ts";
-import { LeaderLink } from "./leader-link.ts";
+import { mendRequestQueue, Sockets } from "./kafkajs-internals.ts";
+import { atMost, FAREWELL_MS, LeaderLink } from "./leader-link.ts";
+import { LinkPool } from "./link-pool.ts";
 import { KafkaPublisher } from "./publisher.ts";
 import { readBounds, readChunk } from "./reader.ts";
 import { ensureTopic } from "./topic.ts";
@@ -39,8 +40,10 @@ class KafkaLog implements EventLog {
   readonly #kafka: Kafka;
   readonly #topic: string;
   readonly #pipeline: string;
+  readonly #logger: Logger;
+  readonly #sockets = new Sockets();
   /** Connections of their own: a long poll holds up whatever is asked behind it. */
-  readonly #fetchLink: LeaderLink;
+  readonly #pollLinks: LinkPool;
   readonly #probeLink: LeaderLink;
   readonly #adminLink: LeaderLink;
   readonly #publishers = new Set<KafkaPublisher>();
@@ -48,6 +51,7 @@ class KafkaLog implements EventLog {
 
   constructor({ brokers, pipeline, logger, ssl, sasl }: KafkaLogOptions) {
     mendRequestQueue();
+    this.#logger = logger;
     this.#pipeline = pipeline;
     this.#topic = `lockstep.${pipeline}`;
     this.#kafka = new Kafka({
@@ -59,13 +63,13 @@ class KafkaLog implements EventLog {
       requestTimeout: REQUEST_TIMEOUT_MS,
       enforceRequestTimeout: true,
       retry: RETRIES,
-      socketFactory,
+      socketFactory: this.#sockets.factory,
       logLevel: logLevel.WARN,
       // Whatever matters reaches us as a rejection; kafkajs's own lines are for looking closer.
       logCreator: () => (entry) =>
         logger.debug({ kafkajs: entry.namespace, error: entry.log["error"] }, entry.log.message),
     });
-    this.#fetchLink = new LeaderLink(this.#kafka, this.#topic);
+    this.#pollLinks = new LinkPool(() => new LeaderLink(this.#kafka, this.#topic));
     this.#probeLink = new LeaderLink(this.#kafka, this.#topic);
     this.#adminLink = new LeaderLink(this.#kafka, this.#topic);
   }
@@ -87,7 +91,7 @@ class KafkaLog implements EventLog {
   async openPublisher(signal: AbortSignal): Promise<LogPublisher> {
     const link = new LeaderLink(this.#kafka, this.#topic);
     try {
-      const publisher = await KafkaPublisher.open(link, this.#topic, signal);
+      const publisher = await KafkaPublisher.open({ link, topic: this.#topic, logger: this.#logger }, signal);
       this.#publishers.add(publisher);
       return publisher;
     } catch (error) {
@@ -101,8 +105,10 @@ class KafkaLog implements EventLog {
   }
 
   async read(request: ReadRequest, signal: AbortSignal): Promise<LogChunk> {
-    const fetch = request.maxWaitMs > 0 ? this.#fetchLink : this.#probeLink;
-    return await readChunk({ fetch, admin: this.#adminLink }, this.#topic, request, signal);
+    const admin = this.#adminLink;
+    const read = async (fetch: LeaderLink): Promise<LogChunk> =>
+      await readChunk({ fetch, admin }, this.#topic, request, signal);
+    return request.maxWaitMs > 0 ? await this.#pollLinks.use(read) : await read(this.#probeLink);
   }
 
   /** As the offset of a consumer group, so that every Kafka tool shows the lag. */
@@ -124,8 +130,15 @@ class KafkaLog implements EventLog {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const links = [this.#fetchLink, this.#probeLink, this.#adminLink, ...this.#publishers];
-    await Promise.all(links.map(async (link) => await link[Symbol.asyncDispose]()));
-    await this.#groupAdmin?.disconnect().catch(() => undefined);
+    const links = [this.#pollLinks, this.#probeLink, this.#adminLink, ...this.#publishers];
+    const closing = links.map(async (link) => await link[Symbol.asyncDispose]());
+    closing.push(
+      atMost(
+        FAREWELL_MS,
+        this.#groupAdmin?.disconnect().catch(() => undefined),
+      ),
+    );
+    await Promise.all(closing);
+    this.#sockets.destroyAll();
   }
 }

@@ -4,12 +4,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Kafka, logLevel } from "kafkajs";
 import { expect, test, vi } from "vitest";
 import { eventually, sharedKafka, uniqueName, withAdmin } from "@lockstep/testkit";
-import { createCluster, mendRequestQueue, socketFactory } from "./kafkajs-internals.ts";
+import { createCluster, mendRequestQueue, Sockets } from "./kafkajs-internals.ts";
 
 /* Each thing that this package relies on and kafkajs does not promise. */
 
 const newKafka = (): Kafka =>
-  new Kafka({ clientId: "contract", brokers: [...sharedKafka()], socketFactory, logLevel: logLevel.NOTHING });
+  new Kafka({
+    clientId: "contract",
+    brokers: [...sharedKafka()],
+    socketFactory: new Sockets().factory,
+    logLevel: logLevel.NOTHING,
+  });
 
 test("it is exactly the version whose inside was read", () => {
   const manifest: unknown = createRequire(import.meta.url)("kafkajs/package.json");

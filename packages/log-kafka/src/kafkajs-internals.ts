@@ -132,14 +132,28 @@ export function mendRequestQueue(): void {
 
 const KEEPALIVE_DELAY_MS = 10_000;
 
-/** Sockets without Nagle's algorithm, with TCP keepalive. */
-export const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }): Socket => {
-  const options: ConnectionOptions = { host, port, ...(isTlsOptions(ssl) ? ssl : {}) };
-  const socket = ssl ? connectTls(options, onConnect) : connectTcp({ host, port }, onConnect);
-  socket.setKeepAlive(true, KEEPALIVE_DELAY_MS);
-  socket.setNoDelay(true);
-  return socket;
-};
+/** The sockets of one client: without Nagle's algorithm, with TCP keepalive, and closed all at once. */
+export class Sockets {
+  readonly #open = new Set<Socket>();
+  #isClosed = false;
+
+  readonly factory: ISocketFactory = ({ host, port, ssl, onConnect }): Socket => {
+    const options: ConnectionOptions = { host, port, ...(isTlsOptions(ssl) ? ssl : {}) };
+    const socket = ssl ? connectTls(options, onConnect) : connectTcp({ host, port }, onConnect);
+    socket.setKeepAlive(true, KEEPALIVE_DELAY_MS);
+    socket.setNoDelay(true);
+    if (this.#isClosed) socket.destroy();
+    this.#open.add(socket);
+    socket.once("close", () => this.#open.delete(socket));
+    return socket;
+  };
+
+  /** kafkajs itself waits for answers first, however long a broker takes. */
+  destroyAll(): void {
+    this.#isClosed = true;
+    for (const socket of this.#open) socket.destroy();
+  }
+}
 
 function isTlsOptions(ssl: unknown): ssl is ConnectionOptions {
   return typeof ssl === "object" && ssl !== null;

@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ReplicationError } from "@lockstep/core";
 import type { Kafka } from "kafkajs";
 import { toLogError } from "./kafka-errors.ts";
 import { createCluster, type Broker, type Cluster } from "./kafkajs-internals.ts";
 
 const PARTITION = 0;
+/** kafkajs waits for the answers to what was asked; a broker that hangs has none. */
+export const FAREWELL_MS = 300;
 
 /** Connections of one purpose to the leader of the topic's one partition; made anew after any failure. */
 export class LeaderLink implements AsyncDisposable {
@@ -48,7 +51,7 @@ export class LeaderLink implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    await this.#reset();
+    await atMost(FAREWELL_MS, this.#reset());
   }
 
   async #run<T>(work: (leader: Broker) => Promise<T>): Promise<T> {
@@ -62,7 +65,7 @@ export class LeaderLink implements AsyncDisposable {
     } catch (error) {
       // Out of range says nothing about the connection; anything else might.
       const isAnswer = error instanceof Error && "type" in error && error.type === "OFFSET_OUT_OF_RANGE";
-      if (!isAnswer && (cluster === null || cluster === this.#cluster)) await this.#reset();
+      if (!isAnswer && (cluster === null || cluster === this.#cluster)) void this.#reset();
       throw error;
     }
   }
@@ -90,6 +93,14 @@ export class LeaderLink implements AsyncDisposable {
     // It is given up, however that ends.
     await cluster?.then(async (connected) => await connected.disconnect()).catch(() => undefined);
   }
+}
+
+/** Resolves when the work is done, or after `ms`; the work goes on. */
+export async function atMost(ms: number, work: Promise<unknown> | undefined): Promise<void> {
+  const done = new AbortController();
+  const late = sleep(ms, undefined, { signal: done.signal }).catch(() => undefined);
+  await Promise.race([work, late]);
+  done.abort();
 }
 
 async function connectCluster(kafka: Kafka): Promise<Cluster> {

@@ -4,6 +4,7 @@ import {
   offset,
   ReplicationError,
   type EncodedRecord,
+  type Logger,
   type LogPublisher,
   type Offset,
 } from "@lockstep/core";
@@ -14,11 +15,19 @@ import { MAX_MESSAGE_BYTES } from "./topic.ts";
 
 /** The broker's own wait for its replicas. */
 const PRODUCE_TIMEOUT_MS = 10_000;
+/** At the longest delay a line a minute. */
+const WARN_EVERY = 30;
 /** Only names the fence; no transaction is ever begun under it. */
 const TRANSACTION_TIMEOUT_MS = 60_000;
 /** A broker that has just started may not know a topic for a moment. */
 const MISSING_TOPIC_ATTEMPTS = 20;
 const SEQUENCE_MODULUS = 2 ** 31;
+
+interface KafkaPublisherOptions {
+  readonly link: LeaderLink;
+  readonly topic: string;
+  readonly logger: Logger;
+}
 
 interface ProducerEpoch {
   readonly producerId: string;
@@ -32,16 +41,18 @@ interface ProducerEpoch {
 export class KafkaPublisher implements LogPublisher {
   readonly #link: LeaderLink;
   readonly #topic: string;
+  readonly #logger: Logger;
   #epoch: ProducerEpoch;
   #sequence = 0;
 
-  static async open(link: LeaderLink, topic: string, signal: AbortSignal): Promise<KafkaPublisher> {
-    return new KafkaPublisher(link, topic, await takeEpoch(link, topic, signal));
+  static async open(options: KafkaPublisherOptions, signal: AbortSignal): Promise<KafkaPublisher> {
+    return new KafkaPublisher(options, await takeEpoch(options.link, options.topic, signal));
   }
 
-  private constructor(link: LeaderLink, topic: string, epoch: ProducerEpoch) {
+  private constructor({ link, topic, logger }: KafkaPublisherOptions, epoch: ProducerEpoch) {
     this.#link = link;
     this.#topic = topic;
+    this.#logger = logger;
     this.#epoch = epoch;
   }
 
@@ -62,6 +73,11 @@ export class KafkaPublisher implements LogPublisher {
       } catch (error) {
         const refusal = this.#refusal(error, value.length, attempt);
         if (refusal !== null) throw refusal;
+        if (attempt % WARN_EVERY === 1)
+          this.#logger.warn(
+            { topic: this.#topic, attempt, err: error },
+            "the log does not take a record; trying on",
+          );
         await backoff.wait(signal); // Not refused and not resolved: again, with the same sequence number (A4).
       }
     }
@@ -122,6 +138,12 @@ export class KafkaPublisher implements LogPublisher {
       case "MESSAGE_TOO_LARGE":
       case "RECORD_LIST_TOO_LARGE":
         return tooLarge(this.#topic, bytes, error);
+      // They say that this record will never be taken.
+      case "INVALID_TIMESTAMP":
+      case "INVALID_RECORD":
+      case "POLICY_VIOLATION":
+      case "CORRUPT_MESSAGE":
+        return refused(this.#topic, type, error);
       default:
         return null;
     }
@@ -150,6 +172,17 @@ async function takeEpoch(link: LeaderLink, topic: string, signal: AbortSignal): 
       await backoff.wait(signal);
     }
   }
+}
+
+function refused(topic: string, type: string, cause: unknown): ReplicationError {
+  const isClock = type === "INVALID_TIMESTAMP";
+  return new ReplicationError("topic-misconfigured", `topic ${topic} refuses a record: ${type}`, {
+    cause,
+    fix: isClock
+      ? "set this machine's clock and the brokers' right, or raise message.timestamp.after.max.ms of the topic"
+      : "see the broker's log for the policy or setting that refuses it, and change that",
+    fields: { topic },
+  });
 }
 
 function fenced(topic: string, cause: unknown): ReplicationError {

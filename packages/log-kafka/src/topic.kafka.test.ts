@@ -80,3 +80,25 @@ test("progress is shown as the offset of a consumer group", async () => {
     expect(groups[0]?.partitions[0]?.offset).toBe("42");
   });
 });
+
+test("a record that the topic will never take is refused by name", async () => {
+  const pipeline = uniqueName("topic");
+  await using log = createKafkaLog({ brokers: sharedKafka(), pipeline, logger: silentLogger });
+  await log.prepare(signal());
+  await withAdmin(sharedKafka(), async (admin) => {
+    const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: `lockstep.${pipeline}` };
+    // The broker now takes no record that is older than the moment.
+    const configEntries = [{ name: "message.timestamp.before.max.ms", value: "0" }];
+    await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] });
+  });
+  await using publisher = await log.openPublisher(signal());
+  const appendMany = async (): Promise<void> => {
+    for (let round = 0; round < 200; round++) {
+      await publisher.append({ headers: {}, value: Buffer.alloc(1_000_000) }, signal());
+    }
+  };
+  await expect(appendMany()).rejects.toMatchObject({
+    code: "topic-misconfigured",
+    message: expect.stringContaining("INVALID_TIMESTAMP"),
+  });
+});

@@ -28,7 +28,9 @@ export class Follower {
   #state: ChainState;
   /** What `apply` or `saveProgress` stored last. */
   #stored: Progress;
-  /** Where the topic has brought the replica: stored, or moved further without data. */
+  /** How far the topic was read: what of it holds data may still have to be applied. */
+  #read: Progress;
+  /** How far the replica is: everything through here is applied, or held no data for it. */
   #reached: Progress;
   #savedMs = performance.now();
   #isFound = false;
@@ -39,6 +41,7 @@ export class Follower {
     this.#window = new Window(options.compare);
     this.#pieces = new PieceApplier(session, options.hardSignal, options.failpoints);
     this.#stored = progress;
+    this.#read = progress;
     this.#reached = progress;
     this.#state = { epoch: progress.epoch, position: progress.position, open, begin: null };
   }
@@ -46,19 +49,19 @@ export class Follower {
   async run(from: Offset, signal: AbortSignal): Promise<void> {
     try {
       for (let at = from; ;) {
-        const chunk = await this.#read(at, signal);
+        const chunk = await this.#chunkAt(at, signal);
         at = chunk === null ? await this.#search(null, signal) : await this.#takeAll(chunk, signal);
         await this.#saveIfDue();
       }
     } catch (error) {
-      if (!signal.aborted || this.#options.hardSignal.aborted) throw error;
+      if (error !== signal.reason || this.#options.hardSignal.aborted) throw error;
       await this.#pieces.abandon();
       await this.#save(); // A clean stop.
     }
   }
 
   /** Null: the log no longer has, or no longer reaches, this offset. */
-  async #read(at: Offset, signal: AbortSignal): Promise<DecodedChunk | null> {
+  async #chunkAt(at: Offset, signal: AbortSignal): Promise<DecodedChunk | null> {
     try {
       return await this.#options.tail.read(at, signal);
     } catch (error) {
@@ -112,7 +115,7 @@ export class Follower {
     await this.#pieces.add(entry);
     this.#moveTo(next, entry);
     if (kind !== "end") return;
-    this.#applied(await this.#pieces.commit(this.#reached));
+    this.#applied(await this.#pieces.commit(this.#read));
   }
 
   #moveTo(state: ChainState, { offset: at, headers }: DecodedEntry): void {
@@ -120,7 +123,8 @@ export class Follower {
     if (headers.position !== state.position) return;
     this.#isFound = false;
     const { epoch, position } = state;
-    this.#reached = { epoch, position, offset: at, open: headers.open ?? at, run: headers.run };
+    this.#read = { epoch, position, offset: at, open: headers.open ?? at, run: headers.run };
+    if (this.#window.isEmpty && !this.#pieces.isOpen) this.#reached = this.#read;
   }
 
   async #apply(): Promise<void> {
@@ -129,13 +133,14 @@ export class Follower {
       if (this.#reached !== this.#stored) this.#ack({ events: 0, conflicts: 0 });
       return;
     }
-    const result = await this.#session.apply(this.#window.take(this.#reached), hardSignal);
+    const result = await this.#session.apply(this.#window.take(this.#read), hardSignal);
     failpoints?.hit("committed");
     this.#applied(result);
   }
 
   #applied(result: ApplyResult): void {
-    this.#stored = this.#reached;
+    this.#reached = this.#read;
+    this.#stored = this.#read;
     this.#savedMs = performance.now();
     this.#ack(result);
   }

@@ -44,14 +44,16 @@ export interface Opened extends AsyncDisposable {
 export async function open(options: OpeningOptions, signal: AbortSignal): Promise<Opened> {
   const { log, source } = options;
   await log.prepare(signal);
-  const before = await readHistory(log, signal);
-  const session = await source.acquire({ mayCreate: before.epoch === null }, signal);
+  const { epoch } = await readHistory(log, signal);
+  const session = await source.acquire({ mayCreate: epoch === null }, signal);
   let publisher: LogPublisher | null = null;
   const dispose = async (): Promise<void> => {
     await publisher?.[Symbol.asyncDispose]();
     await session[Symbol.asyncDispose]();
   };
   try {
+    // Read again: until the lock was ours, a former holder could still append, and confirm what it appended.
+    const before = await readHistory(log, signal);
     verify(session, before, source);
     publisher = await log.openPublisher(signal);
     const begun = await beginPublishing(options, session, publisher, before, signal);

@@ -11,7 +11,7 @@ export async function openSession(url: string): Promise<DatabaseSession> {
   await client.connect();
   return {
     query: async <R extends QueryResultRow>(sql: string) => (await client.query<R>(sql)).rows,
-    [Symbol.asyncDispose]: async () => await client.end(),
+    [Symbol.asyncDispose]: async () => await client.end().catch(() => undefined), // A killed server has ended it.
   };
 }
 

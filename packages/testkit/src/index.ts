@@ -16,4 +16,5 @@ export {
 export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-servers.ts";
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
 export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";
+export { MemoryTopic } from "./memory-log.ts";
 export { silentLogger } from "./silent-logger.ts";

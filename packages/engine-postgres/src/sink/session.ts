@@ -11,7 +11,7 @@ import {
   type TableName,
   type TargetTransaction,
 } from "@lockstep/core";
-import { quoteTable, toReplicationError, type Connected } from "../connection.ts";
+import { quoteTable, type Connected } from "../connection.ts";
 import { firstNonEmpty } from "../schema.ts";
 import { BatchRunner, type Statement } from "./batch.ts";
 import { bulkStatements } from "./bulk.ts";
@@ -51,10 +51,10 @@ export class PostgresSinkSession implements SinkSession {
     return this.#stored;
   }
 
-  async createProgress(progress: Progress, tables: readonly TableName[]): Promise<void> {
+  async createProgress(progress: Progress, tables: readonly TableName[], signal: AbortSignal): Promise<void> {
     const { replica, pipeline, owner, connected, failpoints } = this.#options;
     const { client } = connected;
-    try {
+    await this.#closingOnAbort(signal, async () => {
       await client.query("begin isolation level repeatable read");
       for (const table of tables) await this.#expectExists(table);
       const nonEmpty = await firstNonEmpty(client, tables);
@@ -63,9 +63,7 @@ export class PostgresSinkSession implements SinkSession {
       if (!isInserted && (await readProgressRow(client, pipeline))?.owner !== owner)
         throw claimedByAnother(replica);
       await client.query("commit");
-    } catch (error) {
-      throw toReplicationError(error, `replica ${replica}`);
-    }
+    });
     failpoints?.hit("progress-created");
     this.#stored = progress;
   }
@@ -99,13 +97,11 @@ export class PostgresSinkSession implements SinkSession {
     });
   }
 
-  async saveProgress(progress: Progress): Promise<void> {
-    try {
+  async saveProgress(progress: Progress, signal: AbortSignal): Promise<void> {
+    await this.#closingOnAbort(signal, async () => {
       await this.#batches.run([this.#advance(progress)]);
       this.#stored = progress;
-    } catch (error) {
-      throw this.#explain(error);
-    }
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

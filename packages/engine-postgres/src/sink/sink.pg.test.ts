@@ -292,3 +292,45 @@ bothWays("a value that the replica cannot hold is refused, never cut off, %s (V1
   }
   expect(await replica.items()).toEqual([]);
 });
+
+test("settings of the replica's own do not change what is written (V1)", async () => {
+  const url = await freshDatabase(1);
+  await execute(url, `alter database ${new URL(url).pathname.slice(1)} set array_nulls = off`);
+  await using replica = await Replica.create(CREATE_ITEMS, { kind: "primary_wins" }, url);
+  await replica.apply([insert("1", null, "1"), insert("2", "NULL", "2")]);
+  expect(await execute(url, "select label is null as none from items order by id")).toEqual([
+    { none: true },
+    { none: false },
+  ]);
+});
+
+test("rows that a policy hides from our role are an error, never absent", async () => {
+  const url = await freshDatabase(1);
+  const role = uniqueName("filtered");
+  await execute(
+    url,
+    `create role ${role} login; grant create on database ${new URL(url).pathname.slice(1)} to ${role};
+     grant set on parameter session_replication_role to ${role};
+     ${CREATE_ITEMS}; insert into items values (1, 'hidden', 1); alter table items enable row level security;
+     grant all on items to ${role}`,
+  );
+  const asRole = Object.assign(new URL(url), { username: role }).toString();
+  await using replica = await Replica.create("select 1", { kind: "primary_wins" }, asRole);
+  const denied = { code: "permission-denied", message: expect.stringContaining("row-level security") };
+  await expect(replica.apply([remove("1", 0, 0)])).rejects.toMatchObject(denied);
+  await using fresh = await replica.claim("again");
+  const tables = [{ schema: "public", name: "items" }];
+  await expect(fresh.createProgress(progressAt(0), tables, never())).rejects.toMatchObject(denied);
+});
+
+test("an abort does not wait for a replica that hangs", async () => {
+  await using server = await startPostgres();
+  await using replica = await Replica.create(CREATE_ITEMS, { kind: "primary_wins" }, server.url());
+  server.suspend();
+  const startedMs = performance.now();
+  await expect(replica.session.saveProgress(progressAt(1), AbortSignal.timeout(200))).rejects.toMatchObject({
+    code: "connection-lost",
+  });
+  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  server.resume();
+});

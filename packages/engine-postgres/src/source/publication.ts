@@ -1,4 +1,4 @@
-import { ReplicationError, tableLabel, type Logger, type TableName } from "@lockstep/core";
+import { ReplicationError, tableKey, tableLabel, type Logger, type TableName } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteLiteral, quoteTable } from "../connection.ts";
 
@@ -22,21 +22,21 @@ const READ_PUBLICATION = `
     from pg_catalog.pg_publication where pubname = $1`;
 
 /**
- * Creates the publication of `tables`, or checks the one that is there. Tables that match and are not in it
- * yet are named in the log and left out: taking one in needs a copy of its rows.
+ * Creates the publication of `tables`, or checks the one that is there. Without a slot nothing was ever read
+ * by it, so it is made to list exactly them. Else tables that match and are not in it yet are named in the log
+ * and left out: taking one in needs a copy of its rows.
  */
 export async function ensurePublication(
   client: Client,
   publication: string,
-  tables: readonly TableName[],
+  { tables, hasSlot }: { readonly tables: readonly TableName[]; readonly hasSlot: boolean },
   logger: Logger,
 ): Promise<"created" | "reused"> {
+  const list = tables.map(quoteTable).join(", ");
   const { rows } = await client.query<PublicationRow>(READ_PUBLICATION, [publication]);
   const [existing] = rows;
   if (existing === undefined) {
-    await client.query(
-      `create publication ${quoteIdentifier(publication)} for table ${tables.map(quoteTable).join(", ")}`,
-    );
+    await client.query(`create publication ${quoteIdentifier(publication)} for table ${list}`);
     return "created";
   }
   if (existing.isForAllTables || !existing.publishesAll) {
@@ -44,7 +44,8 @@ export async function ensurePublication(
       fix: `drop publication ${quoteIdentifier(publication)}; it is made again at the next start`,
     });
   }
-  await comparePublishedTables(client, publication, tables, logger);
+  if (!hasSlot) await client.query(`alter publication ${quoteIdentifier(publication)} set table ${list}`);
+  else await comparePublishedTables(client, publication, tables, logger);
   return "reused";
 }
 
@@ -58,9 +59,9 @@ async function comparePublishedTables(
     `select schemaname as "schema", tablename as "name" from pg_catalog.pg_publication_tables where pubname = $1`,
     [publication],
   );
-  const published = new Set(rows.map(tableLabel));
-  const wanted = new Set(tables.map(tableLabel));
-  const surplus = rows.filter((table) => !wanted.has(tableLabel(table)));
+  const published = new Set(rows.map(tableKey));
+  const wanted = new Set(tables.map(tableKey));
+  const surplus = rows.filter((table) => !wanted.has(tableKey(table)));
   if (surplus.length > 0) {
     throw new ReplicationError(
       "setup-incomplete",
@@ -72,7 +73,7 @@ async function comparePublishedTables(
       },
     );
   }
-  const missing = tables.map(tableLabel).filter((label) => !published.has(label));
+  const missing = tables.filter((table) => !published.has(tableKey(table))).map(tableLabel);
   if (missing.length > 0) {
     logger.warn(
       { tables: missing },

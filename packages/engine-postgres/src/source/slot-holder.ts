@@ -8,12 +8,13 @@ const TERMINATE_TIMEOUT_MS = 5_000;
 
 /**
  * Watches who holds the slot, over several looks, by our own clock alone: the server's time only has to
- * _change_. Ends the session of a holder that fell silent, and an earlier one of ours at once.
+ * _change_. Ends the session of a holder that fell silent, and an earlier one of ours at once. A walsender
+ * that decodes hears nobody for up to half of `wal_sender_timeout`: silence counts only while it waits.
  */
 export class SlotHolder {
   readonly #now: () => number;
   readonly #logger: Logger;
-  #seen: { readonly pid: number; readonly replyTime: string | null; readonly sinceMs: number } | null = null;
+  #seen: { readonly sign: string; readonly sinceMs: number } | null = null;
   /** Our own latest walsender. */
   ownPid: number | null = null;
 
@@ -25,11 +26,12 @@ export class SlotHolder {
   /** True when the slot is free to take now. */
   async look(client: Client, slot: SlotRow): Promise<boolean> {
     if (!slot.isActive || slot.activePid === null) return true;
-    const { activePid: pid, replyTime } = slot;
+    const { activePid: pid, replyTime, sent, isWaiting } = slot;
     if (pid === this.ownPid) return await this.#end(client, pid, "ending our own former session on the slot");
     const seen = this.#seen;
-    if (seen === null || seen.pid !== pid || seen.replyTime !== replyTime) {
-      this.#seen = { pid, replyTime, sinceMs: this.#now() };
+    const sign = JSON.stringify([pid, replyTime, sent]);
+    if (seen === null || seen.sign !== sign || !isWaiting) {
+      this.#seen = { sign, sinceMs: this.#now() };
       return false;
     }
     // Without a first word, or where we may not see it, the server's own timeout ends it.

@@ -11,6 +11,10 @@ export interface SlotRow {
   readonly activePid: number | null;
   /** The walsender's latest word about its reader; null when it has none or may not be seen. */
   readonly replyTime: string | null;
+  /** How far it has sent. */
+  readonly sent: string | null;
+  /** The walsender waits for its reader or for work; else it decodes, and may hear nobody for long. */
+  readonly isWaiting: boolean;
   readonly confirmed: string | null;
   readonly walStatus: string | null;
   readonly failover: boolean;
@@ -20,11 +24,13 @@ export interface SlotRow {
 export async function readSlot(client: Client, slot: string): Promise<SlotRow | null> {
   const { rows } = await client.query<SlotRow>(
     `select s.plugin, s.database, s.active as "isActive", s.active_pid as "activePid",
-            r.reply_time::text as "replyTime", s.confirmed_flush_lsn::text as "confirmed",
+            r.reply_time::text as "replyTime", r.sent_lsn::text as "sent",
+            coalesce(a.wait_event_type in ('Activity', 'Client'), false) as "isWaiting", s.confirmed_flush_lsn::text as "confirmed",
             s.wal_status as "walStatus",
             coalesce((pg_catalog.to_jsonb(s) ->> 'failover')::bool, false) as "failover"
        from pg_catalog.pg_replication_slots s
        left join pg_catalog.pg_stat_replication r on r.pid = s.active_pid
+       left join pg_catalog.pg_stat_activity a on a.pid = s.active_pid
       where s.slot_name = $1`,
     [slot],
   );

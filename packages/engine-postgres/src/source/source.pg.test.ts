@@ -6,6 +6,7 @@ import {
   execute,
   Following,
   freshDatabase,
+  openSession,
   silentLogger,
   startPostgres,
   uniqueName,
@@ -383,6 +384,38 @@ test("an odd pipeline's publication and slot are quoted", async () => {
   const pipeline = `select_${uniqueName("x")}`;
   await using following = await follow(url, pipeline);
   await execute(url, "insert into items values (1)");
+  expect(await following.waitFor(1)).toHaveLength(1);
+});
+
+test("a primary that dies while the slot is being made is waited for", async () => {
+  await using server = await startPostgres();
+  await server.query("create table items (id int primary key)");
+  const held = await openSession(server.url());
+  await held.query("begin; insert into items values (1)"); // A slot waits for it.
+  const acquiring = sourceOf(server.url(), uniqueName("dying")).acquire({ mayCreate: true }, never());
+  const failing = acquiring.catch((error: unknown) => error);
+  await eventually("the slot waits", async () => {
+    const waiting = await server.query(
+      "select from pg_stat_activity where application_name like 'lockstep_%' and wait_event_type = 'Lock'",
+    );
+    expect(waiting).toHaveLength(1);
+  });
+  await server.kill();
+  expect(await failing).toMatchObject({ action: "retry" });
+  await held[Symbol.asyncDispose]();
+});
+
+test("a table that came between the publication and the slot is followed", async () => {
+  const url = await freshDatabase();
+  const pipeline = uniqueName("between");
+  await execute(
+    url,
+    `create table items (id int primary key); create publication lockstep_${pipeline} for table items`,
+  );
+  await execute(url, "create table later (id int primary key)");
+  await using following = await follow(url, pipeline);
+  expect(following.session.emptyTables).toHaveLength(2);
+  await execute(url, "insert into later values (1)");
   expect(await following.waitFor(1)).toHaveLength(1);
 });
 

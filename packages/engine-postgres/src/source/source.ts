@@ -16,19 +16,22 @@ import {
   type TableFilter,
   type TableName,
 } from "@lockstep/core";
-import { clientConfig, connect, type ConnectOptions } from "../connection.ts";
+import { clientConfig, connect, toReplicationError, type ConnectOptions } from "../connection.ts";
 import { comparePositions } from "../position.ts";
 import { listTables, readColumnTypes } from "../schema.ts";
 import { checkPrimary } from "../setup-check.ts";
 import { UnknownColumnType } from "../wal/relation.ts";
 import { WalStream } from "../wal/wal-stream.ts";
 import type { SystemIdentity } from "../wal/plugin.ts";
+import { isDecoding, isShuttingDown } from "./walsender.ts";
 import { ensurePublication, readNote } from "./publication.ts";
 import { SlotHolder } from "./slot-holder.ts";
 import { createSlot, enableFailover, readSlot, type SlotRow } from "./slot.ts";
 
 /** `failover` slots exist from here on. */
 const FAILOVER_VERSION = 170_000;
+
+const PLACE = "the primary";
 
 /** H1: a session of ours on the primary never waits for ourselves. */
 const PRIMARY_SETTINGS = { synchronous_commit: "local" } as const;
@@ -64,7 +67,16 @@ class PostgresSource implements Source {
     this.#holder = new SlotHolder(options.logger);
   }
 
-  async acquire({ mayCreate }: { readonly mayCreate: boolean }, signal: AbortSignal): Promise<SourceSession> {
+  async acquire(options: { readonly mayCreate: boolean }, signal: AbortSignal): Promise<SourceSession> {
+    try {
+      return await this.#acquire(options.mayCreate, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw isSlotActive(error) ? this.#busy() : toReplicationError(error, PLACE);
+    }
+  }
+
+  async #acquire(mayCreate: boolean, signal: AbortSignal): Promise<SourceSession> {
     await using admin = await connect(this.#connection, signal);
     const { client } = admin;
     const found = await readSlot(client, this.#name);
@@ -84,9 +96,10 @@ class PostgresSource implements Source {
     if (found === null && !mayCreate) throw slotMissing(this.#name);
     const tables = await listTables(client, this.#options.tables);
     await this.#serialized(client, async () => {
-      const result = await ensurePublication(client, this.#name, tables, this.#options.logger);
+      const hasSlot = (await readSlot(client, this.#name)) !== null;
+      const result = await ensurePublication(client, this.#name, { tables, hasSlot }, this.#options.logger);
       if (result === "created") this.#options.failpoints?.hit("publication-created");
-      if ((await readSlot(client, this.#name)) === null) await this.#createSlot(tables, signal);
+      if (!hasSlot) await this.#createSlot(tables, signal);
     });
     const slot = await readSlot(client, this.#name);
     if (slot === null) throw slotMissing(this.#name);
@@ -145,6 +158,8 @@ class PostgresSource implements Source {
       clientConfig: clientConfig({ ...this.#connection, isReplication: true }),
       types: await readColumnTypes(client, this.#name, this.#formerTypes),
       maxRowBytes: this.#options.maxRowBytes,
+      isDecoding: async (pid) => await isDecoding(this.#connection, pid),
+      isShuttingDown: async () => await isShuttingDown(this.#connection),
       failpoints: this.#options.failpoints,
     });
     try {
@@ -163,13 +178,17 @@ class PostgresSource implements Source {
       });
     } catch (error) {
       await stream[Symbol.asyncDispose]();
-      throw isSlotActive(error) ? this.#busy() : error;
+      throw error;
     }
   }
 
   async #readHolder(signal: AbortSignal): Promise<number | null> {
     await using admin = await connect(this.#connection, signal);
-    return (await readSlot(admin.client, this.#name))?.activePid ?? null;
+    try {
+      return (await readSlot(admin.client, this.#name))?.activePid ?? null;
+    } catch (error) {
+      throw toReplicationError(error, PLACE);
+    }
   }
 
   #busy(): ReplicationError {

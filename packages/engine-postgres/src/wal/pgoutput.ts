@@ -1,7 +1,7 @@
 import {
   ReplicationError,
   sameColumns,
-  tableLabel,
+  tableKey,
   type Position,
   type ReplicationEvent,
   type SourcePiece,
@@ -214,7 +214,7 @@ export class PgoutputDecoder {
   #relation(buffer: Buffer, at: number, end: number): void {
     const { oid, table } = parseRelation(buffer, at, end, this.#types, this.tables.size);
     const known = this.#byRelation.get(oid);
-    if (known !== undefined && tableLabel(known) === tableLabel(table) && sameColumns(known, table)) return;
+    if (known !== undefined && tableKey(known) === tableKey(table) && sameColumns(known, table)) return;
     this.tables.set(table.id, table);
     this.#byRelation.set(oid, table);
     if (known !== undefined) this.#open?.events.push({ kind: "schema", table: table.id });

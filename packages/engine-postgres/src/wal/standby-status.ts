@@ -11,6 +11,7 @@ export class StandbyStatus {
   #written: Position | null = null;
   #flushed: Position | null = null;
   #applied: Position | null = null;
+  #owed: Position | null = null;
   #lastSentMs = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
@@ -22,9 +23,21 @@ export class StandbyStatus {
     this.#written = position;
   }
 
+  /** The server asked to hear from us: it has sent everything up to there, and perhaps waits to stop. */
+  owe(position: Position): void {
+    this.#owed = position;
+    this.send();
+  }
+
+  /** The server asked, and has not been told since that all of it is durable. */
+  get isOwed(): boolean {
+    return this.#owed !== null;
+  }
+
   confirm({ durable, replicated }: Confirmation): void {
     this.#flushed = later(this.#flushed, durable);
     this.#applied = later(this.#applied, replicated);
+    if (this.#owed !== null && later(this.#flushed, this.#owed) === this.#flushed) this.#owed = null;
     if (this.#timer !== undefined) return;
     const waitMs = this.#lastSentMs + MIN_GAP_MS - performance.now();
     if (waitMs <= 0) this.send();

@@ -26,6 +26,7 @@ import {
 } from "./replication-messages.ts";
 import { replicationPlugin, type SystemIdentity } from "./plugin.ts";
 import { StandbyStatus } from "./standby-status.ts";
+import { StreamWatch } from "./stream-watch.ts";
 
 /** Decoded and not yet pulled: above, the socket is paused, and the server waits. */
 const MAX_PENDING_BYTES = 1024 * 1024;
@@ -33,10 +34,8 @@ const MAX_PENDING_BYTES = 1024 * 1024;
 const PIECE_BYTES = 512 * 1024;
 /** Far below `wal_sender_timeout` (60 s), and below the 10 s after which a silent holder is ended. */
 const TICK_MS = 1_000;
-/** A server that said nothing for so long is asked, … */
-const ASK_AFTER_MS = 10_000;
-/** … and given up when it does not answer. */
-const GIVE_UP_AFTER_MS = 30_000;
+/** From a connection to the first word of the stream; a slot may be looked for in much log, so it is long. */
+const START_TIMEOUT_MS = 60_000;
 /** Behind by more than this, small reads are gathered: an eager reader makes the server slower (measured). */
 const BEHIND_US = 100_000;
 const SMALL_READ_BYTES = 32 * 1024;
@@ -48,6 +47,9 @@ export interface WalStreamOptions {
   readonly types: ColumnTypes;
   /** A message with a larger row is refused. */
   readonly maxRowBytes: number;
+  /** Whether the walsender with this process id decodes. */
+  readonly isDecoding: (processId: number) => Promise<boolean>;
+  readonly isShuttingDown: () => Promise<boolean>;
   readonly failpoints?: Failpoints | undefined;
 }
 
@@ -66,7 +68,8 @@ export class WalStream implements AsyncDisposable {
   #socket: Duplex | null = null;
   #failure: unknown = null;
   #wake: (() => void) | null = null;
-  #lastReceivedMs = performance.now();
+  readonly #watch: StreamWatch;
+  #processId = 0;
   #ticker: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
 
@@ -82,6 +85,11 @@ export class WalStream implements AsyncDisposable {
       },
       options.maxRowBytes,
     );
+    this.#watch = new StreamWatch({
+      isDecoding: async () => await options.isDecoding(this.#processId),
+      isShuttingDown: options.isShuttingDown,
+      fail: (error) => this.#giveUp(error),
+    });
     this.#status = new StandbyStatus((frame) => {
       if (this.#socket?.writable === true) this.#socket.write(frame);
     });
@@ -99,6 +107,10 @@ export class WalStream implements AsyncDisposable {
     this.#service.on("error", (error) => this.#fail(error));
     const abort = (): void => this.#fail(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
+    const late = setTimeout(
+      () => this.#giveUp(new ReplicationError("connection-lost", "the primary does not begin to stream")),
+      START_TIMEOUT_MS,
+    );
     try {
       signal.throwIfAborted();
       const plugin = replicationPlugin({
@@ -111,9 +123,12 @@ export class WalStream implements AsyncDisposable {
         (error: unknown) => this.#fail(error),
       );
       const identity = await this.#started.promise;
+      this.#processId = identity.processId;
+      this.#watch.received();
       this.#ticker = setInterval(() => this.#tick(), TICK_MS);
       return identity;
     } finally {
+      clearTimeout(late);
       signal.removeEventListener("abort", abort);
     }
   }
@@ -158,7 +173,7 @@ export class WalStream implements AsyncDisposable {
   }
 
   #received(chunk: Buffer): void {
-    this.#lastReceivedMs = performance.now();
+    this.#watch.received();
     try {
       this.#framer.push(chunk);
     } catch (error) {
@@ -229,7 +244,7 @@ export class WalStream implements AsyncDisposable {
       this.#moveTo(position);
       if (wantsReply) this.#arrived.press();
     }
-    if (wantsReply) this.#status.send();
+    if (wantsReply) this.#status.owe(position);
   }
 
   #moveTo(position: Position): void {
@@ -238,18 +253,14 @@ export class WalStream implements AsyncDisposable {
   }
 
   #tick(): void {
-    const now = performance.now();
-    if (this.#socket?.isPaused() === true) this.#lastReceivedMs = now;
-    const silentMs = now - this.#lastReceivedMs;
-    if (silentMs > GIVE_UP_AFTER_MS) {
-      this.#fail(
-        new ReplicationError(
-          "connection-lost",
-          `the primary was silent for ${Math.round(silentMs / 1000)} s`,
-        ),
-      );
-      this.#rawSocket.destroy();
-    } else this.#status.send({ wantsReply: silentMs > ASK_AFTER_MS });
+    const isPaused = this.#socket?.isPaused() === true;
+    const wantsReply = this.#watch.tick({ isPaused, isOwed: this.#status.isOwed });
+    if (this.#failure === null) this.#status.send({ wantsReply });
+  }
+
+  #giveUp(error: ReplicationError): void {
+    this.#fail(error);
+    this.#rawSocket.destroy();
   }
 
   #fail(error: unknown): void {

@@ -79,6 +79,26 @@ export function eventLogSuite(name: string, make: () => Promise<LogFixture>): vo
       });
     });
 
+    test("a read that waits at the end does not hold up one that is behind", async () => {
+      await withLogs(async (open) => {
+        const log = open();
+        await log.prepare(signal());
+        const publisher = await log.openPublisher(signal());
+        const first = await publisher.append(record("first"), signal());
+        const { next } = await log.bounds(signal());
+        const stop = new AbortController();
+        const waiting = log.read({ from: next, ...READ, maxWaitMs: 10_000 }, stop.signal);
+        const startedMs = performance.now();
+        for (let round = 0; round < 5; round++) {
+          const { entries } = await log.read({ from: first, ...READ, maxWaitMs: 1_000 }, signal());
+          expect(entries).toHaveLength(1);
+        }
+        expect(performance.now() - startedMs).toBeLessThan(2_000);
+        stop.abort(new Error("enough"));
+        await expect(waiting).rejects.toThrow("enough");
+      });
+    });
+
     test("a read gives at least one entry, however large, and from the middle just what is behind", async () => {
       await withLogs(async (open) => {
         const log = open();

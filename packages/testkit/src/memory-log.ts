@@ -1,0 +1,115 @@
+import {
+  abortable,
+  nextOffset,
+  offset,
+  ReplicationError,
+  type EncodedRecord,
+  type EventLog,
+  type LogBounds,
+  type LogChunk,
+  type LogEntry,
+  type LogPublisher,
+  type Offset,
+  type ReadRequest,
+} from "@lockstep/core";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A topic in this process's memory, for tests of what stands between a source, a log and a sink. */
+export class MemoryTopic {
+  readonly entries: LogEntry[] = [];
+  exists = false;
+  /** Handed out to publishers; whoever appended with the highest one fences the others. */
+  epochs = 0;
+  appendedBy = 0;
+  readonly #waiting = new Set<() => void>();
+
+  /** Another instance on the same topic, as another process has it. */
+  open(): EventLog {
+    return new MemoryLog(this);
+  }
+
+  get next(): Offset {
+    return offset(this.entries.length);
+  }
+
+  append(record: EncodedRecord, epoch: number): Offset {
+    if (epoch < this.appendedBy) throw new ReplicationError("publisher-fenced", "another publisher appends");
+    this.appendedBy = epoch;
+    const at = this.next;
+    this.entries.push({ offset: at, ...record });
+    for (const wake of this.#waiting) wake();
+    return at;
+  }
+
+  async arrival(maxWaitMs: number, signal: AbortSignal): Promise<void> {
+    let wake: () => void = () => undefined;
+    const arrived = new Promise<void>((resolve) => (wake = resolve));
+    this.#waiting.add(wake);
+    const done = new AbortController();
+    try {
+      const late = sleep(maxWaitMs, undefined, { signal: done.signal }).catch(() => undefined);
+      await abortable(Promise.race([arrived, late]), signal);
+    } finally {
+      this.#waiting.delete(wake);
+      done.abort();
+    }
+  }
+}
+
+class MemoryLog implements EventLog {
+  readonly #topic: MemoryTopic;
+
+  constructor(topic: MemoryTopic) {
+    this.#topic = topic;
+  }
+
+  async prepare(): Promise<void> {
+    await Promise.resolve();
+    this.#topic.exists = true;
+  }
+
+  async openPublisher(): Promise<LogPublisher> {
+    await this.#expectTopic();
+    const topic = this.#topic;
+    let epoch = ++topic.epochs;
+    return {
+      append: async (record, signal) => await abortable(Promise.resolve(topic.append(record, epoch)), signal),
+      renew: async () => await Promise.resolve(void (epoch = ++topic.epochs)),
+      [Symbol.asyncDispose]: async () => await Promise.resolve(),
+    };
+  }
+
+  async bounds(): Promise<LogBounds> {
+    await this.#expectTopic();
+    return { first: offset(0), next: this.#topic.next };
+  }
+
+  async read({ from, maxBytes, maxWaitMs }: ReadRequest, signal: AbortSignal): Promise<LogChunk> {
+    await this.#expectTopic();
+    const topic = this.#topic;
+    if (from > topic.next) throw new ReplicationError("offset-out-of-range", `there is no offset ${from}`);
+    if (from === topic.next && maxWaitMs > 0) await topic.arrival(maxWaitMs, signal);
+    const entries: LogEntry[] = [];
+    let bytes = 0;
+    for (const entry of topic.entries.slice(Number(from))) {
+      bytes += entry.value.length;
+      if (entries.length > 0 && bytes > maxBytes) break;
+      entries.push(entry);
+    }
+    const last = entries.at(-1);
+    return { entries, next: last === undefined ? from : nextOffset(last.offset) };
+  }
+
+  async showProgress(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async #expectTopic(): Promise<void> {
+    await Promise.resolve();
+    if (!this.#topic.exists) throw new ReplicationError("log-missing", "there is no topic");
+  }
+}
