@@ -69,15 +69,18 @@ export class Scenario {
   /** Waits until every replica has all that the primary has committed by now, then compares every row. */
   async expectEqual({ timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
     for (const url of this.replicaUrls) {
-      await eventually(
-        "replica equals primary",
-        async () => await expectEqualDatabases(this.primaryUrl, url),
-        {
-          timeoutMs,
-          intervalMs: 200,
-        },
-      );
+      const compare = async (): Promise<void> => await expectEqualDatabases(this.primaryUrl, url);
+      try {
+        await eventually("replica equals primary", compare, { timeoutMs, intervalMs: 200 });
+      } catch (error) {
+        throw new Error(`a replica differs; the runs said:\n${this.#lastWords()}`, { cause: error });
+      }
     }
+  }
+
+  #lastWords(): string {
+    const said = this.#runs.map(({ pid, log }) => [`pid ${pid}:`, ...log.slice(-30).map(({ text }) => text)]);
+    return said.flat().join("\n");
   }
 
   #config({ brokers, extra = "" }: ScenarioOptions): string {

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   eventually,
   execute,
-  expectEqualDatabases,
   lockTable,
   startKafka,
   startPostgresServers,
@@ -125,10 +124,6 @@ test.each([
   }
   expect(run.hasExited).toBe(false);
   await primary?.start();
-  await eventually(
-    "all of it arrives",
-    async () => await expectEqualDatabases(scenario.primaryUrl, first(scenario.replicaUrls)),
-    { timeoutMs: 60_000, intervalMs: 500 },
-  );
+  await scenario.expectEqual();
   expect(scenario.conflicts).toEqual([]);
 });

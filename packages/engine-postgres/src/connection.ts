@@ -132,6 +132,8 @@ function placeOf({ url }: Pick<ConnectOptions, "url">): string {
   return `${hostname === "" ? "localhost" : hostname}:${port === "" ? "5432" : port}${pathname}`;
 }
 
+/** All slots are in use, or a like limit is reached. */
+const CONFIGURATION_LIMIT = "53400";
 /** SQLSTATEs that say: not now. */
 const NOT_NOW = /^(?:08...|57P0[1235]|53...|40001|40P01|57014|55P03)$/;
 const LOST = /ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN/;
@@ -147,7 +149,7 @@ export function toReplicationError(error: unknown, where: string): unknown {
     if (known === null) return error;
     return new ReplicationError(known, `${where}: ${error.message}`, {
       cause: error,
-      fix: fixFor(known, where),
+      fix: fixFor(known, code, where),
     });
   }
   if (!LOST.test(code) && !LOST_MESSAGE.test(error.message)) return error;
@@ -158,6 +160,7 @@ export function toReplicationError(error: unknown, where: string): unknown {
 }
 
 function knownCode(sqlState: string): ErrorCode | null {
+  if (sqlState === CONFIGURATION_LIMIT) return "setup-incomplete";
   if (NOT_NOW.test(sqlState)) return "server-unavailable";
   if (sqlState.startsWith("28")) return "authentication-failed";
   if (sqlState === "42501") return "permission-denied";
@@ -165,14 +168,16 @@ function knownCode(sqlState: string): ErrorCode | null {
   return null;
 }
 
-function fixFor(code: ErrorCode, where: string): string {
+function fixFor(code: ErrorCode, sqlState: string, where: string): string {
   switch (code) {
     case "authentication-failed":
       return `correct user and password in the url of ${where}, or pg_hba.conf on the server`;
     case "permission-denied":
       return "grant the role what the message names";
     case "setup-incomplete":
-      return "create the database, or correct its name in the url";
+      return sqlState === CONFIGURATION_LIMIT
+        ? "raise the setting that the message names (max_replication_slots, max_wal_senders, …), or free what holds it"
+        : "create the database, or correct its name in the url";
     default:
       return "it is tried again until it works";
   }

@@ -93,17 +93,22 @@ export class Pipeline {
   }
 
   async #standBy(signal: AbortSignal): Promise<Opened> {
+    const onRetry = this.#reporter("cannot start yet; trying again");
+    return await retry(() => this.#open(signal), { onRetry, policy: STANDBY }, signal);
+  }
+
+  /** Says why we wait, whenever the reason is another one. */
+  #reporter(message: string): (error: unknown) => void {
     const { logger } = this.#options;
     let reported = "";
-    const onRetry = (error: unknown): void => {
-      const code = hasCode(error, "source-busy") ? "source-busy" : String(error);
-      if (code === reported) return;
-      reported = code;
+    return (error) => {
+      const reason = hasCode(error, "source-busy") ? "source-busy" : String(error);
+      if (reason === reported) return;
+      reported = reason;
       this.#counters.state = "standby";
-      if (code === "source-busy") logger.info({}, "another run holds the source; standing by");
-      else logger.warn({ err: error }, "cannot start yet; trying again");
+      if (reason === "source-busy") logger.info({}, "another run holds the source; standing by");
+      else logger.warn({ err: error }, message);
     };
-    return await retry(() => this.#open(signal), { onRetry, policy: STANDBY }, signal);
   }
 
   async #open(signal: AbortSignal): Promise<Opened> {
@@ -160,7 +165,11 @@ export class Pipeline {
         return null;
       }
     };
-    const next = await retry(attempt, {}, signal);
+    const next = await retry(
+      attempt,
+      { onRetry: this.#reporter("cannot publish yet; trying again") },
+      signal,
+    );
     if (isLost) this.#options.logger.warn({}, "another run has taken the source over");
     return next;
   }

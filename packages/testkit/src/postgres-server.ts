@@ -42,8 +42,8 @@ export interface PostgresServer extends AsyncDisposable {
 const SETTINGS: PostgresSettings = {
   listen_addresses: "127.0.0.1",
   wal_level: "logical",
-  max_wal_senders: "40",
-  max_replication_slots: "40",
+  max_wal_senders: "100",
+  max_replication_slots: "400",
   max_connections: "200",
   max_prepared_transactions: "20",
   shared_buffers: "64MB",
