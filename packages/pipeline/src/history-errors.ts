@@ -1,4 +1,10 @@
-import { ReplicationError, type EpochRef, type Offset, type Position } from "@lockstep/core";
+import {
+  ReplicationError,
+  type EpochRef,
+  type Offset,
+  type Position,
+  type TransactionMark,
+} from "@lockstep/core";
 
 /** What lies between the replica and the log's next record is gone (A2). */
 export function historyGap(
@@ -16,6 +22,27 @@ export function historyGap(
       fields: { replica, position, previous, first },
     },
   );
+}
+
+/** The primary tells a stretch differently than it did when the topic was written (A2). */
+export function historyDiverged(
+  found: TransactionMark | null,
+  expected: TransactionMark | null,
+): ReplicationError {
+  return new ReplicationError(
+    "history-diverged",
+    `the primary now has ${describe(found)} where the topic has ${describe(expected)}`,
+    {
+      fix: "the primary was restored from a backup or replaced: connect the one that wrote the topic, or remove the pipeline and start it anew",
+      fields: { found: found?.position ?? null, expected: expected?.position ?? null },
+    },
+  );
+}
+
+function describe(mark: TransactionMark | null): string {
+  if (mark === null) return "nothing";
+  const committedAt = new Date(mark.committedAtUs / 1_000).toISOString();
+  return `transaction ${mark.xid} at ${mark.position}, committed ${committedAt},`;
 }
 
 /** A replica without progress, and a log without its beginning (A2). */

@@ -141,7 +141,7 @@ export class Pipeline {
       this.#counters.appended(position, transactions);
       confirmer.appended(position);
     };
-    const common = { session, log, epoch, run, open: opened.open, reached };
+    const common = { session, log, topic: this.#options.log, logger, epoch, run, open: opened.open, reached };
     try {
       return await new Publisher({ ...common, compare: source.compare, times, failpoints, onAppended }).run(
         signal,

@@ -5,7 +5,9 @@ import {
   unreachable,
   type ComparePositions,
   type Epoch,
+  type EventLog,
   type Failpoints,
+  type Logger,
   type LogPublisher,
   type LogRecord,
   type Offset,
@@ -45,6 +47,9 @@ export const PUBLISHER_TIMES: PublisherTimes = {
 export interface PublisherOptions {
   readonly session: SourceSession;
   readonly log: LogPublisher;
+  /** The topic, to be read. */
+  readonly topic: EventLog;
+  readonly logger: Logger;
   readonly epoch: Epoch;
   readonly run: string;
   /** Offset of this publisher's `open`. */
@@ -54,7 +59,7 @@ export interface PublisherOptions {
   readonly compare: ComparePositions;
   readonly times: PublisherTimes;
   readonly failpoints: Failpoints | undefined;
-  onAppended(position: Position, transactions: number): void;
+  readonly onAppended: (position: Position, transactions: number) => void;
 }
 
 /**
@@ -70,7 +75,6 @@ export class Publisher {
   #appendedMs = performance.now();
   /** The `begin` of the large transaction whose pieces are being appended: nothing may come between them. */
   #begin: Offset | null = null;
-  readonly #reRead: ReRead;
   #onMore: (() => void) | null = null;
   #onRoom: (() => void) | null = null;
 
@@ -78,13 +82,11 @@ export class Publisher {
     this.#options = options;
     this.#stamp = { epoch: options.epoch, run: options.run, open: options.open };
     this.#reached = options.reached;
-    this.#reRead = new ReRead(options.compare, options.reached.position);
   }
 
   async run(signal: AbortSignal): Promise<never> {
     const ended = new AbortController();
     const both = AbortSignal.any([signal, ended.signal]);
-    this.#options.onAppended(this.#reached.position, 0); // It is in the topic, whoever appended it.
     try {
       return await Promise.race([this.#gather(both), this.#append(both)]);
     } finally {
@@ -95,11 +97,17 @@ export class Publisher {
   }
 
   async #gather(signal: AbortSignal): Promise<never> {
-    const stream = this.#options.session.stream(signal)[Symbol.asyncIterator]();
+    const { session, topic, epoch, compare, logger, onAppended } = this.#options;
+    const reached = this.#reached.position;
+    const reRead = new ReRead({ log: topic, epoch, compare, start: session.start, reached, logger }, signal);
+    if (reRead.isOver) onAppended(reached, 0); // P1: it is in the topic, whoever appended it.
+    const stream = session.stream(signal)[Symbol.asyncIterator]();
     for (;;) {
+      const wasOver = reRead.isOver;
       const next = await stream.next();
       if (next.done === true) throw new TypeError("a source's stream never ends by itself");
-      const batch = this.#reRead.without(next.value);
+      const batch = await reRead.without(next.value);
+      if (reRead.isOver && !wasOver) onAppended(reached, 0);
       if (batch !== null) this.#gathered.add(batch);
       this.#onMore?.();
       while (this.#gathered.bytes > MAX_GATHERED_BYTES) {

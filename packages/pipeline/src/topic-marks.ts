@@ -1,0 +1,91 @@
+import {
+  find,
+  includes,
+  nextStep,
+  type ChainState,
+  type ComparePositions,
+  type EpochRef,
+  type EventLog,
+  type Offset,
+  type Position,
+  type TransactionMark,
+} from "@lockstep/core";
+import { DecodedEntry } from "./decoded-entry.ts";
+
+const READ_BYTES = 1024 * 1024;
+
+export interface TopicMarksOptions {
+  readonly log: EventLog;
+  readonly epoch: EpochRef;
+  readonly compare: ComparePositions;
+  /** Transactions above this … */
+  readonly above: Position;
+  /** … and at or below this. */
+  readonly through: Position;
+}
+
+/** Which transactions the topic holds in a stretch of the source's log, in their order, as an applier reads them. */
+export class TopicMarks {
+  readonly #options: TopicMarksOptions;
+  readonly #marks: AsyncGenerator<TransactionMark, void, undefined>;
+  #from: Position;
+
+  constructor(options: TopicMarksOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#from = options.above;
+    this.#marks = this.#read(signal);
+  }
+
+  /** Where the topic begins to tell of the stretch, known after the first `next`: what lies before was trimmed. */
+  get from(): Position {
+    return this.#from;
+  }
+
+  /** The next transaction, or null at the end of the stretch. */
+  async next(): Promise<TransactionMark | null> {
+    const { value } = await this.#marks.next();
+    return value ?? null;
+  }
+
+  async *#read(signal: AbortSignal): AsyncGenerator<TransactionMark, void, undefined> {
+    const { epoch, compare, above, through } = this.#options;
+    let state: ChainState = { epoch, position: above, open: null, begin: null };
+    for await (const entry of this.#entries(signal)) {
+      let step = nextStep(state, entry.offset, entry.headers, compare);
+      if (step.kind === "gap" && step.previous !== null && this.#from === state.position) {
+        this.#from = step.previous;
+        state = { ...state, position: step.previous };
+        step = nextStep(state, entry.offset, entry.headers, compare);
+      }
+      if (step.kind !== "apply" && step.kind !== "pass") continue;
+      if (step.kind === "apply") yield* marksOf(entry, state.position, compare);
+      ({ state } = step);
+      if (includes(compare, state.position, through)) return;
+    }
+  }
+
+  async *#entries(signal: AbortSignal): AsyncGenerator<DecodedEntry, void, undefined> {
+    const { log, epoch, above, compare } = this.#options;
+    const { next } = await log.bounds(signal);
+    let at: Offset = await find(log, { epoch, position: above }, compare, signal);
+    while (at < next) {
+      const chunk = await log.read({ from: at, maxBytes: READ_BYTES, maxWaitMs: 0 }, signal);
+      if (chunk.entries.length === 0) return;
+      for (const entry of chunk.entries) yield new DecodedEntry(entry);
+      at = chunk.next;
+    }
+  }
+}
+
+function* marksOf(
+  entry: DecodedEntry,
+  above: Position,
+  compare: ComparePositions,
+): Generator<TransactionMark, void, undefined> {
+  const { record } = entry;
+  if (record.kind === "end" && record.last !== null) yield record.last;
+  if (record.kind !== "transactions") return;
+  for (const transaction of record.transactions) {
+    if (!includes(compare, above, transaction.position)) yield transaction;
+  }
+}
