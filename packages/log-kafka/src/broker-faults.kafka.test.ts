@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { nextOffset, type EventLog } from "@lockstep/core";
+import { actionOf, nextOffset, type EventLog } from "@lockstep/core";
 import {
+  eventually,
   freePort,
   silentLogger,
   startKafka,
@@ -97,4 +98,56 @@ test("an absent broker is said to be unavailable within 5 s, and used once it is
   proxy.accept();
   await log.prepare(signal());
   expect((await log.bounds(signal())).next).toBe(0n);
+});
+
+/** `npm run test:faults` runs more rounds. */
+const ROUNDS = 4 * Number(process.env["LOCKSTEP_TEST_SCALE"] ?? 1);
+
+test("whatever a broker does that hangs and dies, it passes", { timeout: 60_000 * ROUNDS }, async () => {
+  await using log = newLog();
+  await log.prepare(signal());
+  const stop = new AbortController();
+  const unexpected: unknown[] = [];
+  let answers = 0;
+  const keepAsking = async (ask: (patience: AbortSignal) => Promise<unknown>): Promise<void> => {
+    while (!stop.signal.aborted) {
+      try {
+        await ask(AbortSignal.any([stop.signal, AbortSignal.timeout(4_000)]));
+        answers += 1;
+      } catch (error) {
+        const isPatienceOver = error instanceof DOMException;
+        if (!stop.signal.aborted && !isPatienceOver && actionOf(error) !== "retry") unexpected.push(error);
+      }
+      await sleep(20);
+    }
+  };
+  const asking = [
+    keepAsking(async (patience) => await log.bounds(patience)),
+    keepAsking(async (patience) => await log.prepare(patience)),
+    keepAsking(async (patience) => {
+      const { next } = await log.bounds(patience);
+      return await log.read({ from: next, maxBytes: 1, maxWaitMs: 300 }, patience);
+    }),
+    keepAsking(async (patience) => {
+      await using publisher = await log.openPublisher(patience);
+      await publisher.append({ headers: {}, value: Buffer.alloc(10) }, patience);
+    }),
+  ];
+  for (let round = 0; round < ROUNDS; round++) {
+    broker.suspend();
+    await sleep(Math.random() * 3_000);
+    broker.resume();
+    if (round % 2 === 0) {
+      await broker.kill();
+      await broker.start();
+    }
+    const before = answers;
+    await eventually("it answers again", async () => {
+      await Promise.resolve();
+      if (answers < before + 12) throw new Error(`${answers - before} answers`);
+    });
+  }
+  stop.abort();
+  await Promise.all(asking);
+  expect(unexpected).toEqual([]);
 });

@@ -28,7 +28,7 @@ const FIXES: Readonly<Partial<Record<ErrorCode, string>>> = {
 /** Sorts what kafkajs throws. What is neither ours nor the protocol's refusal is: not reachable now. */
 export function toLogError(error: unknown, topic: string): unknown {
   if (error instanceof ReplicationError || !(error instanceof Error)) return error;
-  if (error instanceof TypeError || error instanceof RangeError) return error; // A bug of ours, not the broker's.
+  if (isBugOfOurs(error)) return error;
   const type = protocolTypeOf(error);
   const isAuthentication = error.name === "KafkaJSSASLAuthenticationError";
   const code = isAuthentication
@@ -39,4 +39,16 @@ export function toLogError(error: unknown, topic: string): unknown {
     ...(FIXES[code] === undefined ? {} : { fix: FIXES[code] }),
     fields: { topic },
   });
+}
+
+const FROM_KAFKAJS = /^\s+at .*[\\/]kafkajs[\\/]src[\\/]/m;
+
+/**
+ * kafkajs itself stumbles (a `TypeError` from within) when a connection goes while it waits for an answer:
+ * that is the broker's doing. The same from our own code is a bug, which retrying would hide.
+ */
+function isBugOfOurs(error: Error): boolean {
+  if (!(error instanceof TypeError || error instanceof RangeError)) return false;
+  const [, thrownAt = ""] = (error.stack ?? "").split(/\n(?=\s+at )/);
+  return !FROM_KAFKAJS.test(thrownAt);
 }

@@ -72,11 +72,15 @@ async function beginPublishing(
   signal: AbortSignal,
 ): Promise<{ epoch: Epoch; open: Offset; reached: ReachedPosition }> {
   const stamp = { epoch: before.epoch, run: options.run, open: null };
-  const openedAt = await publisher.append(encodeRecord({ kind: "open", epoch: before.epoch }, stamp), signal);
+  const known = before.epoch === null ? null : { ...before.epoch, server: session.server };
+  const openedAt = await publisher.append(encodeRecord({ kind: "open", epoch: known }, stamp), signal);
   options.failpoints?.hit("opened");
   const { epoch, reached, ...history } = await readHistory(options.log, signal); // F1: nobody else can append now
   verify(session, { epoch, reached, ...history }, options.source);
-  if (epoch !== null && reached !== null) return { epoch, reached, open: openedAt };
+  if (epoch !== null && reached !== null) {
+    // As it is now: what changed about the server since, such as its timeline, is part of its history.
+    return { epoch: { ...epoch, server: session.server }, reached, open: openedAt };
+  }
   return { ...(await beginFirstEpoch(options, session, publisher, openedAt, signal)), open: openedAt };
 }
 

@@ -13,6 +13,7 @@ export {
   type PostgresSettings,
   type StartPostgresOptions,
 } from "./postgres-server.ts";
+export { FileBackup, startOnNewTimeline } from "./postgres-files.ts";
 export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-servers.ts";
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
 export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";

@@ -233,6 +233,17 @@ class PostgresSourceSession implements SourceSession {
     if (!includes(comparePositions, flushed, reached)) {
       throw serverChanged("flushed position", `at least ${reached}`, flushed);
     }
+    this.#verifyTimeline(expected["timeline"], reached);
+  }
+
+  /** A newer timeline may have left the one we know only behind what we hold. */
+  #verifyTimeline(expected: string | undefined, reached: Position): void {
+    const { timeline, forks } = this.#options.identity;
+    if (timeline === expected) return;
+    const fork = forks.find((left) => String(left.timeline) === expected);
+    if (fork !== undefined && includes(comparePositions, fork.leftAt, reached)) return;
+    const left = fork === undefined ? "" : `, which left ${expected} at ${fork.leftAt}, before ${reached}`;
+    throw serverChanged("timeline", expected, `${timeline}${left}`);
   }
 
   async *stream(signal: AbortSignal): AsyncGenerator<SourceBatch, never, undefined> {

@@ -3,6 +3,7 @@ import type { Client } from "pg";
 import type { LogicalReplicationService } from "pg-logical-replication";
 import { ReplicationError } from "@lockstep/core";
 import { quoteIdentifier, quoteLiteral } from "../connection.ts";
+import { parseTimelineHistory, type TimelineFork } from "./timeline.ts";
 
 /** What IDENTIFY_SYSTEM answers; `flushed` is how far the server's own log is durable. */
 export interface SystemIdentity {
@@ -10,6 +11,8 @@ export interface SystemIdentity {
   readonly timeline: string;
   readonly flushed: string;
   readonly database: string;
+  /** Where its history left earlier timelines. */
+  readonly forks: readonly TimelineFork[];
   /** The walsender's process on the server. */
   readonly processId: number;
 }
@@ -78,6 +81,15 @@ async function identifySystem(client: Client): Promise<SystemIdentity> {
     timeline: String(row.timeline),
     flushed: row.xlogpos,
     database: row.dbname,
+    forks: Number(row.timeline) > 1 ? await readTimelineHistory(client, row.timeline) : [],
     processId: backend.pid,
   };
+}
+
+async function readTimelineHistory(client: Client, timeline: string): Promise<TimelineFork[]> {
+  const { rows } = await client.query<{ content: string }>({
+    text: `TIMELINE_HISTORY ${Number(timeline)}`,
+    types: { getTypeParser: () => (content: string) => content }, // The server sends a bytea as plain text here.
+  });
+  return parseTimelineHistory(rows[0]?.content ?? "");
 }
