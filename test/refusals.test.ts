@@ -45,9 +45,9 @@ async function expectRefusal(run: LockstepProcess, code: string, ...words: reado
 test.each([
   ["has no primary key", "create table keyless (v int)", "public.keyless"],
   [
-    "another replica identity",
-    "create table full_id (id int primary key); alter table full_id replica identity full",
-    "public.full_id",
+    "has replica identity nothing",
+    "create table mute (id int primary key); alter table mute replica identity nothing",
+    "public.mute",
   ],
   ["is unlogged", "create unlogged table quick (id int primary key)", "public.quick"],
   [
@@ -60,7 +60,12 @@ test.each([
     "create table doubled (id int, twice int generated always as (id * 2) stored primary key)",
     "public.doubled",
   ],
-  ["is partitioned", "create table parts (id int primary key) partition by range (id)", "public.parts"],
+  [
+    "has a partition",
+    `create table parts (id int primary key) partition by range (id);
+     create table part_1 partition of parts default; alter table part_1 replica identity nothing`,
+    "public.part_1, whose replica identity is another than its own",
+  ],
 ])("a table that %s is refused by name", async (reason, sql, name) => {
   const scenario = await newScenario();
   await scenario.everywhere(sql);

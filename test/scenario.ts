@@ -15,6 +15,8 @@ export interface ScenarioOptions {
   /** A URL of the primary's database, then one of each replica's. */
   readonly urls: readonly string[];
   readonly pipeline?: string;
+  /** As in the configuration file; default: `["public.*"]`. */
+  readonly include?: string;
   /** More of the configuration file. */
   readonly extra?: string;
 }
@@ -83,7 +85,7 @@ export class Scenario {
     return said.flat().join("\n");
   }
 
-  #config({ brokers, extra = "" }: ScenarioOptions): string {
+  #config({ brokers, include = '["public.*"]', extra = "" }: ScenarioOptions): string {
     const replicas = this.replicaUrls.map(
       (url, index) => `  - { name: replica-${index + 1}, engine: postgres, url: "${url}" }`,
     );
@@ -93,7 +95,7 @@ export class Scenario {
       `primary: { name: main, engine: postgres, url: "${this.primaryUrl}" }`,
       "replicas:",
       ...replicas,
-      `tables: { include: ["public.*"] }`,
+      `tables: { include: ${include} }`,
       extra,
     ].join("\n");
   }

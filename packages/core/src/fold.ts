@@ -85,7 +85,6 @@ function rowsOf(
   let rows = tables.get(key);
   if (rows === undefined) tables.set(key, (rows = new FoldedRows(table)));
   else if (!sameColumns(rows.table, table)) return `${tableLabel(table)} changed its columns`;
-  if (rows.keyColumns.length === 0) return `${tableLabel(table)} has no key`;
   byId.set(id, rows);
   return rows;
 }

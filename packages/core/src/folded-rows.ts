@@ -1,4 +1,4 @@
-import { NOT_CARRIED, type Cell, type Row, type Table } from "./event.ts";
+import { NOT_CARRIED, tableLabel, type Cell, type Row, type Table } from "./event.ts";
 import type { FoldedTable } from "./fold.ts";
 
 /** What became of one key. `existed`: a row with it was there before the window. */
@@ -15,6 +15,8 @@ export class FoldedRows {
   readonly table: Table;
   readonly keyColumns: readonly number[];
   readonly #nets = new Map<string, Net>();
+  /** Of a table without a key: nothing tells its rows apart, so only inserts can be put together. */
+  readonly #keyless: Row[] = [];
   readonly #singleKey: number | null;
   #isTruncated = false;
   #restartIdentity = false;
@@ -27,6 +29,10 @@ export class FoldedRows {
   }
 
   insert(after: Row): string | null {
+    if (this.keyColumns.length === 0) {
+      this.#keyless.push(after);
+      return null;
+    }
     const key = this.#keyOf(after);
     if (key === null) return "a key cell is missing";
     const net = this.#nets.get(key);
@@ -40,6 +46,7 @@ export class FoldedRows {
   }
 
   update(before: Row | undefined, after: Row): string | null {
+    if (this.keyColumns.length === 0) return `${tableLabel(this.table)} has no key`;
     const key = this.#keyOf(after);
     if (key === null) return "a key cell is missing";
     if (before !== undefined) {
@@ -59,6 +66,7 @@ export class FoldedRows {
   }
 
   delete(before: Row): string | null {
+    if (this.keyColumns.length === 0) return `${tableLabel(this.table)} has no key`;
     const key = this.#keyOf(before);
     if (key === null) return "a key cell is missing";
     return this.#delete(key, before);
@@ -66,13 +74,14 @@ export class FoldedRows {
 
   truncate(restartIdentity: boolean): void {
     this.#nets.clear();
+    this.#keyless.length = 0;
     this.#isTruncated = true;
     this.#restartIdentity ||= restartIdentity;
   }
 
   result(): FoldedTable {
     const deletes: Row[] = [];
-    const inserts: Row[] = [];
+    const inserts: Row[] = [...this.#keyless];
     const updates = new Map<string, Row[]>();
     for (const net of this.#nets.values()) {
       if (net.row === null) {

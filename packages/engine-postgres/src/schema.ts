@@ -1,47 +1,64 @@
 import { matchesTable, ReplicationError, tableLabel, type TableFilter, type TableName } from "@lockstep/core";
 import type { Client } from "pg";
-import { quoteTable } from "./connection.ts";
+import { quoteLiteral, quoteTable } from "./connection.ts";
 import {
   COLUMN_TYPE_COLUMNS,
   columnTypeKey,
   columnTypeOf,
   type ColumnType,
   type ColumnTypeRow,
+  type SourceCatalog,
 } from "./values.ts";
 
 interface TableRow extends TableName {
-  readonly relationKind: string;
-  readonly isPartition: boolean;
   readonly persistence: string;
+  /** Of a partition: the topmost table above it. */
+  readonly root: TableName | null;
+  /** `pg_class.relreplident` */
   readonly identity: string;
+  readonly isPartitioned: boolean;
   readonly hasKey: boolean;
   /** A deferrable key is no replica identity: the server would refuse updates of a published table (H1). */
   readonly isKeyDeferrable: boolean;
   /** The same, since publications leave generated columns out. */
   readonly isKeyGenerated: boolean;
+  /** A partition somewhere below whose replica identity is not the table's own. */
+  readonly strayPartition: string | null;
 }
 
-/** Ordinary and partitioned tables, of every schema that is neither the server's nor ours. */
+/**
+ * Ordinary and partitioned tables, of every schema that is neither the server's nor ours. The key is the index
+ * that is the replica identity, or the primary key.
+ */
 const LIST_TABLES = `
-  select n.nspname as "schema", c.relname as "name", c.relkind as "relationKind",
-         c.relispartition as "isPartition", c.relpersistence as "persistence", c.relreplident as "identity",
+  select n.nspname as "schema", c.relname as "name", c.relpersistence as "persistence", c.relreplident as "identity",
+         c.relkind = 'p' as "isPartitioned",
+         case when c.relispartition then pg_catalog.json_build_object('schema', rn.nspname, 'name', r.relname) end as "root",
          coalesce(i.indisvalid, false) as "hasKey", not coalesce(i.indimmediate, true) as "isKeyDeferrable",
          exists (select from pg_catalog.pg_attribute a
-                  where a.attrelid = c.oid and a.attnum = any (i.indkey) and a.attgenerated <> '') as "isKeyGenerated"
+                  where a.attrelid = c.oid and a.attnum = any (i.indkey) and a.attgenerated <> '') as "isKeyGenerated",
+         (select leaf.relid::text from pg_catalog.pg_partition_tree(c.oid) leaf
+            join pg_catalog.pg_class l on l.oid = leaf.relid
+           where leaf.isleaf and c.relkind = 'p' and l.relreplident <> c.relreplident limit 1) as "strayPartition"
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    left join pg_catalog.pg_index i on i.indrelid = c.oid and i.indisprimary
+    left join pg_catalog.pg_index i on i.indrelid = c.oid
+              and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end
+    left join pg_catalog.pg_class r on c.relispartition and r.oid = pg_catalog.pg_partition_root(c.oid)
+    left join pg_catalog.pg_namespace rn on rn.oid = r.relnamespace
    where c.relkind in ('r', 'p') and n.nspname <> 'information_schema' and n.nspname <> 'lockstep'
      and n.nspname !~ '^pg_'
    order by 1, 2`;
 
 /**
- * The tables of the connected database that the filter names. Rejects with `table-not-supported`, listing
- * every one of them that cannot be followed, and why.
+ * The tables of the connected database that the filter names; a partitioned table stands for its partitions.
+ * Rejects with `table-not-supported`, listing every one of them that cannot be followed, and why.
  */
 export async function listTables(client: Client, filter: TableFilter): Promise<readonly TableName[]> {
   const { rows } = await client.query<TableRow>(LIST_TABLES);
-  const matching = rows.filter((row) => matchesTable(filter, row));
+  const matching = rows.filter(
+    (row) => matchesTable(filter, row) && !(row.root !== null && matchesTable(filter, row.root)),
+  );
   const refused = matching.flatMap((row) => {
     const reason = whyNotSupported(row);
     return reason === null ? [] : [`${tableLabel(row)} ${reason}`];
@@ -68,22 +85,36 @@ export async function listTables(client: Client, filter: TableFilter): Promise<r
   return matching.map(({ schema, name }) => ({ schema, name }));
 }
 
+/** H1: the server refuses updates of a published table whose old rows it could not name. */
 function whyNotSupported(row: TableRow): string | null {
-  if (row.relationKind === "p" || row.isPartition) return "is partitioned, which is not supported yet";
+  const alter = `alter table ${quoteTable(row)}`;
+  if (row.root !== null) return `is a partition of ${tableLabel(row.root)}: include that one`;
   if (row.persistence !== "p") return "is unlogged, so that the primary does not log its changes";
-  if (!row.hasKey) return `has no primary key (alter table ${quoteTable(row)} add primary key …)`;
+  if (row.identity === "n") return `has replica identity nothing (${alter} replica identity default)`;
+  if (row.identity === "i" && row.isPartitioned) {
+    return `is partitioned and has an index as its replica identity (${alter} replica identity default)`;
+  }
+  if (row.strayPartition !== null) {
+    return `has a partition, ${row.strayPartition}, whose replica identity is another than its own`;
+  }
+  if (row.identity === "f") return null;
+  if (!row.hasKey) {
+    return `has no primary key (${alter} add primary key …; or, slower, ${alter} replica identity full)`;
+  }
   if (row.isKeyDeferrable) return "has a deferrable primary key, by which the server cannot name rows";
   if (row.isKeyGenerated) return "has a generated column in its primary key, which the server does not send";
-  if (row.identity !== "d") {
-    return `has another replica identity than its key (alter table ${quoteTable(row)} replica identity default)`;
-  }
   return null;
 }
 
 /** The first of `tables` that holds a row in the client's view of the database, or null. */
 export async function firstNonEmpty(client: Client, tables: readonly TableName[]): Promise<TableName | null> {
   for (const table of tables) {
-    const { rows } = await client.query(`select from only ${quoteTable(table)} limit 1`);
+    // Without what inherits from it, but with its partitions.
+    const own = `${quoteLiteral(quoteTable(table))}::pg_catalog.regclass`;
+    const { rows } = await client.query(
+      `select from ${quoteTable(table)} t where t.tableoid = ${own}
+           or exists (select from pg_catalog.pg_class where oid = ${own} and relkind = 'p') limit 1`,
+    );
     if (rows.length > 0) return table;
   }
   return null;
@@ -102,8 +133,28 @@ const PUBLISHED_COLUMN_TYPES = `
     left join pg_catalog.pg_type t on t.oid = c.oid
     left join pg_catalog.pg_namespace n on n.oid = t.typnamespace`;
 
-/** The types of all published columns, and of `also`: pairs that a stream named and the catalog no longer has. */
-export async function readColumnTypes(
+const PUBLISHED_PRIMARY_KEYS = `
+  select r.oid, pg_catalog.array_agg(a.attname::pg_catalog.text) as "columns"
+    from pg_catalog.pg_publication_tables p
+    join pg_catalog.pg_namespace s on s.nspname = p.schemaname
+    join pg_catalog.pg_class r on r.relnamespace = s.oid and r.relname = p.tablename
+    join pg_catalog.pg_index i on i.indrelid = r.oid and i.indisprimary and i.indisvalid and i.indimmediate
+    join lateral pg_catalog.unnest(i.indkey) with ordinality as key(attnum, at) on key.at <= i.indnkeyatts
+    join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attnum = key.attnum
+   where p.pubname = $1 group by r.oid having pg_catalog.bool_and(a.attgenerated = '')`;
+
+/** What is needed to read the stream of a publication; `also` are types that a stream named and the catalog no longer has. */
+export async function readCatalog(
+  client: Client,
+  publication: string,
+  also: readonly { readonly oid: number; readonly modifier: number }[],
+): Promise<SourceCatalog> {
+  const keys = await client.query<{ oid: number; columns: string[] }>(PUBLISHED_PRIMARY_KEYS, [publication]);
+  const primaryKeys = new Map(keys.rows.map(({ oid, columns }) => [oid, new Set(columns)]));
+  return { types: await readColumnTypes(client, publication, also), primaryKeys };
+}
+
+async function readColumnTypes(
   client: Client,
   publication: string,
   also: readonly { readonly oid: number; readonly modifier: number }[],

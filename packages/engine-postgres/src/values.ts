@@ -9,6 +9,13 @@ export interface ColumnType {
 
 export type ColumnTypes = ReadonlyMap<string, ColumnType>;
 
+/** What of the primary's catalog is needed to understand its stream. */
+export interface SourceCatalog {
+  readonly types: ColumnTypes;
+  /** The columns of each published table's primary key, by the table's oid. */
+  readonly primaryKeys: ReadonlyMap<number, ReadonlySet<string>>;
+}
+
 export function columnTypeKey(oid: number, modifier: number): string {
   return `${oid}:${modifier}`;
 }

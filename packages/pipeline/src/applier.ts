@@ -1,4 +1,6 @@
 import {
+  Backoff,
+  hasCode,
   offset,
   retry,
   type ComparePositions,
@@ -17,6 +19,9 @@ import { cannotBegin, epochConflict } from "./history-errors.ts";
 import { locate } from "./locate.ts";
 import type { LogTail } from "./log-tail.ts";
 
+/** How often a replica whose tables do not fit is looked at. */
+const LOOK_AGAIN = { firstDelayMs: 4_000, maxDelayMs: 4_000 };
+
 export interface ApplierOptions {
   readonly sink: Sink;
   readonly log: EventLog;
@@ -29,6 +34,8 @@ export interface ApplierOptions {
   readonly failpoints: Failpoints | undefined;
   /** Aborted a little after `signal`: what is in hand may finish until then. */
   readonly hardSignal: AbortSignal;
+  /** What must change on the replica before it goes on, which it then does by itself. */
+  onHalted(error: unknown): void;
   onAcked(
     position: Position,
     at: Offset,
@@ -57,7 +64,9 @@ export class Applier {
         await retry(() => this.#session(signal), { onRetry }, signal);
       } catch (error) {
         if (signal.aborted) return;
-        throw error;
+        if (!hasCode(error, "schema-mismatch")) throw error;
+        this.#options.onHalted(error);
+        await new Backoff(LOOK_AGAIN).wait(signal).catch(() => undefined);
       }
     }
   }

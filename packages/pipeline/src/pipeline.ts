@@ -209,7 +209,8 @@ export class Pipeline {
         hardSignal,
       };
       try {
-        await new Applier({ ...common, onAcked }).run(signal);
+        const onHalted = (error: unknown): void => this.#halted(replica, error);
+        await new Applier({ ...common, onAcked, onHalted }).run(signal);
       } catch (error) {
         if (hasCode(error, "replica-claimed")) {
           logger.warn({ replica }, "another run has claimed the replica; giving up the source too");
@@ -220,7 +221,9 @@ export class Pipeline {
   }
 
   #halted(replica: string, error: unknown): void {
+    const before = this.#counters.snapshot().replicas[replica];
     this.#counters.halted(replica, error);
+    if (before?.state === "halted" && String(before.error) === String(error)) return; // Said already.
     this.#options.logger.error({ replica, err: error }, "replica halted");
   }
 }

@@ -15,8 +15,8 @@ export function bulkStatements(
   const truncated = folded.tables.filter((table) => table.isTruncated);
   if (truncated.length > 0) {
     const restart = truncated.some((table) => table.restartIdentity) ? " restart identity" : "";
-    const names = truncated.map((table) => planOf(table).quoted).join(", ");
-    statements.push({ text: `truncate only ${names}${restart}`, values: [] });
+    const names = truncated.map((table) => planOf(table).target).join(", ");
+    statements.push({ text: `truncate ${names}${restart}`, values: [] });
   }
   for (const table of folded.tables) {
     const plan = planOf(table);
@@ -34,7 +34,7 @@ function deleteStatement(plan: TablePlan, rows: readonly Row[]): Statement {
   const given = new Given(plan, rows);
   const condition = given.keyCondition();
   return given.expecting(
-    `delete from only ${plan.quoted} as t ${given.clause("using")} where ${condition} returning 1`,
+    `delete from ${plan.target} as t ${given.clause("using")} where ${condition} returning 1`,
   );
 }
 
@@ -48,7 +48,7 @@ function updateStatement(plan: TablePlan, rows: readonly Row[]): Statement | nul
     .join(", ");
   const condition = given.keyCondition();
   return given.expecting(
-    `update only ${plan.quoted} as t set ${assignments} ${given.clause("from")} where ${condition} returning 1`,
+    `update ${plan.target} as t set ${assignments} ${given.clause("from")} where ${condition} returning 1`,
   );
 }
 

@@ -62,12 +62,18 @@ export class OrderedApply {
   }
 
   async #insert(plan: TablePlan, after: Row): Promise<void> {
-    const { policy } = this.#options;
-    const overwrites = policy.kind === "primary_wins" || policy.kind === "latest_wins";
-    const { rows, rowCount } = await this.#query(plan, after, upsertText(plan, policy), cellsOf(after));
-    const first: unknown = rows[0];
-    const isNew = overwrites ? isInserted(first) : rowCount === 1;
+    const isNew = await this.#put(plan, after, this.#options.policy);
     if (!isNew) this.#conflict(plan, after, "an insert found the row there");
+  }
+
+  /** Inserts the row; false when one with its key was there, which the policy may overwrite. */
+  async #put(plan: TablePlan, row: Row, policy: ConflictPolicy): Promise<boolean> {
+    const { rowCount } = await this.#query(plan, row, insertText(plan), cellsOf(row));
+    if (rowCount === 1) return true;
+    const values = new Values();
+    const text = overwriteText(plan, row, policy, values);
+    if (text !== null) await this.#query(plan, row, text, values.list);
+    return false;
   }
 
   async #update(plan: TablePlan, before: Row | undefined, after: Row): Promise<void> {
@@ -80,7 +86,7 @@ export class OrderedApply {
     });
     if (assignments.length === 0) return;
     const key = keyCondition(plan, before ?? after, values);
-    const text = `update only ${plan.quoted} as t set ${assignments.join(", ")} where ${key}`;
+    const text = `update ${plan.target} as t set ${assignments.join(", ")} where ${key}`;
     const { rowCount } = await this.#query(plan, before ?? after, text, values.list);
     if (rowCount === 1) return;
     this.#conflict(plan, after, "an update found no row");
@@ -92,12 +98,12 @@ export class OrderedApply {
         after,
         "an update found no row and does not carry every column",
       );
-    await this.#query(plan, after, upsertText(plan, { kind: "primary_wins" }), cellsOf(after));
+    await this.#put(plan, after, { kind: "primary_wins" });
   }
 
   async #delete(plan: TablePlan, before: Row): Promise<void> {
     const values = new Values();
-    const text = `delete from only ${plan.quoted} as t where ${keyCondition(plan, before, values)}`;
+    const text = `delete from ${plan.target} as t where ${keyCondition(plan, before, values)}`;
     const { rowCount } = await this.#query(plan, before, text, values.list);
     if (rowCount !== 1) this.#conflict(plan, before, "a delete found no row");
   }
@@ -110,11 +116,11 @@ export class OrderedApply {
     await client.query("savepoint truncating");
     try {
       const restart = restartIdentity ? " restart identity" : "";
-      await client.query(`truncate only ${plans.map((plan) => plan.quoted).join(", ")}${restart}`);
+      await client.query(`truncate ${plans.map((plan) => plan.target).join(", ")}${restart}`);
     } catch (error) {
       if (sqlStateOf(error) !== FEATURE_NOT_SUPPORTED) throw this.#refused(error, first, null);
       await client.query("rollback to savepoint truncating");
-      for (const plan of plans) await client.query(`delete from only ${plan.quoted}`);
+      for (const plan of plans) await client.query(`delete from ${plan.target}`);
     }
     await client.query("release savepoint truncating");
   }
@@ -179,30 +185,36 @@ export class OrderedApply {
   }
 }
 
-function upsertText(plan: TablePlan, policy: ConflictPolicy): string {
+function insertText(plan: TablePlan): string {
   const names = plan.columns.map((column) => column.quoted).join(", ");
   const values = plan.columns.map((column, index) => `$${index + 1}::${column.typeName}`).join(", ");
-  const insert = `insert into ${plan.quoted} as t (${names}) overriding system value values (${values})`;
+  const insert = `insert into ${plan.quoted} (${names}) overriding system value values (${values})`;
   const key = plan.keyColumns.flatMap((index) => plan.columns[index]?.quoted ?? []).join(", ");
-  const others = plan.columns.filter((column) => !column.isKey);
-  if (others.length === 0 || policy.kind === "replica_wins" || policy.kind === "halt") {
-    return `${insert} on conflict (${key}) do nothing returning true as "isInserted"`;
-  }
-  const assignments = others.map(({ quoted }) => `${quoted} = excluded.${quoted}`).join(", ");
-  const update = `${insert} on conflict (${key}) do update set ${assignments}`;
-  const returning = `returning (t.xmax::pg_catalog.text = '0') as "isInserted"`;
-  if (policy.kind !== "latest_wins") return `${update} ${returning}`;
+  return key === "" ? insert : `${insert} on conflict (${key}) do nothing`;
+}
+
+/** Makes the row that is there what the given one is; null where the policy, or a row of nothing but its key, leaves it. */
+function overwriteText(plan: TablePlan, row: Row, policy: ConflictPolicy, values: Values): string | null {
+  if (policy.kind === "replica_wins" || policy.kind === "halt") return null;
+  const assignments = plan.columns.flatMap(({ isKey, quoted }, index) =>
+    isKey ? [] : [`${quoted} = ${values.add(plan, index, row[index] ?? null)}`],
+  );
+  if (assignments.length === 0) return null;
+  const update = `update ${plan.target} as t set ${assignments.join(", ")} where ${keyCondition(plan, row, values)}`;
+  if (policy.kind === "primary_wins") return update;
   const decides = plan.table.columns.findIndex((column) => column.name === policy.column);
   const column = plan.columns[decides];
-  if (column === undefined) return `${update} ${returning}`;
-  return `${update} where t.${column.quoted} is null or excluded.${column.quoted} >= t.${column.quoted} ${returning}`;
+  if (column === undefined) return update;
+  const given = values.add(plan, decides, row[decides] ?? null);
+  return `${update} and (t.${column.quoted} is null or ${given} >= t.${column.quoted})`;
 }
 
-function isInserted(row: unknown): boolean {
-  return typeof row === "object" && row !== null && "isInserted" in row && row.isInserted === true;
-}
-
+/** Finds the row: by its key, or, without one, any single one that holds the same. */
 function keyCondition(plan: TablePlan, row: Row, values: Values): string {
+  if (plan.keyColumns.length === 0) {
+    return `(t.tableoid, t.ctid) = (select m.tableoid, m.ctid from ${plan.target} as m
+             where ${sameRow(plan, row, values)} limit 1)`;
+  }
   return plan.keyColumns
     .map((index) => {
       const column = plan.columns[index];
@@ -211,8 +223,19 @@ function keyCondition(plan: TablePlan, row: Row, values: Values): string {
     .join(" and ");
 }
 
+/** Compared as texts: not every type has an equality, and equal is not always the same (1.1 and 1.10). */
+function sameRow(plan: TablePlan, row: Row, values: Values): string {
+  return plan.columns
+    .map(({ quoted }, index) => {
+      const given = values.add(plan, index, row[index] ?? null);
+      return `m.${quoted}::pg_catalog.text is not distinct from ${given}::pg_catalog.text`;
+    })
+    .join(" and ");
+}
+
 /** The key, for messages: it is what a person needs to find the row. */
 function keyText(plan: TablePlan, row: Row): string {
+  if (plan.keyColumns.length === 0) return "(none)";
   return plan.keyColumns
     .map((index) => `${plan.table.columns[index]?.name ?? "?"}=${String(row[index])}`)
     .join(", ");

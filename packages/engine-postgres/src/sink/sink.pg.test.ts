@@ -223,7 +223,11 @@ test.each([
   ["it does not exist", "drop table items", "create it there"],
   ["column at is missing", "alter table items drop column at", 'add column "at" integer'],
   ["column at is bigint, on the primary integer", "alter table items alter at type bigint", "type integer"],
-  ["column more is not on the primary", "alter table items add column more int", "drop it there"],
+  [
+    "column more is not on the primary, and every row needs a value",
+    "alter table items add column more int not null",
+    "set default",
+  ],
   ["its primary key is another", "alter table items drop constraint items_pkey, add primary key (at)", ""],
   [
     "its primary key is deferrable",

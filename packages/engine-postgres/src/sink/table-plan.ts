@@ -21,8 +21,11 @@ export interface TargetColumn {
 export interface TablePlan {
   readonly table: Table;
   readonly quoted: string;
+  /** For statements on rows that are there: without what inherits from it, but with its partitions. */
+  readonly target: string;
   /** In the order of the source's columns. */
   readonly columns: readonly TargetColumn[];
+  /** Empty: a table without a key, whose rows are found by all that they hold. */
   readonly keyColumns: readonly number[];
 }
 
@@ -33,31 +36,46 @@ interface CatalogColumn {
   readonly typeName: string;
   readonly typeKind: string;
   readonly category: string;
-  readonly isKey: boolean;
-  /** Of a key column: the operator by which its index compares. */
+  /** Of a column of the key: the operator by which its index compares. */
   readonly equals: string | null;
+  /** There is a unique index on just the key's columns. */
+  readonly hasIndex: boolean;
+  /** Its primary key is on the key's columns, but deferrable. */
   readonly isKeyDeferrable: boolean;
   readonly isGenerated: boolean;
   readonly isIdentityAlways: boolean;
+  /** A row that does not name it cannot be inserted. */
+  readonly isRequired: boolean;
   readonly relationKind: string;
 }
 
 /** `BTEqualStrategyNumber`. */
 const BTREE_EQUAL = 3;
 
-/** Columns that a key merely includes are not part of it. */
+/** `$3`: the key's columns, in the order of their names. Columns that an index merely includes are not part of it. */
 const READ_COLUMNS = `
+  with indexes as (
+    select x.*, (select pg_catalog.array_agg(ka.attname::pg_catalog.text order by ka.attname::pg_catalog.text collate pg_catalog."C")
+                   from pg_catalog.unnest(x.indkey) with ordinality as key(attnum, at)
+                   join pg_catalog.pg_attribute ka on ka.attrelid = x.indrelid and ka.attnum = key.attnum
+                  where key.at <= x.indnkeyatts) as columns
+      from pg_catalog.pg_index x
+     where x.indisunique and x.indisvalid and x.indpred is null and x.indexprs is null)
   select a.attname as "name", pg_catalog.format_type(a.atttypid, a.atttypmod) as "nativeType",
          tn.nspname as "typeSchema", t.typname as "typeName", t.typtype as "typeKind", t.typcategory as "category",
-         k.equals is not null as "isKey", k.equals,
-         not coalesce(i.indimmediate, true) as "isKeyDeferrable", a.attgenerated <> '' as "isGenerated",
-         a.attidentity = 'a' as "isIdentityAlways", c.relkind as "relationKind"
+         k.equals, i.indexrelid is not null as "hasIndex",
+         exists (select from indexes d where d.indrelid = c.oid and d.indisprimary and not d.indimmediate
+                    and d.columns = $3) as "isKeyDeferrable",
+         a.attgenerated <> '' as "isGenerated", a.attidentity = 'a' as "isIdentityAlways",
+         a.attnotnull and not a.atthasdef and a.attidentity = '' as "isRequired", c.relkind as "relationKind"
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     join pg_catalog.pg_type t on t.oid = a.atttypid
     join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
-    left join pg_catalog.pg_index i on i.indrelid = c.oid and i.indisprimary and i.indisvalid
+    left join lateral (
+      select * from indexes where indexes.indrelid = c.oid and indexes.indimmediate and indexes.columns = $3
+       order by indexes.indisprimary desc, indexes.indexrelid limit 1) i on true
     left join lateral (
       select pg_catalog.format('operator(%I.%s)', opn.nspname, o.oprname) as equals
         from pg_catalog.unnest(i.indkey) with ordinality as key(attnum, at)
@@ -73,7 +91,12 @@ const READ_COLUMNS = `
 
 /** Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. */
 export async function planTable(client: Client, replica: string, table: Table): Promise<TablePlan> {
-  const { rows } = await client.query<CatalogColumn>(READ_COLUMNS, [table.schema, table.name]);
+  const key = table.columns.filter((column) => column.isKey).map((column) => column.name);
+  const { rows } = await client.query<CatalogColumn>(READ_COLUMNS, [
+    table.schema,
+    table.name,
+    key.sort(byCode),
+  ]);
   try {
     return matchTable(table, rows);
   } catch (error) {
@@ -89,10 +112,8 @@ export async function planTable(client: Client, replica: string, table: Table): 
 function matchTable(table: Table, rows: readonly CatalogColumn[]): TablePlan {
   const [first] = rows;
   if (first === undefined) throw new Mismatch("it does not exist", "create it there as it is on the primary");
-  if (first.relationKind !== "r")
-    throw new Mismatch("it is not an ordinary table", "make it one, or exclude it");
-  if (first.isKeyDeferrable)
-    throw new Mismatch("its primary key is deferrable", "make it not deferrable, as on the primary");
+  if (first.relationKind !== "r" && first.relationKind !== "p")
+    throw new Mismatch("it is not a table", "make it one, or exclude it");
   // The replica generates its own; the source does not send them.
   const targets = new Map(rows.filter((row) => !row.isGenerated).map((row) => [row.name, row]));
   const columns = table.columns.map((column) => {
@@ -100,11 +121,37 @@ function matchTable(table: Table, rows: readonly CatalogColumn[]): TablePlan {
     targets.delete(column.name);
     return matchColumn(table, column, target);
   });
-  const [surplus] = targets.keys();
-  if (surplus !== undefined)
-    throw new Mismatch(`column ${surplus} is not on the primary`, "drop it there, or add it to the primary");
-  const keyColumns = columns.flatMap((column, index) => (column.isKey ? [index] : []));
-  return { table, quoted: quoteTable(table), columns, keyColumns };
+  for (const surplus of targets.values()) {
+    if (!surplus.isRequired) continue;
+    throw new Mismatch(
+      `column ${surplus.name} is not on the primary, and every row needs a value for it`,
+      `run there: alter table ${quoteTable(table)} alter column ${quoteIdentifier(surplus.name)} set default …`,
+    );
+  }
+  const keyColumns = table.columns.flatMap((column, index) => (column.isKey ? [index] : []));
+  if (keyColumns.length > 0 && !first.hasIndex) throw noKey(first, columns, keyColumns);
+  const quoted = quoteTable(table);
+  return {
+    table,
+    quoted,
+    target: first.relationKind === "p" ? quoted : `only ${quoted}`,
+    columns,
+    keyColumns,
+  };
+}
+
+function noKey(
+  { isKeyDeferrable }: CatalogColumn,
+  columns: readonly TargetColumn[],
+  keyColumns: readonly number[],
+): Mismatch {
+  if (isKeyDeferrable)
+    return new Mismatch("its primary key is deferrable", "make it not deferrable, as on the primary");
+  const names = keyColumns.map((index) => columns[index]?.quoted ?? "").join(", ");
+  return new Mismatch(
+    "its primary key is another",
+    `give it the primary's primary key, or a unique index on (${names})`,
+  );
 }
 
 function matchColumn(table: Table, column: Column, target: CatalogColumn | undefined): TargetColumn {
@@ -119,27 +166,30 @@ function matchColumn(table: Table, column: Column, target: CatalogColumn | undef
       `${alter} alter column ${quoted} type ${nativeType}`,
     );
   }
-  if (target.isKey !== column.isKey)
-    throw new Mismatch("its primary key is another", "give it the primary's primary key");
-  if (target.isIdentityAlways && !target.isKey) {
+  if (target.isIdentityAlways && !column.isKey) {
     throw new Mismatch(
       `column ${name} is generated always as identity, so that no update can set it`,
       `${alter} alter column ${quoted} set generated by default`,
     );
   }
-  return targetColumn(target);
+  return targetColumn(column, target);
 }
 
-function targetColumn(column: CatalogColumn): TargetColumn {
+function targetColumn({ isKey }: Column, target: CatalogColumn): TargetColumn {
   return {
-    quoted: quoteIdentifier(column.name),
-    isKey: column.isKey,
-    typeName: `${quoteIdentifier(column.typeSchema)}.${quoteIdentifier(column.typeName)}`,
+    quoted: quoteIdentifier(target.name),
+    isKey,
+    typeName: `${quoteIdentifier(target.typeSchema)}.${quoteIdentifier(target.typeName)}`,
     // A domain has its base type's category. One over an array is whole to `unnest`, and cast from text it would
     // be cut to its length in silence (V1).
-    isThroughText: column.category === "C" || (column.category === "A" && column.typeKind !== "d"),
-    equals: column.equals ?? "=",
+    isThroughText: target.category === "C" || (target.category === "A" && target.typeKind !== "d"),
+    equals: target.equals ?? "=",
   };
+}
+
+/** The order in which the catalog's query has names: by their bytes. */
+function byCode(left: string, right: string): number {
+  return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
 /** The columns that a row carries and that are not its key. */

@@ -5,8 +5,12 @@ import { quoteIdentifier, quoteLiteral, quoteTable } from "../connection.ts";
 interface PublicationRow {
   readonly isForAllTables: boolean;
   readonly publishesAll: boolean;
+  readonly isViaRoot: boolean;
   readonly comment: string | null;
 }
+
+/** A change of a partition is one of the partitioned table. */
+const VIA_ROOT = "publish_via_partition_root = true";
 
 /** What we keep in the publication's comment, on the primary itself. */
 export interface PublicationNote {
@@ -18,6 +22,7 @@ export interface PublicationNote {
 
 const READ_PUBLICATION = `
   select puballtables as "isForAllTables", pubinsert and pubupdate and pubdelete and pubtruncate as "publishesAll",
+         pubviaroot as "isViaRoot",
          pg_catalog.obj_description(oid, 'pg_publication') as "comment"
     from pg_catalog.pg_publication where pubname = $1`;
 
@@ -32,17 +37,22 @@ export async function ensurePublication(
   { tables, hasSlot }: { readonly tables: readonly TableName[]; readonly hasSlot: boolean },
   logger: Logger,
 ): Promise<"created" | "reused"> {
-  const list = tables.map(quoteTable).join(", ");
+  const list = tables.map((table) => `only ${quoteTable(table)}`).join(", ");
   const { rows } = await client.query<PublicationRow>(READ_PUBLICATION, [publication]);
   const [existing] = rows;
   if (existing === undefined) {
-    await client.query(`create publication ${quoteIdentifier(publication)} for table ${list}`);
+    await client.query(
+      `create publication ${quoteIdentifier(publication)} for table ${list} with (${VIA_ROOT})`,
+    );
     return "created";
   }
   if (existing.isForAllTables || !existing.publishesAll) {
     throw new ReplicationError("setup-incomplete", `publication ${publication} was not made by lockstep`, {
       fix: `drop publication ${quoteIdentifier(publication)}; it is made again at the next start`,
     });
+  }
+  if (!existing.isViaRoot) {
+    await client.query(`alter publication ${quoteIdentifier(publication)} set (${VIA_ROOT})`);
   }
   if (!hasSlot) await client.query(`alter publication ${quoteIdentifier(publication)} set table ${list}`);
   else await comparePublishedTables(client, publication, tables, logger);

@@ -18,7 +18,7 @@ import {
 } from "@lockstep/core";
 import { clientConfig, connect, toReplicationError, type ConnectOptions } from "../connection.ts";
 import { comparePositions } from "../position.ts";
-import { listTables, readColumnTypes } from "../schema.ts";
+import { listTables, readCatalog } from "../schema.ts";
 import { checkPrimary } from "../setup-check.ts";
 import { UnknownColumnType } from "../wal/relation.ts";
 import { WalStream } from "../wal/wal-stream.ts";
@@ -156,7 +156,7 @@ class PostgresSource implements Source {
     const note = await readNote(client, this.#name);
     const stream = new WalStream({
       clientConfig: clientConfig({ ...this.#connection, isReplication: true }),
-      types: await readColumnTypes(client, this.#name, this.#formerTypes),
+      catalog: await readCatalog(client, this.#name, this.#formerTypes),
       maxRowBytes: this.#options.maxRowBytes,
       isDecoding: async (pid) => await isDecoding(this.#connection, pid),
       isShuttingDown: async () => await isShuttingDown(this.#connection),

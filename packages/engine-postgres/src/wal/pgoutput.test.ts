@@ -65,7 +65,7 @@ function decodeAll(
   messages: readonly Buffer[],
   pieceBytes = 1_000_000,
 ): ReturnType<PgoutputDecoder["decode"]>[] {
-  const decoder = new PgoutputDecoder(TYPES, pieceBytes);
+  const decoder = new PgoutputDecoder({ types: TYPES, primaryKeys: new Map() }, pieceBytes);
   // Surrounded by other bytes, as a message lies in a socket's chunk.
   return messages.map((bytes) => {
     const chunk = Buffer.concat([Buffer.alloc(7, 0x74), bytes, Buffer.alloc(9, 0x74)]);
@@ -90,6 +90,35 @@ test("a transaction is decoded, with unsigned ids and positions and the server's
       ],
     },
   });
+});
+
+test("under replica identity full the old row fills what an update left untouched, and the catalog names the key", () => {
+  const full = Buffer.from(relation);
+  full[full.indexOf("items") + "items".length + 1] = "f".charCodeAt(0);
+  const changed = message(
+    kind("U"),
+    int32(OID),
+    kind("O"),
+    tuple(text("1"), text("untouched and long")),
+    kind("N"),
+    tuple(text("1"), kind("u")),
+  );
+  const keys = (primaryKeys: ReadonlyMap<number, ReadonlySet<string>>): unknown[] => {
+    const decoder = new PgoutputDecoder({ types: TYPES, primaryKeys }, 1_000_000);
+    const decoded = [begin, full, changed, commit]
+      .map((bytes) => decoder.decode(bytes, 0, bytes.length))
+      .at(-1);
+    expect(decoded).toMatchObject({
+      transaction: {
+        events: [{ kind: "update", before: ["1", "untouched and long"], after: ["1", "untouched and long"] }],
+      },
+    });
+    return [...decoder.tables.values()].map(({ columns }) =>
+      columns.filter(({ isKey }) => isKey).map(({ name }) => name),
+    );
+  };
+  expect(keys(new Map([[OID, new Set(["id"])]]))).toEqual([["id"]]);
+  expect(keys(new Map())).toEqual([[]]);
 });
 
 test("a transaction without published changes moves the position only", () => {

@@ -1,14 +1,16 @@
 import {
+  NOT_CARRIED,
   ReplicationError,
   sameColumns,
   tableKey,
   type Position,
   type ReplicationEvent,
+  type Row,
   type SourcePiece,
   type Table,
   type Transaction,
 } from "@lockstep/core";
-import type { ColumnTypes } from "../values.ts";
+import type { SourceCatalog } from "../values.ts";
 import { parseRelation } from "./relation.ts";
 import { readPosition, readTimeUs } from "./replication-messages.ts";
 import { TupleReader } from "./tuple.ts";
@@ -70,14 +72,14 @@ export class PgoutputDecoder {
   /** Every definition seen in this stream, by the id that events use. */
   readonly tables: Map<number, Table> = new Map();
   readonly #byRelation = new Map<number, Table>();
-  readonly #types: ColumnTypes;
+  readonly #catalog: SourceCatalog;
   readonly #pieceBytes: number;
   readonly #tuples = new TupleReader();
   #open: OpenTransaction | null = null;
 
   /** A transaction of more than `pieceBytes` is handed out in pieces of about that size. */
-  constructor(types: ColumnTypes, pieceBytes: number) {
-    this.#types = types;
+  constructor(catalog: SourceCatalog, pieceBytes: number) {
+    this.#catalog = catalog;
     this.#pieceBytes = pieceBytes;
   }
 
@@ -185,7 +187,7 @@ export class PgoutputDecoder {
     if (buffer[tuples.end] !== NEW) throw malformed(kind);
     const after = tuples.read(buffer, tuples.end + 1, table, false);
     expectEnd(tuples.end, end, kind);
-    return { kind: "update", table: table.id, after, before: first };
+    return { kind: "update", table: table.id, after: filled(after, first), before: first };
   }
 
   #truncate(buffer: Buffer, at: number, end: number): ReplicationEvent {
@@ -212,7 +214,7 @@ export class PgoutputDecoder {
 
   /** The server repeats definitions; only another one is a new table id, and an event where it takes hold. */
   #relation(buffer: Buffer, at: number, end: number): void {
-    const { oid, table } = parseRelation(buffer, at, end, this.#types, this.tables.size);
+    const { oid, table } = parseRelation(buffer, at, end, this.#catalog, this.tables.size);
     const known = this.#byRelation.get(oid);
     if (known !== undefined && tableKey(known) === tableKey(table) && sameColumns(known, table)) return;
     this.tables.set(table.id, table);
@@ -230,6 +232,12 @@ export class PgoutputDecoder {
     }
     return table;
   }
+}
+
+/** What an update left untouched, and the old row carries: so under `replica identity full`. */
+function filled(after: Row, before: Row): Row {
+  if (!after.includes(NOT_CARRIED)) return after;
+  return after.map((cell, index) => (cell === NOT_CARRIED ? (before[index] ?? null) : cell));
 }
 
 function expectEnd(at: number, end: number, kind: number): void {

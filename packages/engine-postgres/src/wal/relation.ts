@@ -1,5 +1,5 @@
 import { ReplicationError, type Column, type Table } from "@lockstep/core";
-import { columnTypeKey, type ColumnTypes } from "../values.ts";
+import { columnTypeKey, type SourceCatalog } from "../values.ts";
 
 /*
  * Relation 'R':
@@ -10,7 +10,6 @@ import { columnTypeKey, type ColumnTypes } from "../values.ts";
  * String ends with a zero byte.
  */
 const IDENTITY_FULL = 0x66;
-const IDENTITY_NOTHING = 0x6e;
 
 /** A type the catalog was not asked about yet: the source asks, and reads the stream anew. */
 export class UnknownColumnType extends ReplicationError {
@@ -31,7 +30,7 @@ export function parseRelation(
   buffer: Buffer,
   start: number,
   end: number,
-  types: ColumnTypes,
+  { types, primaryKeys }: SourceCatalog,
   id: number,
 ): { readonly oid: number; readonly table: Table } {
   const reader = new FieldReader(buffer, start);
@@ -47,19 +46,17 @@ export function parseRelation(
     modifier: reader.int32(),
   }));
   if (reader.at !== end) throw new ReplicationError("protocol-violation", "a relation message is malformed");
-  if (identity === IDENTITY_FULL || identity === IDENTITY_NOTHING || !raw.some((column) => column.isKey)) {
-    throw new ReplicationError(
-      "table-not-supported",
-      `table ${schema}.${name} has no replica identity by its primary key`,
-      {
-        fix: `alter table ${schema}.${name} replica identity default, with a primary key; or exclude the table`,
-      },
-    );
-  }
+  // With the whole old row every column is marked; the key is then what the catalog says, or none.
+  const key = identity === IDENTITY_FULL ? (primaryKeys.get(oid) ?? new Set<string>()) : null;
   const columns = raw.map((column): Column => {
     const type = types.get(columnTypeKey(column.typeOid, column.modifier));
     if (type === undefined) throw new UnknownColumnType(`${schema}.${name}`, column.typeOid, column.modifier);
-    return { name: column.name, type: type.type, nativeType: type.nativeType, isKey: column.isKey };
+    return {
+      name: column.name,
+      type: type.type,
+      nativeType: type.nativeType,
+      isKey: key?.has(column.name) ?? column.isKey,
+    };
   });
   return { oid, table: { id, schema, name, columns } };
 }

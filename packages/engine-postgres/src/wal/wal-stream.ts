@@ -11,7 +11,7 @@ import {
   type SourceBatch,
 } from "@lockstep/core";
 import { toReplicationError } from "../connection.ts";
-import type { ColumnTypes } from "../values.ts";
+import type { SourceCatalog } from "../values.ts";
 import { Arrived } from "./arrived.ts";
 import { Framer } from "./framer.ts";
 import { rowTooLarge } from "./oversized-row.ts";
@@ -44,7 +44,7 @@ const BEGIN = 0x42;
 
 export interface WalStreamOptions {
   readonly clientConfig: ClientConfig;
-  readonly types: ColumnTypes;
+  readonly catalog: SourceCatalog;
   /** A message with a larger row is refused. */
   readonly maxRowBytes: number;
   /** Whether the walsender with this process id decodes. */
@@ -76,7 +76,7 @@ export class WalStream implements AsyncDisposable {
   constructor(options: WalStreamOptions) {
     this.#failpoints = options.failpoints;
     this.#maxRowBytes = options.maxRowBytes;
-    this.#decoder = new PgoutputDecoder(options.types, PIECE_BYTES);
+    this.#decoder = new PgoutputDecoder(options.catalog, PIECE_BYTES);
     this.#arrived = new Arrived(this.#decoder.tables);
     this.#framer = new Framer(
       {
