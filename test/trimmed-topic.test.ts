@@ -81,3 +81,50 @@ test("a replica that lags behind what is trimmed under it stops with both positi
   expect(ids.length).toBeLessThan(8);
   expect(ids).toEqual(Array.from(ids, (_, index) => index + 1)); // A whole beginning, nothing beyond.
 });
+
+test("records are forgotten after the retention; runs go on from what is left, and who was away is told", async () => {
+  const urls = [await freshDatabase(0), await freshDatabase(1)];
+  const [primary = "", replica = ""] = urls;
+  const extra = "retention: { hours: 0.0008 }"; // Three seconds.
+  const scenario = await Scenario.create({ brokers: sharedKafka(), urls, extra });
+  await scenario.everywhere(TABLE);
+  const firstOffset = async (): Promise<number> =>
+    await withAdmin(sharedKafka(), async (admin) => {
+      const [partition] = await admin.fetchTopicOffsets(`lockstep.${scenario.pipeline}`);
+      return Number(partition?.low ?? 0);
+    });
+  {
+    await using run = scenario.run();
+    await run.waitForLog("following");
+    await scenario.onPrimary("insert into items values (1)");
+    await scenario.expectEqual();
+    expect(await run.stop()).toEqual({ code: 0, signal: null });
+  }
+  const late = await Scenario.create({
+    brokers: sharedKafka(),
+    urls: [primary, replica, await freshDatabase(1)],
+    pipeline: scenario.pipeline,
+    extra,
+  });
+  for (let round = 2; round < 5; round++) {
+    const before = await firstOffset();
+    await using run = scenario.run();
+    await run.waitForLog("following");
+    await scenario.onPrimary(`insert into items values (${round})`);
+    await scenario.expectEqual();
+    await eventually("what is older than this run is forgotten", async () => {
+      if ((await firstOffset()) <= before) throw new Error(`the topic begins at ${before}`);
+    });
+    await scenario.onPrimary(`insert into items values (${round * 10})`);
+    await scenario.expectEqual();
+    expect(await run.stop()).toEqual({ code: 0, signal: null });
+  }
+  await execute(late.replicaUrls[1] ?? "", TABLE);
+  await using run = late.run();
+  const halted = await run.waitForLog("replica halted");
+  expect(halted.text).toContain("replica-2");
+  expect(halted.text).toContain("the log no longer has the beginning");
+  await scenario.onPrimary("insert into items values (100)");
+  await waitForRow(replica, 100);
+  expect(scenario.conflicts).toEqual([]);
+});

@@ -28,6 +28,12 @@ export interface EventLog extends AsyncDisposable {
    */
   read(request: ReadRequest, signal: AbortSignal): Promise<LogChunk>;
 
+  /** The first entry appended at or after a time (milliseconds since 1970, by the log's clock), or the end. */
+  offsetAt(timeMs: number, signal: AbortSignal): Promise<Offset>;
+
+  /** Forgets every entry below an offset, for good; does nothing where it has forgotten them already. */
+  trim(before: Offset, signal: AbortSignal): Promise<void>;
+
   /** Shows a replica's progress to the log's own tools. Nothing of ours reads it; a failure is no fault. */
   showProgress(replica: string, acked: Offset, signal: AbortSignal): Promise<void>;
 }

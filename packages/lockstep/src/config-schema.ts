@@ -7,6 +7,9 @@ const REPLICA_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
 /** A row is one JSON text on its way, and JavaScript has no text above half a gigabyte. */
 const MAX_ROW_BYTES = 128 * 1024 * 1024;
 
+/** A week, as Kafka's own topics have it: so long may a replica be away. */
+const DEFAULT_RETENTION_HOURS = 168;
+
 const engine = z.enum(["postgres"]);
 const url = z.string().min(1);
 
@@ -31,6 +34,7 @@ export interface Config {
   readonly replicas: readonly ReplicaConfig[];
   readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
   readonly maxRowBytes: number;
+  readonly retention: { readonly hours: number };
   readonly onConflict: "primary_wins" | "replica_wins" | "halt" | { readonly latest_wins: string };
 }
 
@@ -71,5 +75,14 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     .max(MAX_ROW_BYTES)
     .default(16 * 1024 * 1024)
     .describe("a larger row of the primary is refused; memory may reach eight times the largest row"),
+  retention: z
+    .strictObject({
+      hours: z
+        .number()
+        .positive()
+        .default(DEFAULT_RETENTION_HOURS)
+        .describe("how long the topic keeps records"),
+    })
+    .default({ hours: DEFAULT_RETENTION_HOURS }),
   onConflict: conflictPolicy.default("primary_wins"),
 });

@@ -14,7 +14,7 @@ import { mendRequestQueue, Sockets } from "./kafkajs-internals.ts";
 import { atMost, FAREWELL_MS, LeaderLink } from "./leader-link.ts";
 import { LinkPool } from "./link-pool.ts";
 import { KafkaPublisher } from "./publisher.ts";
-import { readBounds, readChunk } from "./reader.ts";
+import { readBounds, readChunk, readOffsetAt } from "./reader.ts";
 import { ensureTopic } from "./topic.ts";
 
 /** Short: who calls decides how long to go on trying. */
@@ -109,6 +109,20 @@ class KafkaLog implements EventLog {
     const read = async (fetch: LeaderLink): Promise<LogChunk> =>
       await readChunk({ fetch, admin }, this.#topic, request, signal);
     return request.maxWaitMs > 0 ? await this.#pollLinks.use(read) : await read(this.#probeLink);
+  }
+
+  async offsetAt(timeMs: number, signal: AbortSignal): Promise<Offset> {
+    return await readOffsetAt(this.#adminLink, this.#topic, timeMs, signal);
+  }
+
+  async trim(before: Offset, signal: AbortSignal): Promise<void> {
+    const { first } = await this.bounds(signal);
+    if (before <= first) return;
+    const partitions = [{ partition: 0, offset: String(before) }];
+    await this.#adminLink.request(
+      async (leader) => await leader.deleteRecords({ topics: [{ topic: this.#topic, partitions }] }),
+      signal,
+    );
   }
 
   /** As the offset of a consumer group, so that every Kafka tool shows the lag. */

@@ -55,6 +55,9 @@ export interface Broker {
     transactionalId: string;
     transactionTimeout: number;
   }): Promise<{ producerId: string; producerEpoch: number }>;
+  deleteRecords(request: {
+    topics: readonly { topic: string; partitions: { partition: number; offset: string }[] }[];
+  }): Promise<unknown>;
   listOffsets(request: {
     topics: readonly { topic: string; partitions: { partition: number; timestamp: number }[] }[];
   }): Promise<{ responses: readonly { partitions: readonly { offset: string }[] }[] }>;

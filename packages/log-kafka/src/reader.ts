@@ -16,6 +16,8 @@ import type { LeaderLink } from "./leader-link.ts";
 
 const EARLIEST = -2;
 const LATEST = -1;
+/** The answer where no entry is that new. */
+const NONE = "-1";
 
 /**
  * Fetches at an offset of ours, without a group: an offset that is not there is an error, never a jump (A2).
@@ -56,18 +58,36 @@ export async function readChunk(
 }
 
 export async function readBounds(admin: LeaderLink, topic: string, signal: AbortSignal): Promise<LogBounds> {
-  const at = async (timestamp: number): Promise<string> => {
-    const { responses } = await admin.request(
-      async (leader) =>
-        await leader.listOffsets({ topics: [{ topic, partitions: [{ partition: 0, timestamp }] }] }),
-      signal,
-    );
-    const found = responses[0]?.partitions[0]?.offset;
-    if (found === undefined)
-      throw new ReplicationError("log-unavailable", `topic ${topic} did not say its offsets`);
-    return found;
-  };
-  return { first: offset(await at(EARLIEST)), next: offset(await at(LATEST)) };
+  const first = await listOffset(admin, topic, EARLIEST, signal);
+  return { first: offset(first), next: offset(await listOffset(admin, topic, LATEST, signal)) };
+}
+
+/** The first entry that was appended at or after a time, or the topic's end. */
+export async function readOffsetAt(
+  admin: LeaderLink,
+  topic: string,
+  timeMs: number,
+  signal: AbortSignal,
+): Promise<Offset> {
+  const found = await listOffset(admin, topic, Math.max(0, Math.floor(timeMs)), signal);
+  return offset(found === NONE ? await listOffset(admin, topic, LATEST, signal) : found);
+}
+
+async function listOffset(
+  admin: LeaderLink,
+  topic: string,
+  timestamp: number,
+  signal: AbortSignal,
+): Promise<string> {
+  const { responses } = await admin.request(
+    async (leader) =>
+      await leader.listOffsets({ topics: [{ topic, partitions: [{ partition: 0, timestamp }] }] }),
+    signal,
+  );
+  const found = responses[0]?.partitions[0]?.offset;
+  if (found === undefined)
+    throw new ReplicationError("log-unavailable", `topic ${topic} did not say its offsets`);
+  return found;
 }
 
 interface OffsetMessage extends Message {

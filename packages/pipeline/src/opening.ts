@@ -34,6 +34,8 @@ export interface Opened extends AsyncDisposable {
   readonly run: string;
   readonly open: Offset;
   readonly reached: ReachedPosition;
+  /** The topic may not be trimmed from here on. */
+  readonly keepFrom: Offset;
 }
 
 /**
@@ -70,18 +72,20 @@ async function beginPublishing(
   publisher: LogPublisher,
   before: TopicHistory,
   signal: AbortSignal,
-): Promise<{ epoch: Epoch; open: Offset; reached: ReachedPosition }> {
+): Promise<Pick<Opened, "epoch" | "open" | "reached" | "keepFrom">> {
   const stamp = { epoch: before.epoch, run: options.run, open: null };
   const known = before.epoch === null ? null : { ...before.epoch, server: session.server };
   const openedAt = await publisher.append(encodeRecord({ kind: "open", epoch: known }, stamp), signal);
   options.failpoints?.hit("opened");
-  const { epoch, reached, ...history } = await readHistory(options.log, signal); // F1: nobody else can append now
-  verify(session, { epoch, reached, ...history }, options.source);
-  if (epoch !== null && reached !== null) {
+  const history = await readHistory(options.log, signal); // F1: nobody else can append now
+  verify(session, history, options.source);
+  const { epoch, reached, keepFrom } = history;
+  if (epoch !== null && reached !== null && keepFrom !== null) {
     // As it is now: what changed about the server since, such as its timeline, is part of its history.
-    return { epoch: { ...epoch, server: session.server }, reached, open: openedAt };
+    return { epoch: { ...epoch, server: session.server }, reached, keepFrom, open: openedAt };
   }
-  return { ...(await beginFirstEpoch(options, session, publisher, openedAt, signal)), open: openedAt };
+  const begun = await beginFirstEpoch(options, session, publisher, openedAt, signal);
+  return { ...begun, open: openedAt, keepFrom: openedAt };
 }
 
 /** A2: the same server, and a stream that begins at or before the topic's end. */

@@ -16,6 +16,7 @@ import { LogTail } from "./log-tail.ts";
 import { open, type Opened } from "./opening.ts";
 import { Publisher, PUBLISHER_TIMES, type PublisherTimes } from "./publisher.ts";
 import { Counters, type PipelineStatus } from "./status.ts";
+import { Trimmer } from "./trimmer.ts";
 
 /** How long the record in hand may take to finish when the pipeline is stopped. */
 const STOP_GRACE_MS = 3_000;
@@ -31,6 +32,8 @@ export interface PipelineOptions {
   readonly newId: () => string;
   readonly failpoints?: Failpoints | undefined;
   readonly times?: PublisherTimes;
+  /** How long the log keeps what replicas may still need. */
+  readonly retentionMs: number;
 }
 
 /**
@@ -141,16 +144,31 @@ export class Pipeline {
       this.#counters.appended(position, transactions);
       confirmer.appended(position);
     };
-    const common = { session, log, topic: this.#options.log, logger, epoch, run, open: opened.open, reached };
+    const { keepFrom, open: openedAt } = opened;
+    const topic = this.#options.log;
+    const common = { session, log, topic, logger, epoch, run, open: openedAt, reached, keepFrom };
+    const publisher = new Publisher({ ...common, compare: source.compare, times, failpoints, onAppended });
+    const ended = new AbortController();
+    const trimming = this.#trimmer(publisher).run(AbortSignal.any([signal, ended.signal]));
     try {
-      return await new Publisher({ ...common, compare: source.compare, times, failpoints, onAppended }).run(
-        signal,
-      );
+      return await publisher.run(signal);
     } catch (error) {
       return error;
     } finally {
+      ended.abort();
+      await trimming;
       confirmer.connect(null);
     }
+  }
+
+  #trimmer(publisher: Publisher): Trimmer {
+    const { log, logger, retentionMs } = this.#options;
+    const keepFrom = (): Offset => publisher.keepFrom;
+    const acked = (): Record<string, Offset | null> =>
+      Object.fromEntries(
+        Object.entries(this.#counters.snapshot().replicas).map(([name, { offset }]) => [name, offset]),
+      );
+    return new Trimmer({ log, logger, retentionMs, keepFrom, acked });
   }
 
   /** Null when another run has the source: then this one's term is over. */

@@ -56,6 +56,8 @@ export interface PublisherOptions {
   readonly open: Offset;
   /** Where the topic ends. */
   readonly reached: ReachedPosition;
+  /** The topic may not be trimmed from here on. */
+  readonly keepFrom: Offset;
   readonly compare: ComparePositions;
   readonly times: PublisherTimes;
   readonly failpoints: Failpoints | undefined;
@@ -71,6 +73,7 @@ export class Publisher {
   readonly #gathered = new Gathered();
   #stamp: RecordStamp;
   #reached: ReachedPosition;
+  #keepFrom: Offset;
   #openedMs = performance.now();
   #appendedMs = performance.now();
   /** The `begin` of the large transaction whose pieces are being appended: nothing may come between them. */
@@ -82,6 +85,12 @@ export class Publisher {
     this.#options = options;
     this.#stamp = { epoch: options.epoch, run: options.run, open: options.open };
     this.#reached = options.reached;
+    this.#keepFrom = options.keepFrom;
+  }
+
+  /** What must never be trimmed: from the `open` of the newest record that has a position. */
+  get keepFrom(): Offset {
+    return this.#keepFrom;
   }
 
   async run(signal: AbortSignal): Promise<never> {
@@ -193,6 +202,7 @@ export class Publisher {
 
   #moveTo(reached: ReachedPosition, transactions: number): void {
     this.#reached = reached;
+    if (this.#stamp.open !== null) this.#keepFrom = this.#stamp.open;
     this.#appendedMs = performance.now();
     this.#options.failpoints?.hit("appended");
     this.#options.onAppended(reached.position, transactions); // P1: the append resolved

@@ -21,6 +21,8 @@ export interface TopicHistory {
   readonly epoch: Epoch | null;
   /** Everything through here is in the topic; null exactly when `epoch` is. */
   readonly reached: ReachedPosition | null;
+  /** What must never be trimmed: from the `open` of the newest record that has a position; null when unwritten. */
+  readonly keepFrom: Offset | null;
   /** Records at its start were deleted: it cannot serve a replica from the beginning. */
   readonly isTrimmed: boolean;
 }
@@ -49,7 +51,7 @@ export async function readHistory(log: EventLog, signal: AbortSignal): Promise<T
     if (from === first) break;
   }
   if (isTrimmed) throw lostHistory(first);
-  return { epoch: null, reached: null, isTrimmed };
+  return { epoch: null, reached: null, keepFrom: null, isTrimmed };
 }
 
 interface Found {
@@ -80,11 +82,12 @@ async function describe(
   log: EventLog,
   { entry, headers }: Found,
   signal: AbortSignal,
-): Promise<{ epoch: Epoch; reached: ReachedPosition }> {
+): Promise<{ epoch: Epoch; reached: ReachedPosition; keepFrom: Offset }> {
   const { record } = decodeRecord(entry);
   const epoch = await readEpoch(log, headers, record, entry.offset, signal);
   if (headers.position === null) throw new TypeError("a positioned record has no position");
-  return { epoch, reached: { position: headers.position, last: lastOf(record) } };
+  const reached = { position: headers.position, last: lastOf(record) };
+  return { epoch, reached, keepFrom: headers.open ?? entry.offset };
 }
 
 /** The whole epoch stands in the publisher's `open`, or, when it began that epoch, in the record behind it. */

@@ -17,6 +17,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** A topic in this process's memory, for tests of what stands between a source, a log and a sink. */
 export class MemoryTopic {
   readonly entries: LogEntry[] = [];
+  /** When each was appended. */
+  readonly times: number[] = [];
+  first: Offset = offset(0);
   exists = false;
   /** Handed out to publishers; whoever appended with the highest one fences the others. */
   epochs = 0;
@@ -37,6 +40,7 @@ export class MemoryTopic {
     this.appendedBy = epoch;
     const at = this.next;
     this.entries.push({ offset: at, ...record });
+    this.times.push(Date.now());
     for (const wake of this.#waiting) wake();
     return at;
   }
@@ -81,13 +85,25 @@ class MemoryLog implements EventLog {
 
   async bounds(): Promise<LogBounds> {
     await this.#expectTopic();
-    return { first: offset(0), next: this.#topic.next };
+    return { first: this.#topic.first, next: this.#topic.next };
+  }
+
+  async offsetAt(timeMs: number): Promise<Offset> {
+    await this.#expectTopic();
+    const index = this.#topic.times.findIndex((appendedMs) => appendedMs >= timeMs);
+    return index < 0 ? this.#topic.next : offset(index);
+  }
+
+  async trim(before: Offset): Promise<void> {
+    await this.#expectTopic();
+    if (before > this.#topic.first) this.#topic.first = before;
   }
 
   async read({ from, maxBytes, maxWaitMs }: ReadRequest, signal: AbortSignal): Promise<LogChunk> {
     await this.#expectTopic();
     const topic = this.#topic;
-    if (from > topic.next) throw new ReplicationError("offset-out-of-range", `there is no offset ${from}`);
+    if (from < topic.first || from > topic.next)
+      throw new ReplicationError("offset-out-of-range", `there is no offset ${from}`);
     if (from === topic.next && maxWaitMs > 0) await topic.arrival(maxWaitMs, signal);
     const entries: LogEntry[] = [];
     let bytes = 0;

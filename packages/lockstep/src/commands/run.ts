@@ -8,6 +8,8 @@ import { createLogger, type LoggingOptions } from "../logging.ts";
 import { createLog } from "../logs.ts";
 import { reportProgress } from "../progress-report.ts";
 
+const MS_PER_HOUR = 3_600_000;
+
 /** Follows the primary until SIGTERM or SIGINT: then it finishes what is in hand. A second one ends it at once. */
 export async function run(configPath: string, logging: LoggingOptions): Promise<void> {
   boundHeap();
@@ -18,7 +20,8 @@ export async function run(configPath: string, logging: LoggingOptions): Promise<
   await using log = createLog(config, logger);
   const source = createSource(context);
   const sinks = createSinks(context);
-  const pipeline = new Pipeline({ source, sinks, log, logger, newId: randomUUID, failpoints });
+  const retentionMs = config.retention.hours * MS_PER_HOUR;
+  const pipeline = new Pipeline({ source, sinks, log, logger, newId: randomUUID, retentionMs, failpoints });
   const stop = stopOnSignals((signal) => logger.info({ signal }, "stopping"));
   const stopReport = reportProgress(pipeline, log, logger);
   logger.info({ pipeline: config.pipeline, pid: process.pid }, "lockstep is running");

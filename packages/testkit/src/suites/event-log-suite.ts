@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import {
   type EncodedRecord,
@@ -145,6 +146,48 @@ export function eventLogSuite(name: string, make: () => Promise<LogFixture>): vo
         await expect(log.read({ from: beyond, ...READ }, signal())).rejects.toMatchObject({
           code: "offset-out-of-range",
         });
+      });
+    });
+
+    test("what is trimmed is gone, and what lies behind is not", async () => {
+      await withLogs(async (open) => {
+        const [log, reader] = [open(), open()];
+        await log.prepare(signal());
+        const publisher = await log.openPublisher(signal());
+        const first = await publisher.append(record("a"), signal());
+        await appendAll(publisher, ["b"]);
+        const third = await publisher.append(record("c"), signal());
+        await log.trim(third, signal());
+        await log.trim(first, signal()); // Long gone.
+        expect((await reader.bounds(signal())).first).toBe(third);
+        await expect(reader.read({ from: first, ...READ }, signal())).rejects.toMatchObject({
+          code: "offset-out-of-range",
+        });
+        await appendAll(publisher, ["d"]);
+        expect(await texts(reader)).toEqual(["c", "d"]);
+        await log.trim((await log.bounds(signal())).next, signal());
+        const { first: left, next } = await log.bounds(signal());
+        expect(left).toBe(next);
+        await appendAll(publisher, ["e"]);
+        expect(await texts(reader)).toEqual(["e"]);
+      });
+    });
+
+    test("an entry is found by the time at which it was appended", async () => {
+      await withLogs(async (open) => {
+        const log = open();
+        await log.prepare(signal());
+        const { next: empty } = await log.bounds(signal());
+        expect(await log.offsetAt(0, signal())).toBe(empty);
+        const publisher = await log.openPublisher(signal());
+        const first = await publisher.append(record("early"), signal());
+        await sleep(50);
+        const betweenMs = Date.now();
+        await sleep(50);
+        const second = await publisher.append(record("late"), signal());
+        expect(await log.offsetAt(0, signal())).toBe(first);
+        expect(await log.offsetAt(betweenMs, signal())).toBe(second);
+        expect(await log.offsetAt(Date.now() + 60_000, signal())).toBe((await log.bounds(signal())).next);
       });
     });
 
