@@ -11,7 +11,9 @@ import {
 } from "@lockstep/testkit";
 
 export interface ScenarioOptions {
-  readonly brokers: readonly string[];
+  /** The event log in Kafka; without brokers, the embedded one. */
+  readonly brokers?: readonly string[];
+  readonly maxLogBytes?: number;
   /** A URL of the primary's database, then one of each replica's. */
   readonly urls: readonly string[];
   readonly pipeline?: string;
@@ -85,13 +87,15 @@ export class Scenario {
     return said.flat().join("\n");
   }
 
-  #config({ brokers, include = '["public.*"]', extra = "" }: ScenarioOptions): string {
+  #config({ brokers, maxLogBytes, include = '["public.*"]', extra = "" }: ScenarioOptions): string {
     const replicas = this.replicaUrls.map(
       (url, index) => `  - { name: replica-${index + 1}, engine: postgres, url: "${url}" }`,
     );
     return [
       `pipeline: ${this.pipeline}`,
-      `log: { kafka: { brokers: ${JSON.stringify(brokers)} } }`,
+      brokers === undefined
+        ? `log: { embedded: { path: log${maxLogBytes === undefined ? "" : `, maxBytes: ${maxLogBytes}`} } }`
+        : `log: { kafka: { brokers: ${JSON.stringify(brokers)} } }`,
       `primary: { name: main, engine: postgres, url: "${this.primaryUrl}" }`,
       "replicas:",
       ...replicas,

@@ -34,6 +34,9 @@ export interface EventLog extends AsyncDisposable {
   /** Forgets every entry below an offset, for good; does nothing where it has forgotten them already. */
   trim(before: Offset, signal: AbortSignal): Promise<void>;
 
+  /** How full the log is, from 0 to 1; null for one that is not bounded by itself. */
+  usage(signal: AbortSignal): Promise<number | null>;
+
   /** Shows a replica's progress to the log's own tools. Nothing of ours reads it; a failure is no fault. */
   showProgress(replica: string, acked: Offset, signal: AbortSignal): Promise<void>;
 }

@@ -10,6 +10,8 @@ const MAX_ROW_BYTES = 128 * 1024 * 1024;
 /** A week, as Kafka's own topics have it: so long may a replica be away. */
 const DEFAULT_RETENTION_HOURS = 168;
 
+const MIB = 1024 * 1024;
+
 const engine = z.enum(["postgres"]);
 const url = z.string().min(1);
 
@@ -26,16 +28,35 @@ const replica = z.strictObject({
   maxLagSeconds: z.number().positive().optional(),
 });
 
+const kafkaLog = z.strictObject({
+  brokers: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, "must be host:port")).min(1),
+});
+
+const embeddedLog = z.strictObject({
+  path: z.string().min(1).describe("a folder of this machine, relative to this file"),
+  maxBytes: z
+    .int()
+    .min(64 * MIB)
+    .default(4_096 * MIB)
+    .describe("when so much is kept, the source waits"),
+});
+
 /** `lockstep.yaml`, checked and filled in. */
 export interface Config {
   readonly pipeline: string;
-  readonly log: { readonly kafka: { readonly brokers: readonly string[] } };
+  readonly log: LogConfig;
   readonly primary: PrimaryConfig;
   readonly replicas: readonly ReplicaConfig[];
   readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
   readonly maxRowBytes: number;
   readonly retention: { readonly hours: number };
   readonly onConflict: "primary_wins" | "replica_wins" | "halt" | { readonly latest_wins: string };
+}
+
+/** Exactly one of them. */
+interface LogConfig {
+  readonly kafka?: { readonly brokers: readonly string[] } | undefined;
+  readonly embedded?: { readonly path: string; readonly maxBytes: number } | undefined;
 }
 
 export interface PrimaryConfig {
@@ -56,11 +77,11 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
   pipeline: z
     .string()
     .regex(PIPELINE_NAME, "must be lower-case letters, digits and _, at most 40, a letter first"),
-  log: z.strictObject({
-    kafka: z.strictObject({
-      brokers: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, "must be host:port")).min(1),
+  log: z
+    .strictObject({ kafka: kafkaLog.optional(), embedded: embeddedLog.optional() })
+    .refine(({ kafka, embedded }) => (kafka === undefined) !== (embedded === undefined), {
+      message: "name one event log: kafka or embedded",
     }),
-  }),
   primary: z.strictObject({ name: z.string().regex(REPLICA_NAME), engine, url }),
   replicas: z.array(replica).min(1),
   tables: z

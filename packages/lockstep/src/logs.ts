@@ -1,8 +1,13 @@
+import { resolve } from "node:path";
+import { createEmbeddedLog } from "@lockstep/log-embedded";
 import { createKafkaLog } from "@lockstep/log-kafka";
-import type { EventLog, Logger } from "@lockstep/core";
+import { ReplicationError, type EventLog, type Logger } from "@lockstep/core";
 import type { Config } from "./config-schema.ts";
 
-/** Where event logs plug in: the only place that names them. */
-export function createLog(config: Config, logger: Logger): EventLog {
-  return createKafkaLog({ brokers: config.log.kafka.brokers, pipeline: config.pipeline, logger });
+/** Where event logs plug in: the only place that names them. Paths are relative to `folder`. */
+export function createLog({ log, pipeline }: Config, folder: string, logger: Logger): EventLog {
+  if (log.kafka !== undefined) return createKafkaLog({ brokers: log.kafka.brokers, pipeline, logger });
+  if (log.embedded === undefined) throw new ReplicationError("config-invalid", "no event log is named");
+  const { path, maxBytes } = log.embedded;
+  return createEmbeddedLog({ path: resolve(folder, path), pipeline, maxBytes, logger });
 }

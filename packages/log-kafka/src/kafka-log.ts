@@ -125,6 +125,10 @@ class KafkaLog implements EventLog {
     );
   }
 
+  async usage(): Promise<null> {
+    return await Promise.resolve(null);
+  }
+
   /** As the offset of a consumer group, so that every Kafka tool shows the lag. */
   async showProgress(replica: string, acked: Offset, signal: AbortSignal): Promise<void> {
     const groupId = `lockstep.${this.#pipeline}.${replica}`;

@@ -36,11 +36,15 @@ export interface ApplierOptions {
   readonly hardSignal: AbortSignal;
   /** What must change on the replica before it goes on, which it then does by itself. */
   onHalted(error: unknown): void;
-  onAcked(
-    position: Position,
-    at: Offset,
-    applied: { readonly events: number; readonly conflicts: number },
-  ): void;
+  onAcked(reached: Reached, applied: { readonly events: number; readonly conflicts: number }): void;
+}
+
+/** How far a replica is. */
+export interface Reached {
+  readonly position: Position;
+  readonly offset: Offset;
+  /** The offset that its row has: a restart reads on from there. */
+  readonly stored: Offset;
 }
 
 /** Brings one replica along the topic. Errors that pass are waited out; others end it, and with it only this replica. */
@@ -80,7 +84,8 @@ export class Applier {
     this.#checkEpoch(progress);
     const { at, open } = await locate(log, progress, compare, signal);
     logger.info({ replica: sink.replica, position: progress.position, offset: String(at) }, "following");
-    this.#options.onAcked(progress.position, progress.offset, { events: 0, conflicts: 0 });
+    const { position, offset: stored } = progress;
+    this.#options.onAcked({ position, offset: stored, stored }, { events: 0, conflicts: 0 });
     const follower = new Follower(this.#options, session, progress, open);
     await follower.run(at, signal);
   }

@@ -147,7 +147,8 @@ export class Follower {
 
   /** A1: durable in the replica, or nothing to be made durable. */
   #ack(applied: { readonly events: number; readonly conflicts: number }): void {
-    this.#options.onAcked(this.#reached.position, this.#reached.offset, applied);
+    const { position, offset } = this.#reached;
+    this.#options.onAcked({ position, offset, stored: this.#stored.offset }, applied);
   }
 
   async #saveIfDue(): Promise<void> {

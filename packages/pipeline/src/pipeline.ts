@@ -10,7 +10,7 @@ import {
   type Sink,
   type Source,
 } from "@lockstep/core";
-import { Applier } from "./applier.ts";
+import { Applier, type Reached } from "./applier.ts";
 import { Confirmer } from "./confirmer.ts";
 import { LogTail } from "./log-tail.ts";
 import { open, type Opened } from "./opening.ts";
@@ -22,6 +22,9 @@ import { Trimmer } from "./trimmer.ts";
 const STOP_GRACE_MS = 3_000;
 /** How often a run that stands by asks whether the source is free. */
 const STANDBY = { firstDelayMs: 500, maxDelayMs: 1_000 };
+
+/** A sixteenth of the smallest bounded log. */
+const REOPEN_BYTES = 4 * 1024 * 1024;
 
 export interface PipelineOptions {
   readonly source: Source;
@@ -146,7 +149,19 @@ export class Pipeline {
     };
     const { keepFrom, open: openedAt } = opened;
     const topic = this.#options.log;
-    const common = { session, log, topic, logger, epoch, run, open: openedAt, reached, keepFrom };
+    const reopenBytes = (await topic.usage(signal).catch(() => null)) === null ? null : REOPEN_BYTES;
+    const common = {
+      session,
+      log,
+      topic,
+      logger,
+      epoch,
+      run,
+      open: openedAt,
+      reached,
+      keepFrom,
+      reopenBytes,
+    };
     const publisher = new Publisher({ ...common, compare: source.compare, times, failpoints, onAppended });
     const ended = new AbortController();
     const trimming = this.#trimmer(publisher).run(AbortSignal.any([signal, ended.signal]));
@@ -164,11 +179,11 @@ export class Pipeline {
   #trimmer(publisher: Publisher): Trimmer {
     const { log, logger, retentionMs } = this.#options;
     const keepFrom = (): Offset => publisher.keepFrom;
-    const acked = (): Record<string, Offset | null> =>
+    const stored = (): Record<string, Offset | null> =>
       Object.fromEntries(
-        Object.entries(this.#counters.snapshot().replicas).map(([name, { offset }]) => [name, offset]),
+        Object.entries(this.#counters.snapshot().replicas).map(([name, replica]) => [name, replica.stored]),
       );
-    return new Trimmer({ log, logger, retentionMs, keepFrom, acked });
+    return new Trimmer({ log, logger, retentionMs, keepFrom, stored });
   }
 
   /** Null when another run has the source: then this one's term is over. */
@@ -207,13 +222,9 @@ export class Pipeline {
     const { tail, confirmer, hardSignal } = shared;
     return sinks.map(async (sink) => {
       const { replica } = sink;
-      const onAcked = (
-        position: Position,
-        at: Offset,
-        applied: { events: number; conflicts: number },
-      ): void => {
-        this.#counters.acked(replica, position, at, applied);
-        confirmer.acked(replica, position);
+      const onAcked = (reached: Reached, applied: { events: number; conflicts: number }): void => {
+        this.#counters.acked(replica, reached, applied);
+        confirmer.acked(replica, reached.position);
       };
       const common = {
         sink,

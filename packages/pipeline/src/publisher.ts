@@ -58,6 +58,8 @@ export interface PublisherOptions {
   readonly reached: ReachedPosition;
   /** The topic may not be trimmed from here on. */
   readonly keepFrom: Offset;
+  /** In a log of bounded size: a fresh `open` follows so many bytes, so that what lies before can be trimmed. */
+  readonly reopenBytes: number | null;
   readonly compare: ComparePositions;
   readonly times: PublisherTimes;
   readonly failpoints: Failpoints | undefined;
@@ -74,6 +76,7 @@ export class Publisher {
   #stamp: RecordStamp;
   #reached: ReachedPosition;
   #keepFrom: Offset;
+  #bytesSinceOpen = 0;
   #openedMs = performance.now();
   #appendedMs = performance.now();
   /** The `begin` of the large transaction whose pieces are being appended: nothing may come between them. */
@@ -130,6 +133,7 @@ export class Publisher {
     for (;;) {
       signal.throwIfAborted();
       if (this.#isRenewalDue()) await this.#renew(signal);
+      else if (this.#isReopenDue()) await this.#reopen(signal);
       await this.#waitForFullRecord(signal);
       const taken = this.#gathered.take(RECORD_BYTES);
       this.#onRoom?.();
@@ -209,21 +213,34 @@ export class Publisher {
   }
 
   async #put(record: LogRecord, signal: AbortSignal): Promise<Offset> {
-    return await this.#options.log.append(encodeRecord(record, this.#stamp), signal);
+    const encoded = encodeRecord(record, this.#stamp);
+    this.#bytesSinceOpen += encoded.value.length;
+    return await this.#options.log.append(encoded, signal);
   }
 
   /** Only between appends, and only while the source's lock is proved to be ours. */
   async #renew(signal: AbortSignal): Promise<void> {
     await this.#options.session.proveLock(signal);
     await this.#options.log.renew(signal);
+    await this.#reopen(signal);
+    this.#openedMs = performance.now();
+  }
+
+  /** Repeats the whole epoch. */
+  async #reopen(signal: AbortSignal): Promise<void> {
     this.#stamp = { ...this.#stamp, open: null };
     const open = await this.#put({ kind: "open", epoch: this.#options.epoch }, signal);
     this.#stamp = { ...this.#stamp, open };
-    this.#openedMs = performance.now();
+    this.#bytesSinceOpen = 0;
   }
 
   #isRenewalDue(): boolean {
     return this.#begin === null && performance.now() - this.#openedMs > this.#options.times.renewMs;
+  }
+
+  #isReopenDue(): boolean {
+    const { reopenBytes } = this.#options;
+    return this.#begin === null && reopenBytes !== null && this.#bytesSinceOpen > reopenBytes;
   }
 
   #isIdleDue(): boolean {

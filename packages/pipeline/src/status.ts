@@ -1,4 +1,5 @@
 import type { Offset, Position } from "@lockstep/core";
+import type { Reached } from "./applier.ts";
 
 export interface PipelineStatus {
   readonly state: "starting" | "standby" | "publishing";
@@ -12,6 +13,8 @@ export interface ReplicaStatus {
   readonly state: "waiting" | "following" | "halted";
   readonly acked: Position | null;
   readonly offset: Offset | null;
+  /** The offset in its row. */
+  readonly stored: Offset | null;
   readonly eventsProcessed: number;
   readonly conflicts: number;
   /** What halted it. */
@@ -22,6 +25,7 @@ const WAITING: ReplicaStatus = {
   state: "waiting",
   acked: null,
   offset: null,
+  stored: null,
   eventsProcessed: 0,
   conflicts: 0,
   error: null,
@@ -45,15 +49,15 @@ export class Counters {
 
   acked(
     replica: string,
-    acked: Position,
-    offset: Offset,
+    { position, offset, stored }: Reached,
     applied: { readonly events: number; readonly conflicts: number },
   ): void {
     const before = this.#replicas.get(replica) ?? WAITING;
     this.#replicas.set(replica, {
       state: "following",
-      acked,
+      acked: position,
       offset,
+      stored,
       eventsProcessed: before.eventsProcessed + applied.events,
       conflicts: before.conflicts + applied.conflicts,
       error: null,

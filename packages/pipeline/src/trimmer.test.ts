@@ -32,7 +32,7 @@ async function trimmed(
     logger,
     retentionMs,
     keepFrom: () => offset(keepFrom),
-    acked: () => offsets,
+    stored: () => offsets,
     nowMs: () => 10_000,
   });
   await trimmer.trim(signal());

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EventLog, Logger, Offset } from "@lockstep/core";
 
+/** A bounded log that is fuller forgets what every replica has, however young. */
+const TIGHT = 0.5;
 /** Often enough that the log is never kept much longer than asked for, seldom enough to be no load. */
 const MOST_INTERVAL_MS = 600_000;
 const LEAST_INTERVAL_MS = 1_000;
@@ -12,8 +14,8 @@ export interface TrimmerOptions {
   readonly retentionMs: number;
   /** Never trimmed: from here on. */
   readonly keepFrom: () => Offset;
-  /** How far each replica has acked; null when that is not known. */
-  readonly acked: () => Readonly<Record<string, Offset | null>>;
+  /** The offset in each replica's row, where a restart reads on; null when that is not known. */
+  readonly stored: () => Readonly<Record<string, Offset | null>>;
   readonly nowMs?: () => number;
 }
 
@@ -32,9 +34,11 @@ export class Trimmer {
   /** Until aborted; a failure is no fault: it is tried again. */
   async run(signal: AbortSignal): Promise<void> {
     const { retentionMs, logger } = this.#options;
-    const intervalMs = Math.min(MOST_INTERVAL_MS, Math.max(LEAST_INTERVAL_MS, retentionMs / 10));
+    const seldomMs = Math.min(MOST_INTERVAL_MS, Math.max(LEAST_INTERVAL_MS, retentionMs / 10));
     let reported = "";
     for (;;) {
+      const isBounded = (await this.#options.log.usage(signal).catch(() => null)) !== null;
+      const intervalMs = isBounded ? LEAST_INTERVAL_MS : seldomMs;
       await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       try {
@@ -52,8 +56,11 @@ export class Trimmer {
     const { log, logger, retentionMs, keepFrom, nowMs = Date.now } = this.#options;
     const { first } = await log.bounds(signal);
     const aged = await log.offsetAt(nowMs() - retentionMs, signal);
+    const isTight = ((await log.usage(signal)) ?? 0) > TIGHT;
+    const done = isTight ? this.#storedByAll() : null;
+    const wanted = done !== null && done > aged ? done : aged;
     const keep = keepFrom();
-    const before = aged < keep ? aged : keep;
+    const before = wanted < keep ? wanted : keep;
     await this.#warnBefore(before, signal);
     if (before <= first) return first;
     await log.trim(before, signal);
@@ -61,11 +68,21 @@ export class Trimmer {
     return before;
   }
 
+  /** What every replica has in its row; null while one's is not known. */
+  #storedByAll(): Offset | null {
+    let least: Offset | null = null;
+    for (const offset of Object.values(this.#options.stored())) {
+      if (offset === null) return null;
+      if (least === null || offset < least) least = offset;
+    }
+    return least;
+  }
+
   /** Names who will lose what it needs: now, and when four fifths of the time are over. */
   async #warnBefore(before: Offset, signal: AbortSignal): Promise<void> {
-    const { log, logger, retentionMs, acked, nowMs = Date.now } = this.#options;
+    const { log, logger, retentionMs, stored, nowMs = Date.now } = this.#options;
     const soon = await log.offsetAt(nowMs() - retentionMs * 0.8, signal);
-    for (const [replica, offset] of Object.entries(acked())) {
+    for (const [replica, offset] of Object.entries(stored())) {
       const state =
         offset === null ? "unknown" : offset + 1n < before ? "lost" : offset + 1n < soon ? "late" : "well";
       const key = `${replica} ${state}`;

@@ -116,6 +116,10 @@ class MemoryLog implements EventLog {
     return { entries, next: last === undefined ? from : nextOffset(last.offset) };
   }
 
+  async usage(): Promise<null> {
+    return await Promise.resolve(null);
+  }
+
   async showProgress(): Promise<void> {
     await Promise.resolve();
   }

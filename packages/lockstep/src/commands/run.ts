@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { dirname } from "node:path";
 import { Pipeline } from "@lockstep/pipeline";
 import { loadConfig } from "../config.ts";
 import { createSinks, createSource } from "../engines.ts";
@@ -17,7 +18,7 @@ export async function run(configPath: string, logging: LoggingOptions): Promise<
   const logger = createLogger(logging);
   const failpoints = failpointsFromEnvironment(process.env["LOCKSTEP_FAILPOINT"], logger);
   const context = { config, logger, failpoints };
-  await using log = createLog(config, logger);
+  await using log = createLog(config, dirname(configPath), logger);
   const source = createSource(context);
   const sinks = createSinks(context);
   const retentionMs = config.retention.hours * MS_PER_HOUR;

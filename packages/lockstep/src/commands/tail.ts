@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { decodeRecord, nextOffset, offset, type EventLog, type LogEntry, type Offset } from "@lockstep/core";
 import { loadConfig } from "../config.ts";
 import { eventLines } from "../event-lines.ts";
@@ -18,7 +19,7 @@ export interface TailOptions {
 /** Prints the events of the pipeline's topic, one a line. Reads only; may run beside anything. */
 export async function tail(configPath: string, options: TailOptions, logging: LoggingOptions): Promise<void> {
   const config = await loadConfig(configPath);
-  await using log = createLog(config, createLogger(logging));
+  await using log = createLog(config, dirname(configPath), createLogger(logging));
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
   process.once("SIGINT", stop);

@@ -1,0 +1,1 @@
+export { createEmbeddedLog, type EmbeddedLogOptions } from "./embedded-log.ts";
