@@ -11,8 +11,6 @@ export interface SlotRow {
   readonly activePid: number | null;
   /** The walsender's latest word about its reader; null when it has none or may not be seen. */
   readonly replyTime: string | null;
-  /** How far it has sent. */
-  readonly sent: string | null;
   /** The walsender waits for its reader or for work; else it decodes, and may hear nobody for long. */
   readonly isWaiting: boolean;
   readonly confirmed: string | null;
@@ -24,7 +22,7 @@ export interface SlotRow {
 export async function readSlot(client: Client, slot: string): Promise<SlotRow | null> {
   const { rows } = await client.query<SlotRow>(
     `select s.plugin, s.database, s.active as "isActive", s.active_pid as "activePid",
-            r.reply_time::text as "replyTime", r.sent_lsn::text as "sent",
+            r.reply_time::text as "replyTime",
             coalesce(a.wait_event_type in ('Activity', 'Client'), false) as "isWaiting", s.confirmed_flush_lsn::text as "confirmed",
             s.wal_status as "walStatus",
             coalesce((pg_catalog.to_jsonb(s) ->> 'failover')::bool, false) as "failover"

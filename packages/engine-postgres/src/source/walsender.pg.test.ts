@@ -64,7 +64,6 @@ async function lookFor(
       isActive: true,
       activePid: session?.pid ?? 0,
       replyTime: "12:00",
-      sent: "0/1",
       isWaiting: true,
       confirmed: "0/1",
       walStatus: "reserved",
@@ -85,7 +84,6 @@ test("a holder that waits and says nothing for 10 s is ended", async () => {
 test.each([
   ["decodes", { isWaiting: false }],
   ["answers", { replyTime: "12:01" }],
-  ["sends", { sent: "0/2" }],
   ["has not said its first word, or may not be seen", { replyTime: null }],
 ])("a holder that %s is left alone", async (_, sign) => {
   const isNull = "replyTime" in sign && sign.replyTime === null;

@@ -111,6 +111,7 @@ export class PgoutputDecoder {
   }
 
   #decode(buffer: Buffer, start: number, end: number): Decoded | null {
+    if (start >= end) throw malformed(undefined);
     const kind = buffer[start];
     const at = start + 1;
     switch (kind) {
@@ -167,10 +168,11 @@ export class PgoutputDecoder {
   }
 
   #rowChange(buffer: Buffer, kind: number, at: number, end: number): ReplicationEvent {
+    if (at + 5 > end) throw malformed(kind);
     const table = this.#tableOf(buffer.readUInt32BE(at));
     const tuples = this.#tuples;
     const firstIsNew = buffer[at + 4] === NEW;
-    const first = tuples.read(buffer, at + 5, table, buffer[at + 4] === OLD_KEY);
+    const first = tuples.read(buffer, at + 5, end, table, buffer[at + 4] === OLD_KEY);
     if (kind === INSERT && firstIsNew) {
       expectEnd(tuples.end, end, kind);
       return { kind: "insert", table: table.id, after: first };
@@ -184,13 +186,14 @@ export class PgoutputDecoder {
       expectEnd(tuples.end, end, kind);
       return { kind: "update", table: table.id, after: first };
     }
-    if (buffer[tuples.end] !== NEW) throw malformed(kind);
-    const after = tuples.read(buffer, tuples.end + 1, table, false);
+    if (tuples.end >= end || buffer[tuples.end] !== NEW) throw malformed(kind);
+    const after = tuples.read(buffer, tuples.end + 1, end, table, false);
     expectEnd(tuples.end, end, kind);
     return { kind: "update", table: table.id, after: filled(after, first), before: first };
   }
 
   #truncate(buffer: Buffer, at: number, end: number): ReplicationEvent {
+    if (at + 5 > end) throw malformed(TRUNCATE);
     const count = buffer.readUInt32BE(at);
     expectEnd(at + 5 + count * 4, end, TRUNCATE);
     const tables: number[] = [];
@@ -214,7 +217,7 @@ export class PgoutputDecoder {
 
   /** The server repeats definitions; only another one is a new table id, and an event where it takes hold. */
   #relation(buffer: Buffer, at: number, end: number): void {
-    const { oid, table } = parseRelation(buffer, at, end, this.#catalog, this.tables.size);
+    const { oid, table } = parseRelation(buffer.subarray(at, end), this.#catalog, this.tables.size);
     const known = this.#byRelation.get(oid);
     if (known !== undefined && tableKey(known) === tableKey(table) && sameColumns(known, table)) return;
     this.tables.set(table.id, table);

@@ -27,13 +27,11 @@ export class UnknownColumnType extends ReplicationError {
 }
 
 export function parseRelation(
-  buffer: Buffer,
-  start: number,
-  end: number,
+  message: Buffer,
   { types, primaryKeys }: SourceCatalog,
   id: number,
 ): { readonly oid: number; readonly table: Table } {
-  const reader = new FieldReader(buffer, start);
+  const reader = new FieldReader(message);
   const oid = reader.uint32();
   const schema = reader.string() || "pg_catalog";
   const name = reader.string();
@@ -45,7 +43,8 @@ export function parseRelation(
     typeOid: reader.uint32(),
     modifier: reader.int32(),
   }));
-  if (reader.at !== end) throw new ReplicationError("protocol-violation", "a relation message is malformed");
+  if (reader.at !== message.length)
+    throw new ReplicationError("protocol-violation", "a relation message is malformed");
   // With the whole old row every column is marked; the key is then what the catalog says, or none.
   const key = identity === IDENTITY_FULL ? (primaryKeys.get(oid) ?? new Set<string>()) : null;
   const columns = raw.map((column): Column => {
@@ -64,11 +63,10 @@ export function parseRelation(
 /** Reads fields one after the other; behind the buffer's end a `RangeError`. */
 class FieldReader {
   readonly #buffer: Buffer;
-  at: number;
+  at = 0;
 
-  constructor(buffer: Buffer, at: number) {
+  constructor(buffer: Buffer) {
     this.#buffer = buffer;
-    this.at = at;
   }
 
   uint8(): number {

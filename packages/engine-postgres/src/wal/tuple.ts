@@ -18,9 +18,13 @@ const SHORT_TEXT_BYTES = 12;
 export class TupleReader {
   end = 0;
 
-  /** With `keyOnly` the server sent NULL for every column outside the key: those are not carried. */
-  read(buffer: Buffer, start: number, table: Table, keyOnly: boolean): Row {
+  /**
+   * Reads the tuple that begins at `start`, never beyond `limit`, where its message ends. With `keyOnly` the
+   * server sent NULL for every column outside the key: those are not carried.
+   */
+  read(buffer: Buffer, start: number, limit: number, table: Table, keyOnly: boolean): Row {
     const { columns } = table;
+    if (start + 2 > limit) throw new RangeError("a tuple has no number of columns");
     const count = buffer.readUInt16BE(start);
     if (count !== columns.length) {
       throw new ReplicationError(
@@ -31,10 +35,13 @@ export class TupleReader {
     const cells: Cell[] = [];
     let at = start + 2;
     for (let index = 0; index < count; index++) {
+      if (at >= limit) throw new RangeError("a tuple ends behind its message");
       const kind = buffer[at++];
       if (kind === TEXT) {
+        if (at + 4 > limit) throw new RangeError("a value has no length");
         const length = buffer.readUInt32BE(at);
         at += 4;
+        if (at + length > limit) throw new RangeError("a value ends behind its message");
         cells.push(readText(buffer, at, at + length));
         at += length;
       } else if (kind === NULL) {
@@ -49,7 +56,6 @@ export class TupleReader {
 }
 
 function readText(buffer: Buffer, start: number, end: number): string {
-  if (end > buffer.length) throw new RangeError("a value ends behind its message");
   if (end - start > SHORT_TEXT_BYTES) return buffer.toString("utf8", start, end);
   let text = "";
   for (let at = start; at < end; at++) {
