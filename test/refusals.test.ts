@@ -61,10 +61,22 @@ test.each([
     "public.doubled",
   ],
   [
+    "has replica identity full and a generated column",
+    `create table doubling (id int primary key, twice int generated always as (id * 2) stored);
+     alter table doubling replica identity full`,
+    "public.doubling",
+  ],
+  [
+    "unlogged or whose",
+    `create table spread (id int primary key) partition by range (id);
+     create unlogged table spread_1 partition of spread default`,
+    "public.spread_1",
+  ],
+  [
     "has a partition",
     `create table parts (id int primary key) partition by range (id);
      create table part_1 partition of parts default; alter table part_1 replica identity nothing`,
-    "public.part_1, whose replica identity is another than its own",
+    "public.part_1",
   ],
 ])("a table that %s is refused by name", async (reason, sql, name) => {
   const scenario = await newScenario();

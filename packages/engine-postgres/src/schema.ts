@@ -22,8 +22,10 @@ interface TableRow extends TableName {
   readonly isKeyDeferrable: boolean;
   /** The same, since publications leave generated columns out. */
   readonly isKeyGenerated: boolean;
-  /** A partition somewhere below whose replica identity is not the table's own. */
+  /** A partition somewhere below that is unlogged, or whose replica identity is not the table's own. */
   readonly strayPartition: string | null;
+  /** PostgreSQL 18 refuses updates where the whole row is the identity and holds what is not published. */
+  readonly isFullGenerated: boolean;
 }
 
 /**
@@ -39,7 +41,13 @@ const LIST_TABLES = `
                   where a.attrelid = c.oid and a.attnum = any (i.indkey) and a.attgenerated <> '') as "isKeyGenerated",
          (select leaf.relid::text from pg_catalog.pg_partition_tree(c.oid) leaf
             join pg_catalog.pg_class l on l.oid = leaf.relid
-           where leaf.isleaf and c.relkind = 'p' and l.relreplident <> c.relreplident limit 1) as "strayPartition"
+           where leaf.isleaf and c.relkind = 'p'
+             and (l.relreplident <> c.relreplident or l.relpersistence <> 'p') limit 1) as "strayPartition",
+         c.relreplident = 'f' and current_setting('server_version_num')::int >= 180000
+           and exists (select from pg_catalog.pg_attribute g
+                        where g.attgenerated <> '' and not g.attisdropped
+                          and (g.attrelid = c.oid or g.attrelid in (select relid from pg_catalog.pg_partition_tree(c.oid)))
+                      ) as "isFullGenerated"
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     left join pg_catalog.pg_index i on i.indrelid = c.oid
@@ -50,39 +58,51 @@ const LIST_TABLES = `
      and n.nspname !~ '^pg_'
    order by 1, 2`;
 
+/** A table that cannot be followed. */
+export interface RefusedTable {
+  readonly table: TableName;
+  readonly reason: string;
+}
+
 /**
- * The tables of the connected database that the filter names; a partitioned table stands for its partitions.
- * Rejects with `table-not-supported`, listing every one of them that cannot be followed, and why.
+ * The tables of the connected database that the filter names, and those of them that cannot be followed; a
+ * partitioned table stands for its partitions.
  */
-export async function listTables(client: Client, filter: TableFilter): Promise<readonly TableName[]> {
+export async function listTables(
+  client: Client,
+  filter: TableFilter,
+): Promise<{ readonly tables: readonly TableName[]; readonly refused: readonly RefusedTable[] }> {
   const { rows } = await client.query<TableRow>(LIST_TABLES);
-  const matching = rows.filter(
-    (row) => matchesTable(filter, row) && !(row.root !== null && matchesTable(filter, row.root)),
-  );
-  const refused = matching.flatMap((row) => {
+  const tables: TableName[] = [];
+  const refused: RefusedTable[] = [];
+  for (const row of rows) {
+    if (!matchesTable(filter, row) || (row.root !== null && matchesTable(filter, row.root))) continue;
+    const table = { schema: row.schema, name: row.name };
     const reason = whyNotSupported(row);
-    return reason === null ? [] : [`${tableLabel(row)} ${reason}`];
-  });
-  if (refused.length > 0) {
-    throw new ReplicationError(
-      "table-not-supported",
-      `these tables cannot be replicated: ${refused.join("; ")}`,
-      {
-        fix: "change them as said, or name them in tables.exclude",
-        fields: { tables: refused },
-      },
-    );
+    if (reason === null) tables.push(table);
+    else refused.push({ table, reason });
   }
-  if (matching.length === 0) {
-    throw new ReplicationError(
-      "setup-incomplete",
-      `no table matches tables.include ${filter.include.join(", ")}`,
-      {
-        fix: "create the tables on the primary first, or correct the patterns",
-      },
-    );
-  }
-  return matching.map(({ schema, name }) => ({ schema, name }));
+  return { tables, refused };
+}
+
+export function tablesNotSupported(refused: readonly RefusedTable[]): ReplicationError {
+  const each = refused.map(({ table, reason }) => `${tableLabel(table)} ${reason}`);
+  return new ReplicationError(
+    "table-not-supported",
+    `these tables cannot be replicated: ${each.join("; ")}`,
+    {
+      fix: "change them as said, or name them in tables.exclude",
+      fields: { tables: each },
+    },
+  );
+}
+
+export function noTables(filter: TableFilter): ReplicationError {
+  return new ReplicationError(
+    "setup-incomplete",
+    `no table matches tables.include ${filter.include.join(", ")}`,
+    { fix: "create the tables on the primary first, or correct the patterns" },
+  );
 }
 
 /** H1: the server refuses updates of a published table whose old rows it could not name. */
@@ -95,8 +115,10 @@ function whyNotSupported(row: TableRow): string | null {
     return `is partitioned and has an index as its replica identity (${alter} replica identity default)`;
   }
   if (row.strayPartition !== null) {
-    return `has a partition, ${row.strayPartition}, whose replica identity is another than its own`;
+    return `has a partition, ${row.strayPartition}, that is unlogged or whose replica identity is another than its own`;
   }
+  if (row.isFullGenerated)
+    return "has replica identity full and a generated column, so that PostgreSQL refuses updates";
   if (row.identity === "f") return null;
   if (!row.hasKey) {
     return `has no primary key (${alter} add primary key …; or, slower, ${alter} replica identity full)`;

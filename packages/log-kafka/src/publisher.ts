@@ -142,7 +142,6 @@ export class KafkaPublisher implements LogPublisher {
       case "INVALID_TIMESTAMP":
       case "INVALID_RECORD":
       case "POLICY_VIOLATION":
-      case "CORRUPT_MESSAGE":
         return refused(this.#topic, type, error);
       default:
         return null;

@@ -51,3 +51,15 @@ test("without a session that listens nothing is said, and the next one hears all
   confirmer.appended(position("2"));
   expect(sent).toEqual([{ durable: "2", replicated: null }]);
 });
+
+test("a new session is told nothing before it has proved its history, whoever acks meanwhile (A2)", () => {
+  const confirmer = new Confirmer(["one"], compare, undefined);
+  const told: Confirmation[] = [];
+  confirmer.connect(() => undefined);
+  confirmer.appended(position("7"));
+  confirmer.connect((confirmation) => void told.push(confirmation));
+  confirmer.acked("one", position("7"));
+  expect(told).toEqual([]);
+  confirmer.appended(position("7"));
+  expect(told).toEqual([{ durable: "7", replicated: "7" }]);
+});

@@ -15,6 +15,7 @@ export class Confirmer {
 
   /** The source session that listens; null while there is none. */
   connect(confirm: ((confirmation: Confirmation) => void) | null): void {
+    this.#durable = null; // Until this session has proved that its history is the topic's (A2).
     this.#confirm = confirm;
   }
 

@@ -267,6 +267,7 @@ export class Publisher {
 
   async #waitForMore(signal: AbortSignal): Promise<void> {
     const { idleMs, heartbeatMs } = this.#options.times;
+    if (this.#begin !== null) return await this.#more(heartbeatMs, signal); // Nothing else is due before its end.
     const position = this.#gathered.position;
     const dueMs = position !== null && this.#isAhead(position) ? idleMs : heartbeatMs;
     await this.#more(this.#appendedMs + dueMs - performance.now(), signal);

@@ -78,7 +78,9 @@ export class OrderedApply {
 
   async #update(plan: TablePlan, before: Row | undefined, after: Row): Promise<void> {
     const values = new Values();
-    const isMoved = before !== undefined;
+    const isMoved =
+      before !== undefined &&
+      plan.columns.some(({ isKey }, index) => isKey && before[index] !== after[index]);
     const assignments = plan.columns.flatMap((column, index) => {
       const cell = after[index];
       if (cell === undefined || cell === NOT_CARRIED || (column.isKey && !isMoved)) return [];

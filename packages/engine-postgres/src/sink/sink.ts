@@ -22,6 +22,10 @@ const REPLICA_SETTINGS = {
   enable_mergejoin: "off",
 } as const;
 
+/** Exists from PostgreSQL 17 on; a large transaction is open for as long as its pieces take to come. */
+const NO_TRANSACTION_TIMEOUT = `
+  select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings where name = 'transaction_timeout'`;
+
 /** How long a session that is told to end may take. */
 const TERMINATE_TIMEOUT_MS = 5_000;
 
@@ -111,6 +115,7 @@ class PostgresSink implements Sink {
   async #becomeReplica(client: Client): Promise<void> {
     try {
       await client.query("set session_replication_role = replica");
+      await client.query(NO_TRANSACTION_TIMEOUT);
     } catch (error) {
       const known = toReplicationError(error, `replica ${this.replica}`);
       if (!(known instanceof ReplicationError) || known.code !== "permission-denied") throw known;

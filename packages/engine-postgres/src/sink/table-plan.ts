@@ -159,7 +159,10 @@ function matchColumn(table: Table, column: Column, target: CatalogColumn | undef
   const alter = `run there: alter table ${quoteTable(table)}`;
   const quoted = quoteIdentifier(name);
   if (target === undefined)
-    throw new Mismatch(`column ${name} is missing`, `${alter} add column ${quoted} ${nativeType}`);
+    throw new Mismatch(
+      `column ${name} is missing`,
+      `${alter} add column ${quoted} ${nativeType}, with the default that it was added with on the primary, if any: rows that are there already have it`,
+    );
   if (target.nativeType !== nativeType) {
     throw new Mismatch(
       `column ${name} is ${target.nativeType}, on the primary ${nativeType}`,

@@ -1,7 +1,16 @@
 import { expect, test } from "vitest";
 import { fold, type ChangeSet, type ReplicationEvent } from "@lockstep/core";
-import { execute } from "@lockstep/testkit";
-import { insert, ITEMS, never, progressAt, remove, Replica, update } from "./replica.fixture.ts";
+import { execute, freshDatabase } from "@lockstep/testkit";
+import {
+  CREATE_ITEMS,
+  insert,
+  ITEMS,
+  never,
+  progressAt,
+  remove,
+  Replica,
+  update,
+} from "./replica.fixture.ts";
 
 function pieceOf(...events: readonly ReplicationEvent[]): ChangeSet {
   const groups = [{ tables: new Map([[0, ITEMS]]), transactions: [{ events }] }];
@@ -49,6 +58,17 @@ test("drift in one piece is met change by change, and the pieces before and behi
   await target.apply(pieceOf(insert("7", "seven", "7")), never());
   await target.commit(progressAt(1), never());
   expect(await replica.items()).toEqual(["(1,one,1)", "(5,five,5)", "(6,six,6)", "(7,seven,7)"]);
+});
+
+test("a timeout of the replica's own does not end it between two pieces", async () => {
+  const url = await freshDatabase(1);
+  await execute(url, `alter database ${new URL(url).pathname.slice(1)} set transaction_timeout = '300ms'`);
+  await using replica = await Replica.create(CREATE_ITEMS, { kind: "primary_wins" }, url);
+  const target = await replica.session.openTransaction(never());
+  await target.apply(pieceOf(insert("1", "one", "1")), never());
+  await execute(url, "set transaction_timeout = 0; select pg_sleep(0.6)");
+  await target.commit(progressAt(1), never());
+  expect(await replica.items()).toEqual(["(1,one,1)"]);
 });
 
 test("it opens only from the stored progress, and a claim ends it (A4)", async () => {

@@ -73,7 +73,9 @@ export class PostgresTargetTransaction implements TargetTransaction {
       const state = explainedByOrder(error);
       if (state === null) throw error;
       await client.query("rollback to savepoint piece");
-      return await this.#applyOrdered(groups, `SQLSTATE ${state}`);
+      const conflicts = await this.#applyOrdered(groups, `SQLSTATE ${state}`);
+      await client.query("release savepoint piece");
+      return conflicts;
     }
   }
 

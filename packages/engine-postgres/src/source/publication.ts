@@ -65,10 +65,7 @@ async function comparePublishedTables(
   tables: readonly TableName[],
   logger: Logger,
 ): Promise<void> {
-  const { rows } = await client.query<TableName>(
-    `select schemaname as "schema", tablename as "name" from pg_catalog.pg_publication_tables where pubname = $1`,
-    [publication],
-  );
+  const rows = await listPublished(client, publication);
   const published = new Set(rows.map(tableKey));
   const wanted = new Set(tables.map(tableKey));
   const surplus = rows.filter((table) => !wanted.has(tableKey(table)));
@@ -90,6 +87,14 @@ async function comparePublishedTables(
       "tables that match but came after the first start are not replicated yet",
     );
   }
+}
+
+export async function listPublished(client: Client, publication: string): Promise<TableName[]> {
+  const { rows } = await client.query<TableName>(
+    `select schemaname as "schema", tablename as "name" from pg_catalog.pg_publication_tables where pubname = $1`,
+    [publication],
+  );
+  return rows;
 }
 
 /** Stores the note; it is durable when this resolves. */

@@ -405,6 +405,22 @@ test("a primary that dies while the slot is being made is waited for", async () 
   await held[Symbol.asyncDispose]();
 });
 
+test("a table that cannot be followed, made while the pipeline runs, stops nothing", async () => {
+  const url = await freshDatabase();
+  const source = sourceOf(url, uniqueName("newcomer"));
+  await execute(url, "create table items (id int primary key)");
+  await using first = await source.acquire({ mayCreate: true }, never());
+  await execute(url, "create unlogged table staging (v int)");
+  await first[Symbol.asyncDispose]();
+  await using second = await source.acquire({ mayCreate: false }, never());
+  expect(second.isNew).toBe(false);
+  await second[Symbol.asyncDispose]();
+  await execute(url, "alter table items replica identity nothing");
+  await expect(source.acquire({ mayCreate: false }, never())).rejects.toMatchObject({
+    code: "table-not-supported",
+  });
+});
+
 test("a table that came between the publication and the slot is followed", async () => {
   const url = await freshDatabase();
   const pipeline = uniqueName("between");

@@ -5,6 +5,8 @@ import {
   includes,
   position,
   ReplicationError,
+  tableKey,
+  tableLabel,
   type Confirmation,
   type Failpoints,
   type Logger,
@@ -18,13 +20,13 @@ import {
 } from "@lockstep/core";
 import { clientConfig, connect, toReplicationError, type ConnectOptions } from "../connection.ts";
 import { comparePositions } from "../position.ts";
-import { listTables, readCatalog } from "../schema.ts";
+import { listTables, noTables, readCatalog, tablesNotSupported } from "../schema.ts";
 import { checkPrimary } from "../setup-check.ts";
 import { UnknownColumnType } from "../wal/relation.ts";
 import { WalStream } from "../wal/wal-stream.ts";
 import type { SystemIdentity } from "../wal/plugin.ts";
 import { isDecoding, isShuttingDown } from "./walsender.ts";
-import { ensurePublication, readNote } from "./publication.ts";
+import { ensurePublication, listPublished, readNote } from "./publication.ts";
 import { SlotHolder } from "./slot-holder.ts";
 import { createSlot, enableFailover, readSlot, type SlotRow } from "./slot.ts";
 
@@ -94,7 +96,7 @@ class PostgresSource implements Source {
     signal: AbortSignal,
   ): Promise<SlotRow> {
     if (found === null && !mayCreate) throw slotMissing(this.#name);
-    const tables = await listTables(client, this.#options.tables);
+    const tables = await this.#listTables(client, found !== null);
     await this.#serialized(client, async () => {
       const hasSlot = (await readSlot(client, this.#name)) !== null;
       const result = await ensurePublication(client, this.#name, { tables, hasSlot }, this.#options.logger);
@@ -104,6 +106,20 @@ class PostgresSource implements Source {
     const slot = await readSlot(client, this.#name);
     if (slot === null) throw slotMissing(this.#name);
     return this.#checked(slot);
+  }
+
+  /** With a slot a table that cannot be followed stops nothing unless it is published: somebody made it meanwhile. */
+  async #listTables(client: Client, hasSlot: boolean): Promise<readonly TableName[]> {
+    const { tables: filter, logger } = this.#options;
+    const { tables, refused } = await listTables(client, filter);
+    const published = hasSlot ? new Set((await listPublished(client, this.#name)).map(tableKey)) : null;
+    const fatal = refused.filter(({ table }) => published === null || published.has(tableKey(table)));
+    if (fatal.length > 0) throw tablesNotSupported(fatal);
+    for (const { table, reason } of refused) {
+      logger.warn({ table: tableLabel(table), reason }, "a table that matches cannot be replicated");
+    }
+    if (tables.length === 0) throw noTables(filter);
+    return tables;
   }
 
   /** One run at a time creates; the session-level lock goes with the connection. */

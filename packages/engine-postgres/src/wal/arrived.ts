@@ -11,8 +11,9 @@ export class Arrived {
   #isUrgent = false;
   #position: Position | null = null;
   #delivered: Position | null = null;
-  /** Received since the last batch was taken. */
-  bytes = 0;
+  /** Of the transactions that are in no batch yet. */
+  #transactionBytes = 0;
+  #bytes = 0;
   /** How long after its commit the newest transaction was sent. */
   lagUs = 0;
 
@@ -20,13 +21,20 @@ export class Arrived {
     this.#tables = tables;
   }
 
+  /** How many bytes of log are held. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** Everything through `position` has been decoded. */
   moveTo(position: Position): void {
     this.#position = later(this.#position, position);
   }
 
-  add(transaction: Transaction): void {
+  add(transaction: Transaction, bytes: number): void {
     this.#transactions.push(transaction);
+    this.#transactionBytes += bytes;
+    this.#bytes += bytes;
   }
 
   /** Goes alone, behind what came before it. When it is the last one, the position has been moved already. */
@@ -34,6 +42,7 @@ export class Arrived {
     const before = piece.kind === "begin" ? this.#takeTransactions() : null;
     if (before !== null) this.#closed.push(before);
     this.#closed.push({ ...piece, lagMs: this.lagUs / 1_000 });
+    this.#bytes += piece.bytes;
     if (piece.kind === "end") this.#delivered = this.#position;
   }
 
@@ -44,7 +53,9 @@ export class Arrived {
 
   /** The next batch; null when there is no news. */
   take(): SourceBatch | null {
-    return this.#closed.shift() ?? this.#takeTransactions();
+    const batch = this.#closed.shift() ?? this.#takeTransactions();
+    this.#bytes -= batch?.bytes ?? 0;
+    return batch;
   }
 
   #takeTransactions(): SourceBatch | null {
@@ -55,12 +66,12 @@ export class Arrived {
       tables: this.#tables,
       transactions: this.#transactions,
       position,
-      bytes: this.bytes,
+      bytes: this.#transactionBytes,
       lagMs: this.lagUs / 1_000,
       isUrgent: this.#isUrgent,
     };
     this.#transactions = [];
-    this.bytes = 0;
+    this.#transactionBytes = 0;
     this.#isUrgent = false;
     this.#delivered = position;
     return batch;

@@ -43,6 +43,8 @@ const NEW = 0x4e;
 const OLD_KEY = 0x4b;
 
 const RESTART_IDENTITY = 2;
+/** What comes around each message: CopyData, XLogData, its kind. */
+const FRAME_BYTES = 31;
 
 interface OpenTransaction {
   readonly xid: string;
@@ -63,6 +65,8 @@ interface DecodedCommit {
   readonly position: Position;
   /** Null when nothing of it was published. */
   readonly transaction: Transaction | null;
+  /** How many bytes of log it came in. */
+  readonly bytes: number;
 }
 
 export type DecodedPiece = DistributiveOmit<SourcePiece, "lagMs">;
@@ -128,7 +132,7 @@ export class PgoutputDecoder {
           xid: String(buffer.readUInt32BE(at + 16)),
           commitStart: readPosition(buffer, at),
           events: [],
-          bytes: 0,
+          bytes: FRAME_BYTES,
           isInPieces: false,
         };
         return null;
@@ -153,7 +157,7 @@ export class PgoutputDecoder {
     open.events.push(
       kind === TRUNCATE ? this.#truncate(buffer, at, end) : this.#rowChange(buffer, kind, at, end),
     );
-    open.bytes += end - at;
+    open.bytes += end - at + FRAME_BYTES;
     return open.bytes > this.#pieceBytes ? this.#piece(open) : null;
   }
 
@@ -212,7 +216,7 @@ export class PgoutputDecoder {
       return { kind: "end", tables: this.tables, events, bytes, last: { position, xid, committedAtUs } };
     }
     const transaction = events.length === 0 ? null : { position, xid, committedAtUs, events };
-    return { kind: "commit", position, transaction };
+    return { kind: "commit", position, transaction, bytes };
   }
 
   /** The server repeats definitions; only another one is a new table id, and an event where it takes hold. */
@@ -237,10 +241,13 @@ export class PgoutputDecoder {
   }
 }
 
-/** What an update left untouched, and the old row carries: so under `replica identity full`. */
+/**
+ * What an update left untouched, and the old row carries: so under `replica identity full`. Such a value is
+ * never NULL: a partition whose identity is only a key sends NULL for the rest (V1).
+ */
 function filled(after: Row, before: Row): Row {
   if (!after.includes(NOT_CARRIED)) return after;
-  return after.map((cell, index) => (cell === NOT_CARRIED ? (before[index] ?? null) : cell));
+  return after.map((cell, index) => (cell === NOT_CARRIED ? (before[index] ?? NOT_CARRIED) : cell));
 }
 
 function expectEnd(at: number, end: number, kind: number): void {

@@ -181,7 +181,6 @@ export class WalStream implements AsyncDisposable {
       this.#rawSocket.destroy();
       return;
     }
-    this.#arrived.bytes += chunk.length;
     this.#wake?.();
     if (this.#arrived.bytes > MAX_PENDING_BYTES) this.#socket?.pause();
     else if (this.#arrived.lagUs > BEHIND_US && chunk.length < SMALL_READ_BYTES) this.#gather();
@@ -197,7 +196,6 @@ export class WalStream implements AsyncDisposable {
 
   /** Nothing is left to take: what is pending is less than a piece, or one row, which has its own limit. */
   async #readable(): Promise<void> {
-    this.#arrived.bytes = 0;
     if (this.#gathering === undefined) this.#socket?.resume();
     await new Promise<void>((resolve) => (this.#wake = resolve));
     this.#wake = null;
@@ -221,7 +219,7 @@ export class WalStream implements AsyncDisposable {
     if (decoded?.kind === "commit") {
       this.#moveTo(decoded.position);
       if (decoded.transaction === null) return;
-      this.#arrived.add(decoded.transaction);
+      this.#arrived.add(decoded.transaction, decoded.bytes);
       this.#failpoints?.hit("decoded");
     } else if (decoded !== null) {
       if (decoded.kind === "end") this.#moveTo(decoded.last.position);

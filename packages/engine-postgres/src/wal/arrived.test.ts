@@ -1,0 +1,54 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { position, type Position, type Transaction } from "@lockstep/core";
+import { Arrived } from "./arrived.ts";
+
+const at = (value: number): Position => position(`0/${value.toString(16).toUpperCase()}`);
+const transaction = (value: number): Transaction => ({
+  position: at(value),
+  xid: "1",
+  committedAtUs: 0,
+  events: [],
+});
+
+/** What the decoder may hand over between two pulls. */
+const steps = fc.array(
+  fc.oneof(
+    fc.record({ kind: fc.constant("transaction" as const), bytes: fc.nat({ max: 1_000 }) }),
+    fc.record({ kind: fc.constant("large" as const), bytes: fc.nat({ max: 1_000 }) }),
+    fc.record({ kind: fc.constant("moved" as const), bytes: fc.constant(0) }),
+    fc.record({ kind: fc.constant("pull" as const), bytes: fc.constant(0) }),
+  ),
+  { maxLength: 60 },
+);
+
+test("as many bytes are counted as are held, whatever was closed by a piece (M1)", () => {
+  fc.assert(
+    fc.property(steps, (all) => {
+      const arrived = new Arrived(new Map());
+      const common = { tables: new Map(), events: [] };
+      let held = 0;
+      let moved = 0;
+      for (const { kind, bytes } of all) {
+        moved += 1;
+        if (kind === "pull") held -= arrived.take()?.bytes ?? 0;
+        if (kind === "moved") arrived.moveTo(at(moved));
+        if (kind === "transaction") {
+          arrived.moveTo(at(moved));
+          arrived.add(transaction(moved), bytes);
+          held += bytes;
+        }
+        if (kind === "large") {
+          arrived.addPiece({ kind: "begin", xid: "1", commitStart: at(moved), bytes, ...common });
+          arrived.moveTo(at(moved));
+          arrived.addPiece({ kind: "end", last: transaction(moved), bytes, ...common });
+          held += 2 * bytes;
+        }
+        expect(arrived.bytes).toBe(held);
+      }
+      for (let batch = arrived.take(); batch !== null; batch = arrived.take()) held -= batch.bytes;
+      expect([arrived.bytes, held]).toEqual([0, 0]);
+    }),
+    { numRuns: 1_000 },
+  );
+});
