@@ -9,7 +9,7 @@ import { removeFolder, spawnGuarded, temporaryFolder } from "./child-guard.ts";
 import { freePort } from "./free-port.ts";
 import { postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
 import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "./tls-certificate.ts";
-import { signalTree } from "./process-tree.ts";
+import { killTree, signalTree } from "./process-tree.ts";
 
 const run = promisify(execFile);
 const START_TIMEOUT_MS = 60_000;
@@ -171,11 +171,11 @@ class LocalPostgres implements PostgresServer {
   }
 
   async stop(mode: "fast" | "immediate" = "fast"): Promise<void> {
-    await this.#end(() => this.#process?.kill(mode === "fast" ? "SIGINT" : "SIGQUIT"));
+    await this.#end(() => void this.#process?.kill(mode === "fast" ? "SIGINT" : "SIGQUIT"));
   }
 
   async kill(): Promise<void> {
-    await this.#end((pid) => signalTree(pid, "SIGKILL"));
+    await this.#end(killTree);
   }
 
   suspend(): void {
@@ -213,11 +213,11 @@ class LocalPostgres implements PostgresServer {
     return this.#process.pid;
   }
 
-  async #end(signal: (pid: number) => void): Promise<void> {
+  async #end(end: (pid: number) => Promise<void> | void): Promise<void> {
     const child = this.#process;
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
-    signal(child.pid);
+    await end(child.pid);
     await exited;
     this.#process = null;
   }
