@@ -54,24 +54,24 @@ async function writeAnotherHistory(): Promise<void> {
   await scenario.onPrimary("checkpoint");
 }
 
-test("restored from a backup of its files, with nothing written since: it lacks what the topic has", async () => {
+/** Replicates a change, then puts the primary's files back to where they were before it; leaves it stopped. */
+async function rollBack(lost: string): Promise<void> {
   await primary.stop();
   await using backup = await FileBackup.take(primary);
   await primary.start();
-  await replicate("insert into items select g, 'lost' from generate_series(10, 2000) g");
+  await replicate(lost);
   await primary.stop();
   await backup.restore();
+}
+
+test("restored from a backup of its files, with nothing written since: it lacks what the topic has", async () => {
+  await rollBack("insert into items select g, 'lost' from generate_series(10, 2000) g");
   await primary.start();
   await expectRefusal("server-changed", "flushed position");
 });
 
 test("restored from a backup of its files, and written to since: it tells the stretch differently", async () => {
-  await primary.stop();
-  await using backup = await FileBackup.take(primary);
-  await primary.start();
-  await replicate("insert into items values (2, 'lost')");
-  await primary.stop();
-  await backup.restore();
+  await rollBack("insert into items values (2, 'lost')");
   await primary.start();
   await writeAnotherHistory();
   await expectRefusal("history-diverged", "where the topic has transaction");
@@ -89,12 +89,7 @@ test("a new timeline that forked behind what we hold is the same server", async 
 });
 
 test("a new timeline that forked before what we hold is another history", async () => {
-  await primary.stop();
-  await using backup = await FileBackup.take(primary);
-  await primary.start();
-  await replicate("insert into items values (2, 'lost')");
-  await primary.stop();
-  await backup.restore();
+  await rollBack("insert into items values (2, 'lost')");
   await startOnNewTimeline(primary);
   await writeAnotherHistory();
   await expectRefusal("server-changed", "timeline", "which left 1 at");

@@ -1,4 +1,5 @@
 export { abortable } from "./abortable.ts";
+export { Arrivals } from "./arrivals.ts";
 export { type ChainState, type ChainStep, nextStep } from "./chain.ts";
 export { CODEC, decodeHeaders, decodeRecord, encodeRecord, type EncodedRecord } from "./codec.ts";
 export { Deferred } from "./deferred.ts";

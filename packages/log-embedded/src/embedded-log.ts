@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  abortable,
+  Arrivals,
   nextOffset,
   ReplicationError,
   type EncodedRecord,
@@ -41,7 +41,7 @@ export function createEmbeddedLog(options: EmbeddedLogOptions): EventLog {
 class EmbeddedLog implements EventLog {
   readonly #options: EmbeddedLogOptions;
   readonly #folder: string;
-  readonly #waiting = new Set<() => void>();
+  readonly #arrivals = new Arrivals();
   #store: Store | null = null;
 
   constructor(options: EmbeddedLogOptions) {
@@ -60,7 +60,7 @@ class EmbeddedLog implements EventLog {
       append: async (record, signal) => {
         await this.#waitForRoom(store, record, signal);
         const at = await store.append(record, publisher);
-        for (const wake of this.#waiting) wake();
+        this.#arrivals.announce();
         return at;
       },
       renew: async () => {
@@ -87,7 +87,7 @@ class EmbeddedLog implements EventLog {
       if (last !== undefined) return { entries, next: nextOffset(last.offset) };
       const leftMs = deadlineMs - performance.now();
       if (leftMs <= 0) return { entries, next: from };
-      await this.#arrival(Math.min(leftMs, LOOK_MS), signal);
+      await this.#arrivals.next(Math.min(leftMs, LOOK_MS), signal);
     }
   }
 
@@ -130,20 +130,6 @@ class EmbeddedLog implements EventLog {
     for (let isSaid = false; store.bytes + record.value.length > limit; isSaid = true) {
       if (!isSaid) logger.warn({ bytes: store.bytes, maxBytes }, "the event log is full; the source waits");
       await sleep(FULL_LOOK_MS, undefined, { signal });
-    }
-  }
-
-  async #arrival(maxWaitMs: number, signal: AbortSignal): Promise<void> {
-    let wake: () => void = () => undefined;
-    const arrived = new Promise<void>((resolve) => (wake = resolve));
-    this.#waiting.add(wake);
-    const done = new AbortController();
-    try {
-      const late = sleep(maxWaitMs, undefined, { signal: done.signal }).catch(() => undefined);
-      await abortable(Promise.race([arrived, late]), signal);
-    } finally {
-      this.#waiting.delete(wake);
-      done.abort();
     }
   }
 }

@@ -100,7 +100,7 @@ test("an absent broker is said to be unavailable within 5 s, and used once it is
   expect((await log.bounds(signal())).next).toBe(0n);
 });
 
-/** `npm run test:faults` runs more rounds. */
+/** `LOCKSTEP_TEST_SCALE=10` runs ten times as many. */
 const ROUNDS = 4 * Number(process.env["LOCKSTEP_TEST_SCALE"] ?? 1);
 
 test("whatever a broker does that hangs and dies, it passes", { timeout: 60_000 * ROUNDS }, async () => {

@@ -1,5 +1,6 @@
 import {
   abortable,
+  Arrivals,
   nextOffset,
   offset,
   ReplicationError,
@@ -12,7 +13,6 @@ import {
   type Offset,
   type ReadRequest,
 } from "@lockstep/core";
-import { setTimeout as sleep } from "node:timers/promises";
 
 /** A topic in this process's memory, for tests of what stands between a source, a log and a sink. */
 export class MemoryTopic {
@@ -24,7 +24,7 @@ export class MemoryTopic {
   /** Handed out to publishers; whoever appended with the highest one fences the others. */
   epochs = 0;
   appendedBy = 0;
-  readonly #waiting = new Set<() => void>();
+  readonly arrivals: Arrivals = new Arrivals();
 
   /** Another instance on the same topic, as another process has it. */
   open(): EventLog {
@@ -41,22 +41,8 @@ export class MemoryTopic {
     const at = this.next;
     this.entries.push({ offset: at, ...record });
     this.times.push(Date.now());
-    for (const wake of this.#waiting) wake();
+    this.arrivals.announce();
     return at;
-  }
-
-  async arrival(maxWaitMs: number, signal: AbortSignal): Promise<void> {
-    let wake: () => void = () => undefined;
-    const arrived = new Promise<void>((resolve) => (wake = resolve));
-    this.#waiting.add(wake);
-    const done = new AbortController();
-    try {
-      const late = sleep(maxWaitMs, undefined, { signal: done.signal }).catch(() => undefined);
-      await abortable(Promise.race([arrived, late]), signal);
-    } finally {
-      this.#waiting.delete(wake);
-      done.abort();
-    }
   }
 }
 
@@ -104,7 +90,7 @@ class MemoryLog implements EventLog {
     const topic = this.#topic;
     if (from < topic.first || from > topic.next)
       throw new ReplicationError("offset-out-of-range", `there is no offset ${from}`);
-    if (from === topic.next && maxWaitMs > 0) await topic.arrival(maxWaitMs, signal);
+    if (from === topic.next && maxWaitMs > 0) await topic.arrivals.next(maxWaitMs, signal);
     const entries: LogEntry[] = [];
     let bytes = 0;
     for (const entry of topic.entries.slice(Number(from))) {

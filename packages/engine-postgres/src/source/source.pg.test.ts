@@ -1,42 +1,9 @@
 import { Client } from "pg";
 import { expect, test } from "vitest";
-import { includes, NOT_CARRIED, position, type Position, type SourceBatch } from "@lockstep/core";
-import {
-  eventually,
-  execute,
-  Following,
-  freshDatabase,
-  openSession,
-  silentLogger,
-  startPostgres,
-  uniqueName,
-} from "@lockstep/testkit";
+import { includes, NOT_CARRIED, position, type Position } from "@lockstep/core";
+import { eventually, execute, Following, freshDatabase, startPostgres, uniqueName } from "@lockstep/testkit";
 import { comparePositions } from "../position.ts";
-import { createPostgresSource } from "./source.ts";
-
-const never = (): AbortSignal => new AbortController().signal;
-
-const MAX_ROW_BYTES = 1024 * 1024;
-const sourceOf = (
-  url: string,
-  pipeline: string,
-  include = ["public.*"],
-): ReturnType<typeof createPostgresSource> =>
-  createPostgresSource({
-    url,
-    pipeline,
-    tables: { include, exclude: [] },
-    maxRowBytes: MAX_ROW_BYTES,
-    logger: silentLogger,
-  });
-
-async function follow(
-  url: string,
-  pipeline: string,
-  onBatch?: (batch: SourceBatch) => Promise<void> | void,
-): Promise<Following> {
-  return new Following(await sourceOf(url, pipeline).acquire({ mayCreate: true }, never()), onBatch);
-}
+import { follow, MAX_ROW_BYTES, never, sourceOf } from "./source.fixture.ts";
 
 const confirmedOf = async (url: string, pipeline: string): Promise<string> => {
   const [slot] = await execute<{ at: string }>(
@@ -314,22 +281,6 @@ test("several tables truncated at once are one event", async () => {
   });
 });
 
-test("a second source finds the slot busy; the same one ends its own earlier session", async () => {
-  const url = await freshDatabase();
-  const pipeline = uniqueName("busy");
-  await execute(url, "create table items (id int primary key)");
-  const source = sourceOf(url, pipeline);
-  const first = await source.acquire({ mayCreate: true }, never());
-  await first.proveLock(never());
-  await expect(sourceOf(url, pipeline).acquire({ mayCreate: true }, never())).rejects.toMatchObject({
-    code: "source-busy",
-  });
-  await using second = await source.acquire({ mayCreate: true }, never());
-  await second.proveLock(never());
-  await expect(first.proveLock(never())).rejects.toMatchObject({ code: "connection-lost" });
-  await first[Symbol.asyncDispose]();
-});
-
 test("a row above the limit is refused with table and key, before it is read", async () => {
   const url = await freshDatabase();
   await execute(url, "create table t (id int primary key, big text)");
@@ -362,77 +313,6 @@ test("a large transaction comes in pieces, between those before and behind it", 
   expect(kinds).toMatch(/begin( middle){5,} end/);
   const sizes = following.batches.flatMap((batch) => (batch.kind === "transactions" ? [] : [batch.bytes]));
   expect(Math.max(...sizes)).toBeLessThan(600_000);
-});
-
-test("no session of ours waits for a synchronous standby (H1)", async () => {
-  await using server = await startPostgres();
-  await server.query("create table items (id int primary key)");
-  await server.query("alter system set synchronous_standby_names = 'nobody'");
-  await server.query("select pg_reload_conf()");
-  const acquiring = sourceOf(server.url(), uniqueName("h1")).acquire(
-    { mayCreate: true },
-    AbortSignal.timeout(15_000),
-  );
-  await using session = await acquiring;
-  expect(session.isNew).toBe(true);
-  expect(session.emptyTables).toEqual([{ schema: "public", name: "items" }]);
-});
-
-test("an odd pipeline's publication and slot are quoted", async () => {
-  const url = await freshDatabase();
-  await execute(url, "create table items (id int primary key)");
-  const pipeline = `select_${uniqueName("x")}`;
-  await using following = await follow(url, pipeline);
-  await execute(url, "insert into items values (1)");
-  expect(await following.waitFor(1)).toHaveLength(1);
-});
-
-test("a primary that dies while the slot is being made is waited for", async () => {
-  await using server = await startPostgres();
-  await server.query("create table items (id int primary key)");
-  const held = await openSession(server.url());
-  await held.query("begin; insert into items values (1)"); // A slot waits for it.
-  const acquiring = sourceOf(server.url(), uniqueName("dying")).acquire({ mayCreate: true }, never());
-  const failing = acquiring.catch((error: unknown) => error);
-  await eventually("the slot waits", async () => {
-    const waiting = await server.query(
-      "select from pg_stat_activity where application_name like 'lockstep_%' and wait_event_type = 'Lock'",
-    );
-    expect(waiting).toHaveLength(1);
-  });
-  await server.kill();
-  expect(await failing).toMatchObject({ action: "retry" });
-  await held[Symbol.asyncDispose]();
-});
-
-test("a table that cannot be followed, made while the pipeline runs, stops nothing", async () => {
-  const url = await freshDatabase();
-  const source = sourceOf(url, uniqueName("newcomer"));
-  await execute(url, "create table items (id int primary key)");
-  await using first = await source.acquire({ mayCreate: true }, never());
-  await execute(url, "create unlogged table staging (v int)");
-  await first[Symbol.asyncDispose]();
-  await using second = await source.acquire({ mayCreate: false }, never());
-  expect(second.isNew).toBe(false);
-  await second[Symbol.asyncDispose]();
-  await execute(url, "alter table items replica identity nothing");
-  await expect(source.acquire({ mayCreate: false }, never())).rejects.toMatchObject({
-    code: "table-not-supported",
-  });
-});
-
-test("a table that came between the publication and the slot is followed", async () => {
-  const url = await freshDatabase();
-  const pipeline = uniqueName("between");
-  await execute(
-    url,
-    `create table items (id int primary key); create publication lockstep_${pipeline} for table items`,
-  );
-  await execute(url, "create table later (id int primary key)");
-  await using following = await follow(url, pipeline);
-  expect(following.session.emptyTables).toHaveLength(2);
-  await execute(url, "insert into later values (1)");
-  expect(await following.waitFor(1)).toHaveLength(1);
 });
 
 function distance(left: Position | undefined, right: Position): number {

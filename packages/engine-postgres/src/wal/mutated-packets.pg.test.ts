@@ -7,7 +7,7 @@ import { readCatalog } from "../schema.ts";
 import type { SourceCatalog } from "../values.ts";
 import { PgoutputDecoder, type Decoded } from "./pgoutput.ts";
 
-/** `npm run test:faults` runs a million. */
+/** `LOCKSTEP_TEST_SCALE=10` runs a million. */
 const PACKETS = 100_000 * Number(process.env["LOCKSTEP_TEST_SCALE"] ?? 1);
 /** What lies around a message in a socket's chunk; reading it would show. */
 const AROUND = 16;
