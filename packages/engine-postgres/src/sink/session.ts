@@ -12,7 +12,7 @@ import {
   type TargetTransaction,
 } from "@lockstep/core";
 import { quoteTable, type Connected } from "../connection.ts";
-import { firstNonEmpty } from "../schema.ts";
+import { firstNonEmpty } from "../schema/tables.ts";
 import { BatchRunner, type Statement } from "./batch.ts";
 import { bulkStatements } from "./bulk.ts";
 import { OrderedApply } from "./ordered.ts";

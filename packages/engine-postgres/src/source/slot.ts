@@ -1,7 +1,7 @@
 import { ReplicationError, tableLabel, type Failpoints, type Logger, type TableName } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteLiteral } from "../connection.ts";
-import { firstNonEmpty } from "../schema.ts";
+import { firstNonEmpty } from "../schema/tables.ts";
 import { storeNote } from "./publication.ts";
 
 export interface SlotRow {

@@ -20,7 +20,7 @@ import {
 } from "@lockstep/core";
 import { clientConfig, connect, toReplicationError, type ConnectOptions } from "../connection.ts";
 import { comparePositions } from "../position.ts";
-import { listTables, noTables, readCatalog, tablesNotSupported } from "../schema.ts";
+import { listTables, noTables, readCatalog, tablesNotSupported } from "../schema/tables.ts";
 import { checkPrimary } from "../setup-check.ts";
 import { UnknownColumnType } from "../wal/relation.ts";
 import { WalStream } from "../wal/wal-stream.ts";

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { ReplicationError } from "@lockstep/core";
 import { execute, freshDatabase, uniqueName } from "@lockstep/testkit";
 import { connect } from "../connection.ts";
-import { readCatalog } from "../schema.ts";
+import { readCatalog } from "../schema/tables.ts";
 import type { SourceCatalog } from "../values.ts";
 import { PgoutputDecoder, type Decoded } from "./pgoutput.ts";
 

@@ -1,6 +1,6 @@
 import { matchesTable, ReplicationError, tableLabel, type TableFilter, type TableName } from "@lockstep/core";
 import type { Client } from "pg";
-import { quoteLiteral, quoteTable } from "./connection.ts";
+import { quoteLiteral, quoteTable } from "../connection.ts";
 import {
   COLUMN_TYPE_COLUMNS,
   columnTypeKey,
@@ -8,7 +8,7 @@ import {
   type ColumnType,
   type ColumnTypeRow,
   type SourceCatalog,
-} from "./values.ts";
+} from "../values.ts";
 
 interface TableRow extends TableName {
   readonly persistence: string;
