@@ -53,7 +53,7 @@ const QUERIES: Readonly<Record<string, string>> = {
        and not exists (select from pg_depend where objid = p.oid and deptype = 'e')
        and p.prokind = 'f' and p.prolang <> (select oid from pg_language where lanname = 'internal') order by 1, 2`,
   collations: `
-    select collname, collprovider, collisdeterministic, collcollate, colllocale, collicurules from pg_collation
+    select collname, collprovider, collisdeterministic, collcollate, to_jsonb(pg_collation) - 'oid' - 'collowner' - 'collversion' - 'collencoding' - 'collnamespace' as j from pg_collation
      where oid > 16384 order by 1`,
   extensions: "select extname, extnamespace::regnamespace::text as schema from pg_extension order by 1",
   schemas: "select nspname from pg_namespace where nspname !~ '^pg_' order by 1",
@@ -79,4 +79,31 @@ export async function catalogOf(url: string, excluded: readonly string[]): Promi
     found[name] = await execute(`${url}?options=-csearch_path%3D`, relations, [excluded, SCHEMAS]);
   }
   return found;
+}
+
+/** The primary's catalog as a replica has it where EXCLUDED is not replicated; all other differences are faults. */
+export function asCarried(catalog: Catalog): Catalog {
+  const without = (names: readonly string[], rows: Catalog[string] = []): Catalog[string] =>
+    rows.filter(({ name, conname }) => !names.includes(String(name)) && !names.includes(String(conname)));
+  return {
+    ...catalog,
+    columns:
+      catalog["columns"]?.map((row) => {
+        const { t, attname } = row;
+        // An update must be able to set an identity column that is no key.
+        if (t === "public.keyless" && attname === "a") return { ...row, attidentity: "d" };
+        if (t === "shop.everything" && attname === "big") return { ...row, attidentity: "d" };
+        return t === "public.orphan" ? { ...row, attislocal: true, attinhcount: 0 } : row;
+      }) ?? [],
+    tables:
+      catalog["tables"]?.map((row) => (row["t"] === "public.orphan" ? { ...row, parents: [] } : row)) ?? [],
+    constraints: without(["refers_l_fkey"], catalog["constraints"]).map((row) => {
+      if (row["t"] === "public.orphan") return { ...row, conislocal: true, coninhcount: 0 };
+      // A check that parent and heir declare alike comes from the parent.
+      return row["t"] === "public.heir" && row["conname"] === "w_positive"
+        ? { ...row, conislocal: false }
+        : row;
+    }),
+    functions: without(["nobody_needs"], catalog["functions"]),
+  };
 }

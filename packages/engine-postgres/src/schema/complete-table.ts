@@ -3,6 +3,7 @@ import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
 import { readAbilities, unitsOf, type Unit } from "./create-missing.ts";
 import type { ConstraintDefinition, PostgresSchema, TableDefinition } from "./definition.ts";
+import { ensureObject } from "./ensure-object.ts";
 import { define } from "./statement.ts";
 import { VERSION_18 } from "./table-statements.ts";
 
@@ -14,6 +15,9 @@ import { VERSION_18 } from "./table-statements.ts";
 export async function completeTable(client: Client, schema: PostgresSchema, table: TableName): Promise<void> {
   const [unit] = unitsOf(schema, [table]);
   if (unit === undefined) return;
+  // What came before the table was there when it was created.
+  const late = schema.objects.filter(({ order }) => order > unit.top.order && unit.top.needs.includes(order));
+  for (const object of late) await ensureObject(client, object);
   const { version } = await readAbilities(client);
   const present = await readPresent(client, unit);
   for (const { key, statement, what } of partsOf(unit, version)) {

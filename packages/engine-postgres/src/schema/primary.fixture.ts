@@ -125,7 +125,7 @@ export const PRIMARY = `
   create table refers_to_parts (id int primary key, part bigint, at date, foreign key (part, at) references parts);
   create table listed (mood kinds.mood not null, s text not null) partition by list (kinds.is_even(length(s)));
   create table listed_even partition of listed for values in (true);
-  create table listed_rest partition of listed default partition by hash (mood);
+  create table listed_rest partition of listed default partition by hash (s);
   create table listed_rest_0 partition of listed_rest for values with (modulus 2, remainder 0);
   create table listed_rest_1 partition of listed_rest for values with (modulus 2, remainder 1);
   alter table listed replica identity full; alter table listed_even replica identity full; alter table listed_rest replica identity full;
