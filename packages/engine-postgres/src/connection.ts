@@ -38,6 +38,8 @@ export interface ConnectOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** A walsender connection that also takes SQL. */
   readonly isReplication?: boolean;
+  /** Beside the session that owns a replica. */
+  readonly isCopy?: boolean;
 }
 
 export interface Connected extends AsyncDisposable {
@@ -55,7 +57,7 @@ export function clientConfig(options: ConnectOptions): ReplicationClientConfig {
   const ours = settings.map(([name, value]) => `-c ${name}=${value}`).join(" ");
   return {
     connectionString: url.toString(),
-    application_name: `lockstep_${options.pipeline}`,
+    application_name: applicationName(options.pipeline, options.isCopy === true),
     options: `${given} ${ours}`.trim(),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,
@@ -73,7 +75,9 @@ export async function connect(options: ConnectOptions, signal: AbortSignal): Pro
   const { client } = connected;
   const { stream } = client.connection; // With TLS another than the one we gave.
   const isAtWork = async (): Promise<boolean> => await isSessionAtWork(options, client);
-  const endWatch = stream instanceof Socket ? watchLink({ socket: stream, isAtWork }) : () => undefined;
+  const onAnswered = (listener: () => void): unknown => client.connection.on("readyForQuery", listener);
+  const endWatch =
+    stream instanceof Socket ? watchLink({ socket: stream, isAtWork, onAnswered }) : () => undefined;
   return {
     client,
     [Symbol.asyncDispose]: async () => {
@@ -125,6 +129,15 @@ async function connectUnwatched(options: ConnectOptions, signal: AbortSignal): P
     },
   };
 }
+
+/** By which sessions of a pipeline are told from others, and those that copy from the one that owns. */
+export function applicationName(pipeline: string, isCopy: boolean): string {
+  return `lockstep_${pipeline}${isCopy ? " copy" : ""}`;
+}
+
+/** Exists from PostgreSQL 17 on; a large transaction, or a view, is open for as long as its work takes. */
+export const NO_TRANSACTION_TIMEOUT: string = `
+  select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings where name = 'transaction_timeout'`;
 
 /** `host:port/database`, for messages. */
 function placeOf({ url }: Pick<ConnectOptions, "url">): string {

@@ -10,6 +10,7 @@ import {
   type RecordHeaders,
   type TransactionsRecord,
 } from "@lockstep/core";
+import { groupOf, type CarriedTables, type TransactionPlace } from "./carried-tables.ts";
 
 /** One record of the topic, decoded and folded at most once for all appliers of the process. */
 export class DecodedEntry {
@@ -32,10 +33,15 @@ export class DecodedEntry {
     return this.#record;
   }
 
-  /** What a `begin`, `middle` or `end` record applies. */
-  piece(): ChangeSet {
+  /** What the replica takes of a `begin`, `middle` or `end` record. */
+  piece(carried: CarriedTables, place: TransactionPlace): ChangeSet {
     const { record } = this;
     if (!("events" in record)) throw new TypeError(`a ${record.kind} record is no piece`);
+    const events = carried.take(record.events, record.tables, place);
+    if (events !== record.events) {
+      const groups = [groupOf([{ events }], record.tables)];
+      return { groups, folded: fold(groups) };
+    }
     const groups = [{ tables: record.tables, transactions: [record] }];
     this.#folded ??= fold(groups);
     return { groups, folded: this.#folded };

@@ -45,18 +45,6 @@ function describe(mark: TransactionMark | null): string {
   return `transaction ${mark.xid} at ${mark.position}, committed ${committedAt},`;
 }
 
-/** A replica without progress, and a log without its beginning (A2). */
-export function cannotBegin(replica: string): ReplicationError {
-  return new ReplicationError(
-    "history-gap",
-    `replica ${replica} has no progress, and the log no longer has the beginning`,
-    {
-      fix: "restore the replica with its schema lockstep, or copy it anew",
-      fields: { replica },
-    },
-  );
-}
-
 /** The replica follows another history of the same name (A2). */
 export function epochConflict(replica: string, own: EpochRef, other: EpochRef): ReplicationError {
   return new ReplicationError(

@@ -5,8 +5,11 @@ import {
   type ComparePositions,
   type Position,
   type Progress,
+  type Table,
+  type Transaction,
   type TransactionGroup,
 } from "@lockstep/core";
+import { groupOf, placeOf, type CarriedTables } from "./carried-tables.ts";
 import type { DecodedEntry } from "./decoded-entry.ts";
 
 /** Small records that queued up are applied together, up to so many changes in one target transaction. */
@@ -32,17 +35,37 @@ export class Window {
     return this.#events >= MAX_WINDOW_EVENTS;
   }
 
-  /** Adds what the record holds above `position` (A2: two publishers may have cut history differently). */
-  add(entry: DecodedEntry, position: Position): void {
+  /**
+   * Adds what the record holds above `position` (A2: two publishers may have cut history differently), and of
+   * that what the replica takes.
+   */
+  add(entry: DecodedEntry, position: Position, carried: CarriedTables): void {
     const { record } = entry;
     if (record.kind !== "transactions") throw new TypeError(`a ${record.kind} record has no transactions`);
-    const transactions = record.transactions.filter(
+    const above = record.transactions.filter(
       (transaction) => !includes(this.#compare, position, transaction.position),
     );
-    const isWhole = transactions.length === record.transactions.length;
+    const transactions = carried.takesAll ? above : this.#taken(above, record.tables, carried);
+    if (transactions.length === 0) return;
+    const isWhole =
+      transactions.length === record.transactions.length &&
+      transactions.every((transaction, at) => transaction === record.transactions[at]);
     this.#whole = this.isEmpty && isWhole ? entry : null;
-    this.#groups.push(isWhole ? record : { tables: record.tables, transactions });
+    this.#groups.push(isWhole ? record : groupOf(transactions, record.tables));
     for (const { events } of transactions) this.#events += events.length;
+  }
+
+  #taken(
+    transactions: readonly Transaction[],
+    tables: ReadonlyMap<number, Table>,
+    carried: CarriedTables,
+  ): Transaction[] {
+    return transactions.flatMap((transaction) => {
+      const place = placeOf(transaction.xid, transaction.position, this.#compare);
+      const events = carried.take(transaction.events, tables, place);
+      if (events === transaction.events) return [transaction];
+      return events.length === 0 ? [] : [{ ...transaction, events }];
+    });
   }
 
   /** What was collected, and starts anew. */

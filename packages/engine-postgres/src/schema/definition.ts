@@ -44,7 +44,7 @@ export interface TableDefinition extends TableName {
 }
 
 /** For which values of the partitioned table above: `FOR VALUES FROM (1) TO (2)`. */
-export interface PartitionOf {
+interface PartitionOf {
   readonly parent: TableName;
   /** The partitioned table at the top. */
   readonly root: TableName;

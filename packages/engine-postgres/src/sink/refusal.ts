@@ -1,6 +1,6 @@
 import { hasCode, ReplicationError } from "@lockstep/core";
 import { sqlStateOf, toReplicationError } from "../connection.ts";
-import { COUNT_MISMATCH, PROGRESS_MISMATCH } from "./progress.ts";
+import { COUNT_MISMATCH, PROGRESS_MISMATCH } from "./schema.ts";
 
 /** Order or drift can explain these; in order, each change names itself: integrity, data, TRUNCATE. */
 const EXPLAINED_BY_ORDER = /^(?:22...|23...|0A000)$/;

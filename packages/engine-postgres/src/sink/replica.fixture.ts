@@ -58,6 +58,12 @@ export function windowOf(
   };
 }
 
+/** A replica that follows from `progress`, of no tables by name. */
+export async function begin(session: SinkSession, progress: Progress): Promise<void> {
+  await session.beginCopy(progress, [], never());
+  await session.endCopy(progress, never());
+}
+
 /** A database with `items`, and a session that owns its progress row. */
 export class Replica implements AsyncDisposable {
   readonly url: string;
@@ -73,7 +79,7 @@ export class Replica implements AsyncDisposable {
     const replica = new Replica(url ?? (await freshDatabase(1)));
     await execute(replica.url, sql);
     replica.#session = await replica.claim("owner", policy);
-    await replica.session.createProgress(progressAt(0), [], never());
+    await begin(replica.session, progressAt(0));
     return replica;
   }
 
@@ -92,7 +98,14 @@ export class Replica implements AsyncDisposable {
     takeOver = true,
   ): Promise<SinkSession> {
     const { url, pipeline } = this;
-    const sink = createPostgresSink({ replica: "r", url, pipeline, onConflict, logger: silentLogger });
+    const sink = createPostgresSink({
+      replica: "r",
+      url,
+      pipeline,
+      onConflict,
+      existing: "refuse",
+      logger: silentLogger,
+    });
     return await sink.claim(owner, takeOver, never());
   }
 

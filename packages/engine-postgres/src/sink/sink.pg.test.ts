@@ -1,13 +1,5 @@
 import { expect, test } from "vitest";
-import {
-  eventually,
-  execute,
-  freshDatabase,
-  lockTable,
-  silentLogger,
-  startPostgres,
-  uniqueName,
-} from "@lockstep/testkit";
+import { eventually, execute, freshDatabase, lockTable, startPostgres, uniqueName } from "@lockstep/testkit";
 import {
   CREATE_ITEMS,
   insert,
@@ -19,7 +11,6 @@ import {
   update,
   windowOf,
 } from "./replica.fixture.ts";
-import { createPostgresSink } from "./sink.ts";
 
 const bothWays = test.each([
   ["in bulk", false],
@@ -93,22 +84,21 @@ test("a run whose replica was claimed by another does not claim it back", async 
   expect(again.progress).toMatchObject(progressAt(1));
 });
 
-test("progress is created only over empty tables", async () => {
-  const url = await freshDatabase(1);
-  await execute(url, `${CREATE_ITEMS}; insert into items values (1, 'there', 1)`);
-  const sink = createPostgresSink({
-    replica: "r",
-    url,
-    pipeline: uniqueName("sink"),
-    onConflict: { kind: "primary_wins" },
-    logger: silentLogger,
+test("a copy that has not ended is not applied to", async () => {
+  await using replica = await Replica.create();
+  await using fresh = await replica.claim("fresh");
+  await execute(replica.url, "update lockstep.progress set is_copying = true");
+  await expect(fresh.apply(windowOf([insert("1", "one", "1")], 1), never())).rejects.toMatchObject({
+    code: "connection-lost",
   });
-  await using session = await sink.claim("owner", true, never());
-  expect(session.progress).toBeNull();
-  await expect(
-    session.createProgress(progressAt(0), [{ schema: "public", name: "items" }], never()),
-  ).rejects.toMatchObject({ code: "table-not-empty", fields: { table: "public.items" } });
-  expect(await sink.readProgress(never())).toBeNull();
+  expect(await replica.items()).toEqual([]);
+});
+
+test("progress that vanished is no reason to copy again (A2)", async () => {
+  await using replica = await Replica.create();
+  await replica.session.addTables([{ schema: "public", name: "items", identity: "1" }], never());
+  await execute(replica.url, "delete from lockstep.progress");
+  await expect(replica.claim("next")).rejects.toMatchObject({ code: "progress-missing" });
 });
 
 bothWays("two rows that swap a unique value end swapped %s", async (_, isOrdered) => {
@@ -322,9 +312,6 @@ test("rows that a policy hides from our role are an error, never absent", async 
   await using replica = await Replica.create("select 1", { kind: "primary_wins" }, asRole);
   const denied = { code: "permission-denied", message: expect.stringContaining("row-level security") };
   await expect(replica.apply([remove("1", 0, 0)])).rejects.toMatchObject(denied);
-  await using fresh = await replica.claim("again");
-  const tables = [{ schema: "public", name: "items" }];
-  await expect(fresh.createProgress(progressAt(0), tables, never())).rejects.toMatchObject(denied);
 });
 
 test("an abort does not wait for a replica that hangs", async () => {

@@ -5,6 +5,7 @@ import type {
   FoldedTable,
   Logger,
   Progress,
+  TableName,
   TargetTransaction,
 } from "@lockstep/core";
 import type { Client } from "pg";
@@ -24,6 +25,7 @@ export interface TargetTransactionOptions {
   readonly guarded: <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
   /** The statement that moves the progress row to `progress`. */
   readonly advance: (progress: Progress) => Statement;
+  readonly join: (tables: readonly TableName[]) => Promise<void>;
   readonly onCommitted: (progress: Progress) => void;
 }
 
@@ -57,8 +59,25 @@ export class PostgresTargetTransaction implements TargetTransaction {
   }
 
   async rollback(signal: AbortSignal): Promise<void> {
+    await this.#query("rollback", signal);
+  }
+
+  async savepoint(signal: AbortSignal): Promise<void> {
+    await this.#query("savepoint large", signal);
+  }
+
+  async rollbackTo(signal: AbortSignal): Promise<void> {
+    await this.#query("rollback to savepoint large", signal);
+  }
+
+  async join(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
+    const { guarded, join } = this.#options;
+    await guarded(signal, async () => await join(tables));
+  }
+
+  async #query(text: string, signal: AbortSignal): Promise<void> {
     const { client, guarded } = this.#options;
-    await guarded(signal, async () => await client.query("rollback"));
+    await guarded(signal, async () => await client.query(text));
   }
 
   /** In bulk; where that meets another state than it names, change by change. Returns the conflicts. */
