@@ -92,7 +92,7 @@ const ROWS = `
   insert into keyless (b) values ('x'); insert into identity_full (v) values ('v');
   insert into parent values (4, 'p'), (5, 'q'); insert into child values (4, 4, 4, 'p');
   insert into derived values (1, default, 1, 2); insert into derived_twice values (2, 'v', 3, 4, 5); insert into heir values (1, 2, 'v', 3);
-  insert into orphan values (1, 2, 3); insert into holds_row values (1, row(1, 'x'));
+  insert into orphan values (1, 2, 3); insert into holds_row values (1, 2, row(1, 'x'));
   insert into parts (at, n, ref) values ('2024-01-01', 4, 4), ('2026-01-01', 5, 5);
   insert into parts (id, at, n, ref) values (500, '2026-01-01', 5, 4);
   insert into shop.parts_old (id, at, n) values (7, '2024-01-02', 4);

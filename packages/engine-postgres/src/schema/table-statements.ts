@@ -9,7 +9,7 @@ export interface ServerAbilities {
   readonly hasLz4: boolean;
 }
 
-/** Before these, `generated … virtual` and not-null constraints that some rows do not meet are unknown. */
+/** Before it, `generated … virtual` is unknown, and not-null is said of a column and nothing more. */
 export const VERSION_18 = 180_000;
 
 /** Statements that create the table, without keys, constraints and indexes; its sequences are there already. */
@@ -56,8 +56,9 @@ function linkToParents(table: TableDefinition, quoted: string): readonly string[
 /** What a table that inherits a column may still have as its own. */
 function adjustInherited(quoted: string, column: ColumnDefinition): readonly string[] {
   const { value, isNotNull } = column;
+  const isNotNullItself = isNotNull && column.notNull?.isLocal !== false;
   const alter = `alter table only ${quoted} alter column ${quoteIdentifier(column.name)}`;
-  const notNull = isNotNull ? [`${alter} set not null`] : [];
+  const notNull = isNotNullItself ? [`${alter} set not null`] : [];
   switch (value.kind) {
     case "null":
       return [...notNull, `${alter} drop default`];
@@ -82,15 +83,16 @@ function columnText(column: ColumnDefinition, { version, hasLz4 }: ServerAbiliti
     isCompressible ? `compression ${compression}` : "",
     collation === null ? "" : `collate ${collation}`,
     valueText(column, version),
-    isNotNull ? notNullText(notNull) : "",
+    isNotNull ? notNullText(notNull, version) : "",
   ]
     .filter((part) => part !== "")
     .join(" ");
 }
 
-function notNullText(notNull: ColumnDefinition["notNull"]): string {
+function notNullText(notNull: ColumnDefinition["notNull"], version: number): string {
   if (notNull === null) return "not null";
-  return `constraint ${quoteIdentifier(notNull.name)} not null${notNull.isNoInherit ? " no inherit" : ""}`;
+  const noInherit = notNull.isNoInherit && version >= VERSION_18 ? " no inherit" : "";
+  return `constraint ${quoteIdentifier(notNull.name)} not null${noInherit}`;
 }
 
 function valueText({ value }: ColumnDefinition, version: number): string {
