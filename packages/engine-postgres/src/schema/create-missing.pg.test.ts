@@ -56,12 +56,13 @@ test("columns that were dropped, and settings that belong to one server, leave n
     create rule r as on delete to one do instead nothing; comment on table one is 'said';
     create function f() returns trigger language plpgsql as 'begin return new; end';
     create trigger t before insert on one for each row execute function f();
-    create view v as select * from one; create publication p for table one;`);
+    create view v as select * from one; create publication p for table one;
+    create index unfinished on one (b); update pg_index set indisvalid = false where indexrelid = 'unfinished'::regclass;`);
   await createOn(replica, await readFrom(primary));
   const [found] = await execute(
     replica,
     `select (select array_agg(attname::text order by attnum) from pg_attribute where attrelid = 'one'::regclass and attnum > 0) as columns,
-            relrowsecurity, relhasrules, relhastriggers, relacl::text, obj_description('one'::regclass), to_regproc('f') as f, to_regclass('v') as v,
+            relrowsecurity, relhasrules, relhastriggers, relacl::text, obj_description('one'::regclass), to_regproc('f') as f, to_regclass('v') as v, to_regclass('unfinished') as unfinished,
             (select count(*)::int from pg_publication) as publications
        from pg_class where oid = 'one'::regclass`,
   );
@@ -74,6 +75,7 @@ test("columns that were dropped, and settings that belong to one server, leave n
     obj_description: null,
     f: null,
     v: null,
+    unfinished: null,
     publications: 0,
   });
 });

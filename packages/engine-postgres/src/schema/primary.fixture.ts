@@ -86,6 +86,8 @@ export const PRIMARY = `
   create table identity_full (id int generated always as identity primary key, v text); alter table identity_full replica identity full;
 
   create table parent (id int primary key, v text, unique (id, v));
+  create function shop.counted() returns bigint language sql as 'select count(*) from public.parent';
+  create table counted (id int primary key, n bigint default shop.counted());
   create table child (id int primary key, parent int references parent on delete cascade on update cascade deferrable initially deferred,
     self int constraint "to Itself" references child (id), v text, foreign key (parent, v) references parent (id, v) match full);
   alter table child add constraint unproved foreign key (self) references parent not valid;
@@ -115,6 +117,7 @@ export const PRIMARY = `
   create table parts_new_rest partition of parts_new default;
   create unique index parts_by_v on parts (v, id, at);
   create index on parts (lower(v));
+  create index lonely on only parts (ref);
   create index only_new on parts_new (n) where n > 3;
   create index on parts_new_rest using hash (v);
   alter table parts_new_rest add constraint rest_only check (id is not null);
