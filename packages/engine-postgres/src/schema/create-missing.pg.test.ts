@@ -114,7 +114,7 @@ test("what cannot be carried over is named, and is taken as it is once it is the
   expect(await refusalOf(createOn(replica, read))).toMatchObject({
     code: "schema-mismatch",
     message: "operator public.===(integer,integer) is not on the replica, and cannot be carried over",
-    fix: "create operator public.===(integer,integer) there as it is on the primary",
+    fix: "create operator public.===(integer,integer) there as it is on the primary, or name the tables that need it in tables.exclude",
   });
   await execute(replica, operator.replace("create function", "create or replace function"));
   expect(await createOn(replica, read)).toEqual(read.tables);
@@ -131,7 +131,7 @@ test("a table is there with all of its partitions or not at all", async () => {
     code: "schema-mismatch",
     message:
       'table public.taken cannot be created on the replica: relation "taken" already exists, SQLSTATE 42P07',
-    fix: "create table public.taken there as it is on the primary",
+    fix: "create table public.taken there as it is on the primary, or name the tables that need it in tables.exclude",
   });
   const left = "select relname from pg_class where relnamespace = 'public'::regnamespace";
   expect(await execute(replica, left)).toEqual([{ relname: "taken" }]);

@@ -44,7 +44,7 @@ export interface TableDefinition extends TableName {
 }
 
 /** For which values of the partitioned table above: `FOR VALUES FROM (1) TO (2)`. */
-export interface PartitionOf {
+interface PartitionOf {
   readonly parent: TableName;
   /** The partitioned table at the top. */
   readonly root: TableName;
@@ -67,7 +67,7 @@ export interface ColumnDefinition {
   readonly isLocal: boolean;
 }
 
-export interface NotNull {
+interface NotNull {
   readonly name: string;
   /** It binds this table alone. */
   readonly isNoInherit: boolean;

@@ -45,7 +45,7 @@ export function explain(error: unknown, { what, fix }: Subject): unknown {
 }
 
 export function createByHand(what: string): string {
-  return `create ${what} there as it is on the primary`;
+  return `create ${what} there as it is on the primary, or name the tables that need it in tables.exclude`;
 }
 
 /** All of it or nothing; the client is in no transaction before and after. */

@@ -1,16 +1,7 @@
 import { unreachable, type TableName } from "@lockstep/core";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
 import type { ColumnDefinition, TableDefinition } from "./definition.ts";
-
-/** What a replica's server can do. */
-export interface ServerAbilities {
-  /** `server_version_num` */
-  readonly version: number;
-  readonly hasLz4: boolean;
-}
-
-/** Before it, `generated … virtual` is unknown, and not-null is said of a column and nothing more. */
-export const VERSION_18 = 180_000;
+import { VERSION_18, type ServerAbilities } from "./server-abilities.ts";
 
 /** Statements that create the table, without keys, constraints and indexes; its sequences are there already. */
 export function createTable(table: TableDefinition, server: ServerAbilities): readonly string[] {
