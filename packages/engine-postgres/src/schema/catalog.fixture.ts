@@ -18,7 +18,8 @@ const QUERIES: Readonly<Record<string, string>> = {
   constraints: `
     select r.t, c.conname, c.contype, pg_get_constraintdef(c.oid) as definition, c.condeferrable, c.condeferred,
            c.convalidated, c.conislocal, c.coninhcount, c.conparentid <> 0 as "hasParent"
-      from r join pg_constraint c on c.conrelid = r.oid where c.contype <> 'n' or not c.convalidated order by 1, 2`,
+      from r join pg_constraint c on c.conrelid = r.oid
+     where c.contype <> 'n' or c.coninhcount = 0 or not c.conislocal order by 1, 2`,
   indexes: `
     select r.t, x.relname, pg_get_indexdef(x.oid) as definition, i.indisvalid, i.indisprimary, i.indisunique,
            i.indisreplident, i.indimmediate,

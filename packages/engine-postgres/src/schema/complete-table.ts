@@ -1,11 +1,11 @@
 import { tableKey, tableLabel, type TableName } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
-import { readAbilities, unitsOf, type Unit } from "./create-missing.ts";
 import type { ConstraintDefinition, PostgresSchema, TableDefinition } from "./definition.ts";
 import { ensureObject } from "./ensure-object.ts";
+import { readAbilities, VERSION_18 } from "./server-abilities.ts";
 import { define } from "./statement.ts";
-import { VERSION_18 } from "./table-statements.ts";
+import { unitsOf, type Unit } from "./unit.ts";
 
 /**
  * Gives a table that `createMissing` created, and its partitions, what it lacks once it holds its rows: keys,

@@ -3,14 +3,16 @@ import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
 import type { OwnedSequence, PostgresSchema, SchemaObject, TableDefinition } from "./definition.ts";
 import { ensureObject } from "./ensure-object.ts";
+import { readAbilities, type ServerAbilities } from "./server-abilities.ts";
 import { define, inTransaction } from "./statement.ts";
-import { createTable, type ServerAbilities } from "./table-statements.ts";
+import { createTable } from "./table-statements.ts";
+import { unitsOf, type Unit } from "./unit.ts";
 
 /**
  * Creates on a replica those of `tables` that are absent there, each in one transaction with its partitions, and
  * what they need that is absent: no keys, constraints and indexes yet, so that a copy is quick. What exists is
  * left as it is, whatever it looks like. Returns the tables that it created. May be killed at any time and run
- * again.
+ * again: then it returns what that run created, so ask `findAbsent` first, and keep the answer.
  */
 export async function createMissing(
   client: Client,
@@ -43,45 +45,20 @@ export async function createMissing(
 type Step =
   { readonly order: number; readonly object: SchemaObject } | { readonly order: number; readonly unit: Unit };
 
-/** A table with its partitions, from the top down. */
-export interface Unit {
-  readonly top: TableDefinition;
-  readonly members: readonly TableDefinition[];
-}
-
-/** Those of `tables` that the schema has, as units, in its order. */
-export function unitsOf(schema: PostgresSchema, tables: readonly TableName[]): readonly Unit[] {
-  const wanted = new Set(tables.map(tableKey));
-  const tops = schema.tables.filter((table) => table.partitionOf === null && wanted.has(tableKey(table)));
-  return tops.map((top) => {
-    const key = tableKey(top);
-    const partitions = schema.tables.filter(
-      ({ partitionOf }) => partitionOf !== null && tableKey(partitionOf.root) === key,
-    );
-    return { top, members: [top, ...partitions] };
-  });
-}
-
 const FIND_ABSENT = `
   select g.schema, g.name from unnest($1::text[], $2::text[]) with ordinality as g (schema, name, at)
    where not exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
                       where n.nspname = g.schema and c.relname = g.name)
    order by g.at`;
 
-async function findAbsent(client: Client, relations: readonly TableName[]): Promise<TableName[]> {
+/** Those of `relations` that the server does not have. */
+export async function findAbsent(
+  client: Client,
+  relations: readonly TableName[],
+): Promise<readonly TableName[]> {
   const schemas = relations.map(({ schema }) => schema);
   const names = relations.map(({ name }) => name);
   return (await client.query<TableName>(FIND_ABSENT, [schemas, names])).rows;
-}
-
-/** A server built without lz4 refuses columns compressed by it. */
-const READ_ABILITIES = `
-  select current_setting('server_version_num')::int as "version",
-         (select 'lz4' = any (enumvals) from pg_catalog.pg_settings where name = 'default_toast_compression') as "hasLz4"`;
-
-export async function readAbilities(client: Client): Promise<ServerAbilities> {
-  const { rows } = await client.query<ServerAbilities>(READ_ABILITIES);
-  return rows[0] ?? { version: 0, hasLz4: false };
 }
 
 async function createUnit(client: Client, { members }: Unit, server: ServerAbilities): Promise<void> {

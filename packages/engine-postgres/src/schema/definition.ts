@@ -57,13 +57,21 @@ export interface ColumnDefinition {
   /** Quoted; null: the type's own. */
   readonly collation: string | null;
   readonly isNotNull: boolean;
-  /** PostgreSQL 18 names it; `isNoInherit`: it binds this table alone. */
-  readonly notNull: { readonly name: string; readonly isNoInherit: boolean } | null;
+  /** Since PostgreSQL 18 it is a constraint with a name. */
+  readonly notNull: NotNull | null;
   readonly value: ColumnValue;
   /** Null: the type's own. */
   readonly storage: "plain" | "external" | "extended" | "main" | null;
   readonly compression: "pglz" | "lz4" | null;
   /** Declared by the table itself, not merely inherited. */
+  readonly isLocal: boolean;
+}
+
+interface NotNull {
+  readonly name: string;
+  /** It binds this table alone. */
+  readonly isNoInherit: boolean;
+  /** Declared by the table itself. */
   readonly isLocal: boolean;
 }
 

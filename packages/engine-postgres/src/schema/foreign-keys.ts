@@ -1,10 +1,10 @@
 import { tableLabel, type Logger, type TableName } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
-import { readAbilities, unitsOf } from "./create-missing.ts";
 import type { PostgresSchema } from "./definition.ts";
+import { readAbilities, VERSION_18 } from "./server-abilities.ts";
 import { define } from "./statement.ts";
-import { VERSION_18 } from "./table-statements.ts";
+import { unitsOf } from "./unit.ts";
 
 interface ForeignKey {
   readonly table: TableName;

@@ -28,7 +28,7 @@ const READ_COLUMNS = `
            where l.oid = a.attcollation and a.attcollation <> t.typcollation) as "collation",
          a.attnotnull and coalesce(nn.convalidated, true) as "isNotNull",
          case when nn.convalidated
-              then json_build_object('name', nn.conname, 'isNoInherit', nn.connoinherit) end as "notNull",
+              then json_build_object('name', nn.conname, 'isNoInherit', nn.connoinherit, 'isLocal', nn.conislocal) end as "notNull",
          pg_get_expr(d.adbin, d.adrelid) as "expression", a.attgenerated = 's' as "isStored",
          a.attgenerated = 'v' as "isVirtual", a.attidentity = 'a' and ${IS_KEY} as "isAlways",
          case when a.attidentity <> '' and not c.relispartition then ${IDENTITY_OPTIONS} end as "identityOptions",

@@ -16,6 +16,8 @@ import { readSequences, setSequences } from "./sequences.ts";
 test("one of everything arrives as it is, and once more changes nothing", async () => {
   const [primary, replica] = await freshPair();
   const read = await readFrom(primary);
+  // Where two create one thing at once, one of them fails rather than that it is made another.
+  expect(read.schema.objects.flatMap(({ create }) => create).join("\n")).not.toMatch(/or replace/i);
   expect(new Set(await createOn(replica, read))).toEqual(new Set(read.tables));
   await expectCarried(primary, replica);
   expect(await createOn(replica, read)).toEqual([]);
@@ -90,9 +92,10 @@ const ROWS = `
   insert into "Odd Schema.with a dot"."Täble ""quoted"" 🐘" values (1, default, 4);
   insert into by_index values (1, 2, 'b'); insert into always (other) values (1), (2);
   insert into keyless (b) values ('x'); insert into identity_full (v) values ('v');
-  insert into parent values (4, 'p'), (5, 'q'); insert into child values (4, 4, 4, 'p');
+  insert into parent values (4, 'p'), (5, 'q'); insert into counted values (1);
+  insert into child values (4, 4, 4, 'p');
   insert into derived values (1, default, 1, 2); insert into derived_twice values (2, 'v', 3, 4, 5); insert into heir values (1, 2, 'v', 3);
-  insert into orphan values (1, 2, 3); insert into holds_row values (1, row(1, 'x'));
+  insert into orphan values (1, 2, 3); insert into holds_row values (1, 2, row(1, 'x'));
   insert into parts (at, n, ref) values ('2024-01-01', 4, 4), ('2026-01-01', 5, 5);
   insert into parts (id, at, n, ref) values (500, '2026-01-01', 5, 4);
   insert into shop.parts_old (id, at, n) values (7, '2024-01-02', 4);

@@ -2,7 +2,9 @@ import { ReplicationError } from "@lockstep/core";
 import type { Client } from "pg";
 import { sqlStateOf, toReplicationError } from "../connection.ts";
 
-/** Data, or what a function raised about it: the server's words may be a row's (S1). */
+/** Data, or what a function raised: the server's words may be a row's (S1); … */
+const QUOTES_ROWS = /^(?:22|P0)/;
+/** … of a constraint, only the details are. */
 const ABOUT_ROWS = /^(?:22|23|P0)/;
 
 export interface Subject {
@@ -27,23 +29,23 @@ export function explain(error: unknown, { what, fix }: Subject): unknown {
   const known = toReplicationError(error, what);
   if (sqlState === null || !(error instanceof Error)) return known;
   if (known instanceof ReplicationError && known.code !== "permission-denied") return known;
-  const isAboutRows = ABOUT_ROWS.test(sqlState);
+  const words = QUOTES_ROWS.test(sqlState) ? "" : `${error.message}, `;
   const isDenied = known instanceof ReplicationError;
   return new ReplicationError(
     isDenied ? "permission-denied" : "schema-mismatch",
-    `${what} cannot be created on the replica: ${isAboutRows ? "" : `${error.message}, `}SQLSTATE ${sqlState}`,
+    `${what} cannot be created on the replica: ${words}SQLSTATE ${sqlState}`,
     {
       fix: isDenied
         ? `grant the role what the message names, or ${createByHand(what)}`
         : (fix ?? createByHand(what)),
       fields: { object: what, sqlState },
-      ...(isAboutRows ? {} : { cause: error }),
+      ...(ABOUT_ROWS.test(sqlState) ? {} : { cause: error }),
     },
   );
 }
 
 export function createByHand(what: string): string {
-  return `create ${what} there as it is on the primary`;
+  return `create ${what} there as it is on the primary, or name the tables that need it in tables.exclude`;
 }
 
 /** All of it or nothing; the client is in no transaction before and after. */

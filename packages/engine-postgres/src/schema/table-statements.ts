@@ -1,16 +1,7 @@
 import { unreachable, type TableName } from "@lockstep/core";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
 import type { ColumnDefinition, TableDefinition } from "./definition.ts";
-
-/** What a replica's server can do. */
-export interface ServerAbilities {
-  /** `server_version_num` */
-  readonly version: number;
-  readonly hasLz4: boolean;
-}
-
-/** Before these, `generated … virtual` and not-null constraints that some rows do not meet are unknown. */
-export const VERSION_18 = 180_000;
+import { VERSION_18, type ServerAbilities } from "./server-abilities.ts";
 
 /** Statements that create the table, without keys, constraints and indexes; its sequences are there already. */
 export function createTable(table: TableDefinition, server: ServerAbilities): readonly string[] {
@@ -56,8 +47,9 @@ function linkToParents(table: TableDefinition, quoted: string): readonly string[
 /** What a table that inherits a column may still have as its own. */
 function adjustInherited(quoted: string, column: ColumnDefinition): readonly string[] {
   const { value, isNotNull } = column;
+  const isNotNullItself = isNotNull && column.notNull?.isLocal !== false;
   const alter = `alter table only ${quoted} alter column ${quoteIdentifier(column.name)}`;
-  const notNull = isNotNull ? [`${alter} set not null`] : [];
+  const notNull = isNotNullItself ? [`${alter} set not null`] : [];
   switch (value.kind) {
     case "null":
       return [...notNull, `${alter} drop default`];
@@ -82,15 +74,16 @@ function columnText(column: ColumnDefinition, { version, hasLz4 }: ServerAbiliti
     isCompressible ? `compression ${compression}` : "",
     collation === null ? "" : `collate ${collation}`,
     valueText(column, version),
-    isNotNull ? notNullText(notNull) : "",
+    isNotNull ? notNullText(notNull, version) : "",
   ]
     .filter((part) => part !== "")
     .join(" ");
 }
 
-function notNullText(notNull: ColumnDefinition["notNull"]): string {
+function notNullText(notNull: ColumnDefinition["notNull"], version: number): string {
   if (notNull === null) return "not null";
-  return `constraint ${quoteIdentifier(notNull.name)} not null${notNull.isNoInherit ? " no inherit" : ""}`;
+  const noInherit = notNull.isNoInherit && version >= VERSION_18 ? " no inherit" : "";
+  return `constraint ${quoteIdentifier(notNull.name)} not null${noInherit}`;
 }
 
 function valueText({ value }: ColumnDefinition, version: number): string {
