@@ -12,9 +12,9 @@ import {
   type TableName,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { applicationName, quoteTable } from "../../connection.ts";
+import { applicationName } from "../../connection.ts";
 import { carriedSchema } from "../../schema/carried-schema.ts";
-import { createMissing } from "../../schema/create-missing.ts";
+import { createMissing, findAbsent } from "../../schema/create-missing.ts";
 import type { PostgresSchema } from "../../schema/definition.ts";
 import { firstNonEmpty } from "../../schema/tables.ts";
 import { claimedByAnother } from "../progress.ts";
@@ -137,12 +137,7 @@ export class PostgresCopyTarget implements CopyTarget {
 
   /** Tables that are about to be made are ours, wherever we are killed. */
   async #noteAbsent(client: Client, names: readonly TableName[]): Promise<void> {
-    const { rows } = await client.query<{ at: number }>(
-      `select at::int - 1 as at from unnest($1::text[]) with ordinality as t(name, at)
-        where pg_catalog.to_regclass(name) is null`,
-      [names.map(quoteTable)],
-    );
-    const absent = rows.flatMap(({ at }) => names[at] ?? []);
+    const absent = await findAbsent(client, names);
     const change = { set: "is_created = true", where: "state = 'pending'" };
     if (!(await changeTableRows(client, this.#options, absent, change)))
       throw claimedByAnother(this.#replica);
