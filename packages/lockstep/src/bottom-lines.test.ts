@@ -5,10 +5,10 @@ import { BottomLines } from "./bottom-lines.ts";
 function screenOf(written: readonly string[]): string[] {
   const lines = [""];
   for (const text of written) {
-    for (const part of text.split(/(\u001B\[\d+F|\u001B\[0J|\n)/)) {
-      const up = /^\u001B\[(\d+)F$/.exec(part)?.[1];
+    for (const part of text.replaceAll("\u001B", "<esc>").split(/(<esc>\[\d+F|<esc>\[0J|\n)/)) {
+      const up = /^<esc>\[(\d+)F$/.exec(part)?.[1];
       if (up !== undefined) lines.length -= Number(up);
-      else if (part === "\u001B[0J") lines[lines.length - 1] = "";
+      else if (part === "<esc>[0J") lines[lines.length - 1] = "";
       else if (part === "\n") lines.push("");
       else lines[lines.length - 1] += part;
     }

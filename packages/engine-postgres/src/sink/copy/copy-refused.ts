@@ -9,10 +9,7 @@ export function copyRefused(error: unknown, replica: string, table: TableName | 
   if (!(known instanceof DatabaseError)) return known;
   const { code: sqlState = "unknown", constraint, column } = known;
   if (sqlState === PROGRESS_MISMATCH) {
-    return new ReplicationError(
-      "connection-lost",
-      `a copy into replica ${replica} is not this session's any more`,
-    );
+    return notOurs(replica);
   }
   const where = table === null ? "tables" : `rows of ${tableLabel(table)}`;
   const about = [constraint, column].filter((name) => name !== undefined).join(", ");
@@ -23,5 +20,14 @@ export function copyRefused(error: unknown, replica: string, table: TableName | 
       fix: "make the replica's table take what the primary's holds; its copy is tried again by itself",
       fields: { replica, sqlState, table: table === null ? null : tableLabel(table) },
     },
+  );
+}
+
+/** Another owner has come, or another attempt: whoever claims the replica again finds out which (A4). */
+export function notOurs(replica: string): ReplicationError {
+  return new ReplicationError(
+    "connection-lost",
+    `a copy into replica ${replica} is not this attempt's any more`,
+    { fields: { replica } },
   );
 }

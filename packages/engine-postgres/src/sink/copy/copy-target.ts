@@ -17,11 +17,10 @@ import { carriedSchema } from "../../schema/carried-schema.ts";
 import { createMissing, findAbsent } from "../../schema/create-missing.ts";
 import type { PostgresSchema } from "../../schema/definition.ts";
 import { firstNonEmpty } from "../../schema/tables.ts";
-import { claimedByAnother } from "../progress.ts";
 import { endSessions, type ReplicaConnection } from "../replica-session.ts";
 import { changeTableRows } from "../table-rows.ts";
 import { planTable } from "../table-plan.ts";
-import { copyRefused } from "./copy-refused.ts";
+import { copyRefused, notOurs } from "./copy-refused.ts";
 import { CopySessions } from "./copy-sessions.ts";
 import { deleteRows, hasRows } from "./existing-rows.ts";
 import { MergedCopy } from "./merged-copy.ts";
@@ -64,7 +63,7 @@ export class PostgresCopyTarget implements CopyTarget {
       const stored = await this.#read(client, names);
       for (const { table } of tables) {
         const row = stored.get(tableKey(table));
-        if (row === undefined) throw claimedByAnother(this.#replica);
+        if (row === undefined) throw notOurs(this.#replica);
         if (row.isCreated) continue;
         await planTable(client, this.#replica, table);
         if (row.attempt === 0) await this.#refuseRows(client, table);
@@ -81,7 +80,7 @@ export class PostgresCopyTarget implements CopyTarget {
         where: "state = 'pending'",
       });
       const row = (await this.#read(client, [table])).get(tableKey(table));
-      if (!isOurs || row === undefined) throw claimedByAnother(this.#replica);
+      if (!isOurs || row === undefined) throw notOurs(this.#replica);
       const keepsRows = await this.#clear(client, snapshot, row);
       await client.query("commit");
       const { pipeline, owner, failpoints } = this.#options;
@@ -139,8 +138,7 @@ export class PostgresCopyTarget implements CopyTarget {
   async #noteAbsent(client: Client, names: readonly TableName[]): Promise<void> {
     const absent = await findAbsent(client, names);
     const change = { set: "is_created = true", where: "state = 'pending'" };
-    if (!(await changeTableRows(client, this.#options, absent, change)))
-      throw claimedByAnother(this.#replica);
+    if (!(await changeTableRows(client, this.#options, absent, change))) throw notOurs(this.#replica);
   }
 
   async #refuseRows(client: Client, table: TableName): Promise<void> {

@@ -4,9 +4,9 @@ import { quoteIdentifier, quoteTable } from "../../connection.ts";
 import { completeTable } from "../../schema/complete-table.ts";
 import type { PostgresSchema } from "../../schema/definition.ts";
 import { BINARY_FORMAT, TEXT_FORMAT } from "../../snapshot/columns.ts";
-import { claimedByAnother } from "../progress.ts";
 import { planTable } from "../table-plan.ts";
 import { changeTableRows, markText } from "../table-rows.ts";
+import { notOurs } from "./copy-refused.ts";
 import type { CopySessions } from "./copy-sessions.ts";
 
 /** One attempt at one table: what both ways of copying it need. */
@@ -66,5 +66,5 @@ export async function storeMark(client: Client, of: TableAttempt, mark: CopyMark
     set: `state = 'copied', mark = '${text}'`,
     where: `state = 'pending' and attempt = ${of.attempt}`,
   });
-  if (!isOurs) throw claimedByAnother(of.replica);
+  if (!isOurs) throw notOurs(of.replica);
 }
