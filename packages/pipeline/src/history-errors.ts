@@ -18,7 +18,7 @@ export function historyGap(
     "history-gap",
     `replica ${replica} is at ${position}, and the log goes on only from ${previous ?? "elsewhere"}: ${why}`,
     {
-      fix: `empty the replica's tables and its row in lockstep.progress, and copy it anew`,
+      fix: `empty its tables and delete the rows of the pipeline in its lockstep.progress and lockstep.tables: it is copied anew`,
       fields: { replica, position, previous, first },
     },
   );
