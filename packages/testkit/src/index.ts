@@ -18,4 +18,5 @@ export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-server
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
 export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";
 export { MemoryTopic } from "./memory-log.ts";
+export { mountSmallDisk, type SmallDisk } from "./small-disk.ts";
 export { silentLogger } from "./silent-logger.ts";

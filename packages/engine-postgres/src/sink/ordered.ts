@@ -1,16 +1,17 @@
 import {
   isWhole,
   NOT_CARRIED,
-  ReplicationError,
   unreachable,
   type ConflictPolicy,
   type Logger,
-  type EventGroup,
+  type RecordChanges,
   type ReplicationEvent,
   type Row,
 } from "@lockstep/core";
 import type { Client, QueryResult } from "pg";
-import { sqlStateOf, toReplicationError } from "../connection.ts";
+import { sqlStateOf } from "../connection.ts";
+import { originOf, type Origin } from "./origin.ts";
+import { haltedChange, refusedChange, type RefusedChange } from "./refusal.ts";
 import type { TablePlan } from "./table-plan.ts";
 
 const FEATURE_NOT_SUPPORTED = "0A000";
@@ -20,7 +21,7 @@ export interface OrderedOptions {
   readonly replica: string;
   readonly policy: ConflictPolicy;
   readonly logger: Logger;
-  planOf(group: EventGroup, table: number): TablePlan;
+  planOf(group: RecordChanges, table: number): TablePlan;
 }
 
 /** Applies changes one by one, in source order, inside the caller's transaction; meets drift by policy. */
@@ -28,20 +29,23 @@ export class OrderedApply {
   readonly #options: OrderedOptions;
   /** Changes that met another state than the primary's. */
   conflicts = 0;
+  /** The transaction whose changes are being applied. */
+  #origin: Origin | null = null;
 
   constructor(options: OrderedOptions) {
     this.#options = options;
   }
 
-  async apply(groups: readonly EventGroup[]): Promise<void> {
+  async apply(groups: readonly RecordChanges[]): Promise<void> {
     for (const group of groups) {
-      for (const { events } of group.transactions) {
-        for (const event of events) await this.#event(event, group);
+      for (const transaction of group.transactions) {
+        this.#origin = originOf(group, transaction);
+        for (const event of transaction.events) await this.#event(event, group);
       }
     }
   }
 
-  async #event(event: ReplicationEvent, group: EventGroup): Promise<void> {
+  async #event(event: ReplicationEvent, group: RecordChanges): Promise<void> {
     switch (event.kind) {
       case "insert":
         return await this.#insert(this.#options.planOf(group, event.table), event.after);
@@ -94,10 +98,9 @@ export class OrderedApply {
     this.#conflict(plan, after, "an update found no row");
     if (this.#options.policy.kind === "replica_wins") return;
     if (!isWhole(after))
-      throw this.#refusal(
+      throw haltedChange(
         "row-incomplete",
-        plan,
-        after,
+        this.#placeOf(plan, after),
         "an update found no row and does not carry every column",
       );
     await this.#put(plan, after, { kind: "primary_wins" });
@@ -142,7 +145,7 @@ export class OrderedApply {
 
   #conflict(plan: TablePlan, row: Row, what: string): void {
     const { policy, logger, replica } = this.#options;
-    if (policy.kind === "halt") throw this.#refusal("conflict-halted", plan, row, what);
+    if (policy.kind === "halt") throw haltedChange("conflict-halted", this.#placeOf(plan, row), what);
     this.conflicts += 1;
     logger.warn(
       { replica, table: plan.quoted, key: keyText(plan, row), policy: policy.kind },
@@ -150,40 +153,14 @@ export class OrderedApply {
     );
   }
 
-  #refusal(
-    code: "row-incomplete" | "conflict-halted",
-    plan: TablePlan,
-    row: Row,
-    what: string,
-  ): ReplicationError {
-    const { replica } = this.#options;
-    const key = keyText(plan, row);
-    return new ReplicationError(code, `replica ${replica}, table ${plan.quoted}, key ${key}: ${what}`, {
-      fix: "make that row of the replica what it is on the primary, then start again",
-      fields: { replica, table: plan.quoted, key },
-    });
+  #refused(error: unknown, plan: TablePlan, row: Row | null): unknown {
+    return refusedChange(error, this.#placeOf(plan, row), this.#options.client.user);
   }
 
-  /** What the server refuses will be refused again: named with table and key, without the row (S1). */
-  #refused(error: unknown, plan: TablePlan, row: Row | null): unknown {
-    const { replica } = this.#options;
-    const known = toReplicationError(error, `replica ${replica}`);
-    const sqlState = sqlStateOf(known);
-    if (sqlState === null || !(known instanceof Error)) return known;
-    const constraint =
-      "constraint" in known && typeof known.constraint === "string" ? known.constraint : null;
+  #placeOf(plan: TablePlan, row: Row | null): RefusedChange {
+    if (this.#origin === null) throw new TypeError("a change belongs to a transaction");
     const key = row === null ? "(all)" : keyText(plan, row);
-    const because =
-      constraint === null ? `SQLSTATE ${sqlState}` : `SQLSTATE ${sqlState}, constraint ${constraint}`;
-    return new ReplicationError(
-      "apply-refused",
-      `replica ${replica} refuses a change of ${plan.quoted}, key ${key}: ${because}`,
-      {
-        cause: new Error(sqlState === "22P02" || sqlState.startsWith("23") ? because : known.message),
-        fix: "make the replica's table accept what the primary has, then start again",
-        fields: { replica, table: plan.quoted, key, sqlState, constraint },
-      },
-    );
+    return { replica: this.#options.replica, ...this.#origin, table: plan.quoted, key };
   }
 }
 
