@@ -1,6 +1,5 @@
 import {
   isWhole,
-  NOT_CARRIED,
   unreachable,
   type ConflictPolicy,
   type Logger,
@@ -8,10 +7,19 @@ import {
   type ReplicationEvent,
   type Row,
 } from "@lockstep/core";
-import type { Client, QueryResult } from "pg";
+import type { Client } from "pg";
 import { sqlStateOf } from "../connection.ts";
+import type { Statement } from "./batch.ts";
 import { originOf, type Origin } from "./origin.ts";
 import { haltedChange, refusedChange, type RefusedChange } from "./refusal.ts";
+import {
+  deleteStatement,
+  insertStatement,
+  keyText,
+  overwriteStatement,
+  replaceStatement,
+  updateOf,
+} from "./row-statements.ts";
 import type { TablePlan } from "./table-plan.ts";
 
 const FEATURE_NOT_SUPPORTED = "0A000";
@@ -72,29 +80,14 @@ export class OrderedApply {
 
   /** Inserts the row; false when one with its key was there, which the policy may overwrite. */
   async #put(plan: TablePlan, row: Row, policy: ConflictPolicy): Promise<boolean> {
-    const { rowCount } = await this.#query(plan, row, insertText(plan), cellsOf(row));
-    if (rowCount === 1) return true;
-    const values = new Values();
-    const text = overwriteText(plan, row, policy, values);
-    if (text !== null) await this.#query(plan, row, text, values.list);
+    if ((await this.#query(plan, row, insertStatement(plan, row))) === 1) return true;
+    const overwrite = overwriteStatement(plan, row, policy);
+    if (overwrite !== null) await this.#query(plan, row, overwrite);
     return false;
   }
 
   async #update(plan: TablePlan, before: Row | undefined, after: Row): Promise<void> {
-    const values = new Values();
-    const isMoved =
-      before !== undefined &&
-      plan.columns.some(({ isKey }, index) => isKey && before[index] !== after[index]);
-    const assignments = plan.columns.flatMap((column, index) => {
-      const cell = after[index];
-      if (cell === undefined || cell === NOT_CARRIED || (column.isKey && !isMoved)) return [];
-      return [`${column.quoted} = ${values.add(plan, index, cell)}`];
-    });
-    if (assignments.length === 0) return;
-    const key = keyCondition(plan, before ?? after, values);
-    const text = `update ${plan.target} as t set ${assignments.join(", ")} where ${key}`;
-    const { rowCount } = await this.#query(plan, before ?? after, text, values.list);
-    if (rowCount === 1) return;
+    if (await this.#change(plan, before, after)) return;
     this.#conflict(plan, after, "an update found no row");
     if (this.#options.policy.kind === "replica_wins") return;
     if (!isWhole(after))
@@ -106,11 +99,19 @@ export class OrderedApply {
     await this.#put(plan, after, { kind: "primary_wins" });
   }
 
+  /** Makes the row what the update says; false when it is not there. */
+  async #change(plan: TablePlan, before: Row | undefined, after: Row): Promise<boolean> {
+    const former = before ?? after;
+    const update = updateOf(plan, before, after);
+    if (update.kind === "nothing") return true;
+    if (update.kind === "update" && (await this.#query(plan, former, update.statement)) === 1) return true;
+    if (!plan.columns.some(({ isAlwaysIdentity }) => isAlwaysIdentity)) return false;
+    return (await this.#query(plan, former, replaceStatement(plan, former, after))) === 1;
+  }
+
   async #delete(plan: TablePlan, before: Row): Promise<void> {
-    const values = new Values();
-    const text = `delete from ${plan.target} as t where ${keyCondition(plan, before, values)}`;
-    const { rowCount } = await this.#query(plan, before, text, values.list);
-    if (rowCount !== 1) this.#conflict(plan, before, "a delete found no row");
+    if ((await this.#query(plan, before, deleteStatement(plan, before))) !== 1)
+      this.#conflict(plan, before, "a delete found no row");
   }
 
   /** Exactly the listed tables; a server that refuses because of foreign keys gets deletes instead. */
@@ -125,19 +126,16 @@ export class OrderedApply {
     } catch (error) {
       if (sqlStateOf(error) !== FEATURE_NOT_SUPPORTED) throw this.#refused(error, first, null);
       await client.query("rollback to savepoint truncating");
-      for (const plan of plans) await client.query(`delete from ${plan.target}`);
+      for (const plan of plans)
+        await this.#query(plan, null, { text: `delete from ${plan.target}`, values: [] });
     }
     await client.query("release savepoint truncating");
   }
 
-  async #query(
-    plan: TablePlan,
-    row: Row,
-    text: string,
-    values: readonly (string | null)[],
-  ): Promise<QueryResult> {
+  /** Returns how many rows it changed. */
+  async #query(plan: TablePlan, row: Row | null, { text, values }: Statement): Promise<number> {
     try {
-      return await this.#options.client.query(text, [...values]);
+      return (await this.#options.client.query(text, [...values])).rowCount ?? 0;
     } catch (error) {
       throw this.#refused(error, plan, row);
     }
@@ -161,74 +159,5 @@ export class OrderedApply {
     if (this.#origin === null) throw new TypeError("a change belongs to a transaction");
     const key = row === null ? "(all)" : keyText(plan, row);
     return { replica: this.#options.replica, ...this.#origin, table: plan.quoted, key };
-  }
-}
-
-function insertText(plan: TablePlan): string {
-  const names = plan.columns.map((column) => column.quoted).join(", ");
-  const values = plan.columns.map((column, index) => `$${index + 1}::${column.typeName}`).join(", ");
-  const insert = `insert into ${plan.quoted} (${names}) overriding system value values (${values})`;
-  const key = plan.keyColumns.flatMap((index) => plan.columns[index]?.quoted ?? []).join(", ");
-  return key === "" ? insert : `${insert} on conflict (${key}) do nothing`;
-}
-
-/** Makes the row that is there what the given one is; null where the policy, or a row of nothing but its key, leaves it. */
-function overwriteText(plan: TablePlan, row: Row, policy: ConflictPolicy, values: Values): string | null {
-  if (policy.kind === "replica_wins" || policy.kind === "halt") return null;
-  const assignments = plan.columns.flatMap(({ isKey, quoted }, index) =>
-    isKey ? [] : [`${quoted} = ${values.add(plan, index, row[index] ?? null)}`],
-  );
-  if (assignments.length === 0) return null;
-  const update = `update ${plan.target} as t set ${assignments.join(", ")} where ${keyCondition(plan, row, values)}`;
-  if (policy.kind === "primary_wins") return update;
-  const decides = plan.table.columns.findIndex((column) => column.name === policy.column);
-  const column = plan.columns[decides];
-  if (column === undefined) return update;
-  const given = values.add(plan, decides, row[decides] ?? null);
-  return `${update} and (t.${column.quoted} is null or ${given} >= t.${column.quoted})`;
-}
-
-/** Finds the row: by its key, or, without one, any single one that holds the same. */
-function keyCondition(plan: TablePlan, row: Row, values: Values): string {
-  if (plan.keyColumns.length === 0) {
-    return `(t.tableoid, t.ctid) = (select m.tableoid, m.ctid from ${plan.target} as m
-             where ${sameRow(plan, row, values)} limit 1)`;
-  }
-  return plan.keyColumns
-    .map((index) => {
-      const column = plan.columns[index];
-      return `t.${column?.quoted ?? ""} ${column?.equals ?? "="} ${values.add(plan, index, row[index] ?? null)}`;
-    })
-    .join(" and ");
-}
-
-/** Compared as texts: not every type has an equality, and equal is not always the same (1.1 and 1.10). */
-function sameRow(plan: TablePlan, row: Row, values: Values): string {
-  return plan.columns
-    .map(({ quoted }, index) => {
-      const given = values.add(plan, index, row[index] ?? null);
-      return `m.${quoted}::pg_catalog.text is not distinct from ${given}::pg_catalog.text`;
-    })
-    .join(" and ");
-}
-
-/** The key, for messages: it is what a person needs to find the row. */
-function keyText(plan: TablePlan, row: Row): string {
-  if (plan.keyColumns.length === 0) return "(none)";
-  return plan.keyColumns
-    .map((index) => `${plan.table.columns[index]?.name ?? "?"}=${String(row[index])}`)
-    .join(", ");
-}
-
-function cellsOf(row: Row): (string | null)[] {
-  return row.map((cell) => (typeof cell === "string" ? cell : null));
-}
-
-class Values {
-  readonly list: (string | null)[] = [];
-
-  add(plan: TablePlan, index: number, cell: Row[number]): string {
-    this.list.push(typeof cell === "string" ? cell : null);
-    return `$${this.list.length}::${plan.columns[index]?.typeName ?? "pg_catalog.text"}`;
   }
 }
