@@ -60,7 +60,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   "server-unavailable": {
     action: "retry",
-    means: "A database answers, but not now: it starts, stops, recovers, or has no connection left.",
+    means:
+      "A database answers, but not now: it starts, stops, recovers, is read-only, has no connection, disk or memory left, or ended a deadlock.",
   },
   "log-unavailable": {
     action: "retry",
@@ -79,7 +80,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "authentication-failed": { action: "operator", means: "A database refuses the user or the password." },
   "permission-denied": {
     action: "operator",
-    means: "A role lacks a right; the message and the fix name it.",
+    means: "A role lacks a right; the message and the fix name it, and the change that needed it.",
   },
   // Configuration and set-up
   "config-invalid": {
@@ -109,7 +110,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   // What a replica cannot accept
   "apply-refused": {
     action: "operator",
-    means: "The replica's server refuses a change; table, key and SQLSTATE are named, never the row.",
+    means:
+      "The replica's server refuses a change, and would again; record, transaction, table, key and SQLSTATE are named, never the row.",
   },
   "copy-refused": {
     action: "operator",

@@ -50,6 +50,7 @@ export type {
   ChangeSet,
   ConflictPolicy,
   Progress,
+  RecordChanges,
   Sink,
   SinkSession,
   TargetTransaction,

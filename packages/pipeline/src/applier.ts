@@ -85,6 +85,8 @@ export class Applier {
   /** Said in the log, of this session. */
   #isFollowing = false;
   #isWhole = true;
+  /** What interrupted it last, until it has applied something again. */
+  #said = "";
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -94,8 +96,9 @@ export class Applier {
   async run(signal: AbortSignal): Promise<void> {
     const { logger, sink } = this.#options;
     const onRetry = (error: unknown, attempt: number): void => {
-      if (attempt === 1 || attempt % 30 === 0)
-        logger.warn({ replica: sink.replica, err: error }, "replica interrupted; going on");
+      if (String(error) === this.#said && attempt % 30 !== 0) return;
+      this.#said = String(error);
+      logger.warn({ replica: sink.replica, err: error }, "replica interrupted; going on");
     };
     while (!signal.aborted) {
       try {
@@ -210,6 +213,7 @@ export class Applier {
     if (!reached.isWhole) this.#options.onKeep(reached.stored);
     else if (!this.#isWhole) this.#options.onKeep(undefined);
     this.#isWhole = reached.isWhole;
+    if (applied.events > 0) this.#said = "";
     this.#options.onAcked(reached, applied);
   }
 

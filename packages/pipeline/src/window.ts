@@ -5,9 +5,9 @@ import {
   type ComparePositions,
   type Position,
   type Progress,
+  type RecordChanges,
   type Table,
   type Transaction,
-  type TransactionGroup,
 } from "@lockstep/core";
 import { groupOf, placeOf, type CarriedTables } from "./carried-tables.ts";
 import type { DecodedEntry } from "./decoded-entry.ts";
@@ -18,7 +18,7 @@ const MAX_WINDOW_EVENTS = 5_000;
 /** Collects the records that one target transaction will apply. */
 export class Window {
   readonly #compare: ComparePositions;
-  #groups: TransactionGroup[] = [];
+  #groups: RecordChanges[] = [];
   #events = 0;
   /** The one record of the window, taken whole: then its fold is shared. */
   #whole: DecodedEntry | null = null;
@@ -40,7 +40,7 @@ export class Window {
    * that what the replica takes.
    */
   add(entry: DecodedEntry, position: Position, carried: CarriedTables): void {
-    const { record } = entry;
+    const { record, offset } = entry;
     if (record.kind !== "transactions") throw new TypeError(`a ${record.kind} record has no transactions`);
     const above = record.transactions.filter(
       (transaction) => !includes(this.#compare, position, transaction.position),
@@ -51,7 +51,8 @@ export class Window {
       transactions.length === record.transactions.length &&
       transactions.every((transaction, at) => transaction === record.transactions[at]);
     this.#whole = this.isEmpty && isWhole ? entry : null;
-    this.#groups.push(isWhole ? record : groupOf(transactions, record.tables));
+    const { tables } = record;
+    this.#groups.push({ offset, ...(isWhole ? { tables, transactions } : groupOf(transactions, tables)) });
     for (const { events } of transactions) this.#events += events.length;
   }
 
