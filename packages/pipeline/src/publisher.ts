@@ -17,6 +17,7 @@ import {
   type SourceSession,
 } from "@lockstep/core";
 import { Gathered, type Taken, type TakenTransactions } from "./gathered.ts";
+import { logLostItsEnd } from "./history-errors.ts";
 import { ReRead } from "./re-read.ts";
 import type { ReachedPosition } from "./topic-history.ts";
 
@@ -76,6 +77,7 @@ export class Publisher {
   #stamp: RecordStamp;
   #reached: ReachedPosition;
   #keepFrom: Offset;
+  #appendedAt: Offset;
   #bytesSinceOpen = 0;
   #openedMs = performance.now();
   #appendedMs = performance.now();
@@ -89,6 +91,7 @@ export class Publisher {
     this.#stamp = { epoch: options.epoch, run: options.run, open: options.open };
     this.#reached = options.reached;
     this.#keepFrom = options.keepFrom;
+    this.#appendedAt = options.open;
   }
 
   /** What must never be trimmed: from the `open` of the newest record that has a position. */
@@ -215,7 +218,10 @@ export class Publisher {
   async #put(record: LogRecord, signal: AbortSignal): Promise<Offset> {
     const encoded = encodeRecord(record, this.#stamp);
     this.#bytesSinceOpen += encoded.value.length;
-    return await this.#options.log.append(encoded, signal);
+    const at = await this.#options.log.append(encoded, signal);
+    if (at <= this.#appendedAt) throw logLostItsEnd(at, this.#appendedAt); // A2: before it is confirmed
+    this.#appendedAt = at;
+    return at;
   }
 
   /** Only between appends, and only while the source's lock is proved to be ours. */
