@@ -15,19 +15,20 @@ import { Scenario } from "./scenario.ts";
 
 const TABLE = "create table items (id int primary key, label text)";
 
-async function newScenario(brokers: readonly string[] = sharedKafka()): Promise<Scenario> {
+async function newScenario(brokers: readonly string[] | null = sharedKafka()): Promise<Scenario> {
   const urls = await Promise.all([freshDatabase(0), freshDatabase(1), freshDatabase(1)]);
-  const scenario = await Scenario.create({ brokers, urls });
+  const scenario = await Scenario.create(brokers === null ? { urls } : { brokers, urls });
   await scenario.everywhere(TABLE);
   return scenario;
 }
 
-describe("killed between any two steps of the start, the next start goes on", () => {
+describe.each(["kafka", "embedded"])("on the %s log, killed between any two steps of the start", (log) => {
   const BEFORE_THE_SLOT = ["publication-created", "emptiness-stored"];
   const WITH_A_SLOT = ["slot-created", "streaming", "opened", "epoch-appended", "progress-created"];
 
-  test.each([...BEFORE_THE_SLOT, ...WITH_A_SLOT])("killed at %s", async (failpoint) => {
-    const scenario = await newScenario();
+  const failpoints = [...BEFORE_THE_SLOT, ...WITH_A_SLOT];
+  test.each(failpoints)("at %s, the next start goes on", async (failpoint) => {
+    const scenario = await newScenario(log === "kafka" ? sharedKafka() : null);
     {
       await using first = scenario.run({ LOCKSTEP_FAILPOINT: failpoint });
       expect(await first.exited).toEqual({ code: null, signal: "SIGKILL" });
