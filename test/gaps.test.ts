@@ -137,24 +137,46 @@ describe("the topic", () => {
   });
 });
 
+test("a progress row that is deleted under a run halts the replica", async () => {
+  const scenario = await newScenario("kafka");
+  await using run = scenario.run();
+  await run.waitForLog("following");
+  await scenario.onPrimary("insert into items values (1)");
+  await scenario.expectEqual();
+  await execute(replicaOf(scenario), "delete from lockstep.progress");
+  await scenario.onPrimary("insert into items values (2)");
+  const halted = await run.waitForLog("replica halted");
+  for (const word of ["table-not-empty", "fix"]) expect(halted.text).toContain(word);
+  expect(await execute(replicaOf(scenario), "select from items")).toHaveLength(1);
+});
+
 describe.each(["kafka", "embedded"] as const)(
   "a replica restored from an older copy, on the %s log",
   (log) => {
-    test("is brought forward again, each change once", async () => {
+    test("is brought forward again, each change once, also under a run", async () => {
       const scenario = await newScenario(log);
       await replicate(scenario, 1);
-      const restore = await copyReplica(scenario);
+      const copy = await copyReplica(scenario);
       await replicate(scenario, 2, 3);
-      await restore();
+      await copy.restore();
       expect(await execute(replicaOf(scenario), "select from items")).toHaveLength(1);
       await replicate(scenario, 4);
+      const another = await copyReplica(scenario);
+      await using run = scenario.run();
+      await run.waitForLog("following");
+      await scenario.onPrimary("insert into items values (5)");
+      await scenario.expectEqual();
+      await another.restore();
+      await scenario.onPrimary("insert into items values (6)");
+      await scenario.expectEqual();
       expect(scenario.conflicts).toEqual([]);
+      expect(await run.stop()).toEqual({ code: 0, signal: null });
     });
 
     test("halts with both positions where the log no longer reaches back", async () => {
       const scenario = await newScenario(log, "retention: { hours: 0.0005 }"); // Two seconds.
       await replicate(scenario, 1);
-      const restore = await copyReplica(scenario);
+      const copy = await copyReplica(scenario);
       const [copied] = await execute<{ at: string }>(
         replicaOf(scenario),
         "select position as at from lockstep.progress",
@@ -168,7 +190,7 @@ describe.each(["kafka", "embedded"] as const)(
         await scenario.expectEqual();
         expect(await run.stop()).toEqual({ code: 0, signal: null });
       }
-      await restore();
+      await copy.restore();
       await using run = scenario.run();
       const halted = await run.waitForLog("replica halted");
       expect(halted.text).toContain("history-gap");
@@ -181,8 +203,8 @@ describe.each(["kafka", "embedded"] as const)(
 
 const folderOf = (scenario: Scenario): string => join(dirname(scenario.configPath), "log", scenario.pipeline);
 
-/** Copies the replica's whole database, as a backup does; resolves with what puts it back. */
-async function copyReplica(scenario: Scenario): Promise<() => Promise<void>> {
+/** Copies the replica's whole database, as a backup does. */
+async function copyReplica(scenario: Scenario): Promise<{ restore(): Promise<void> }> {
   const url = new URL(replicaOf(scenario));
   const name = url.pathname.slice(1);
   const admin = Object.assign(new URL(url), { pathname: "/postgres" }).toString();
@@ -190,8 +212,10 @@ async function copyReplica(scenario: Scenario): Promise<() => Promise<void>> {
   await eventually("nobody uses it", async () => {
     await execute(admin, `create database ${name}_copy template ${name}`);
   });
-  return async () => {
-    await execute(admin, `drop database ${name} with (force)`);
-    await execute(admin, `alter database ${name}_copy rename to ${name}`);
+  return {
+    restore: async () => {
+      await execute(admin, `drop database ${name} with (force)`);
+      await execute(admin, `alter database ${name}_copy rename to ${name}`);
+    },
   };
 }

@@ -17,6 +17,8 @@ interface Named {
 /** What happens to runs themselves. */
 export interface RunFault extends Named {
   readonly kind: "run";
+  /** Whether something else may break at the same time. */
+  readonly mayBeDisturbed: boolean;
   /** Resolves with the run that must go on afterwards; any other has ended or stands by. */
   inject(rig: Rig, random: Random): Promise<LockstepProcess>;
 }
@@ -26,8 +28,10 @@ export interface Disturbance extends Named {
   readonly kind: "disturbance";
   /** What it breaks; two that break different parts may come at once. */
   readonly breaks: readonly Part[];
+  /** Whether what it breaks is away only for seconds. */
+  readonly isShort: boolean;
   /** Breaks it and mends it again. */
-  inject(rig: Rig, random: Random, run: LockstepProcess): Promise<void>;
+  inject(rig: Rig, random: Random): Promise<void>;
 }
 
 export const BOTH_LOGS: readonly LogKind[] = ["kafka", "embedded"];

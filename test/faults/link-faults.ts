@@ -10,14 +10,14 @@ const NOTICED_MS = 50_000;
 
 interface LinkFault {
   readonly what: string;
-  readonly isSampled: boolean;
+  readonly isShort: boolean;
   readonly breakAndMend: (link: TcpProxy, random: Random) => Promise<void>;
 }
 
 const WAYS: readonly LinkFault[] = [
   {
     what: "cut",
-    isSampled: true,
+    isShort: true,
     breakAndMend: async (link, random) => {
       for (let count = random.between(2, 6); count > 0; count--) {
         link.cut();
@@ -30,7 +30,7 @@ const WAYS: readonly LinkFault[] = [
   },
   {
     what: "delayed",
-    isSampled: true,
+    isShort: true,
     breakAndMend: async (link, random) => {
       link.delay(random.between(20, 300));
       await sleep(random.between(1_000, 3_000));
@@ -39,7 +39,7 @@ const WAYS: readonly LinkFault[] = [
   },
   {
     what: "black-holed",
-    isSampled: true,
+    isShort: true,
     breakAndMend: async (link, random) => {
       link.blackHole();
       await sleep(random.between(500, 4_000));
@@ -48,7 +48,7 @@ const WAYS: readonly LinkFault[] = [
   },
   {
     what: "black-holed for longer than any patience",
-    isSampled: false,
+    isShort: false,
     breakAndMend: async (link) => {
       link.blackHole();
       await sleep(NOTICED_MS);
@@ -57,7 +57,7 @@ const WAYS: readonly LinkFault[] = [
   },
   {
     what: "forgotten by a firewall",
-    isSampled: false,
+    isShort: false,
     breakAndMend: async (link) => {
       link.forget();
       await sleep(NOTICED_MS);
@@ -69,12 +69,13 @@ const PARTS: readonly Part[] = ["primary", "replica", "broker"];
 
 /** Each of the three links, broken in each way. */
 export const LINK_FAULTS: readonly Disturbance[] = PARTS.flatMap((breaks) =>
-  WAYS.map(({ what, isSampled, breakAndMend }): Disturbance => ({
+  WAYS.map(({ what, isShort, breakAndMend }): Disturbance => ({
     kind: "disturbance",
+    isShort,
     name: `the link to the ${breaks} is ${what}`,
     breaks: [breaks],
     logs: breaks === "broker" ? KAFKA : BOTH_LOGS,
-    isSampled,
+    isSampled: isShort,
     inject: async (rig, random) => await breakAndMend(victim(rig, breaks, random).link, random),
   })),
 );

@@ -1,4 +1,4 @@
-import type { Fault, LogKind } from "./fault.ts";
+import type { Disturbance, Fault, LogKind } from "./fault.ts";
 import { LINK_FAULTS } from "./link-faults.ts";
 import { Random } from "./random.ts";
 import { RUN_FAULTS } from "./run-faults.ts";
@@ -7,8 +7,8 @@ import { SERVER_FAULTS } from "./server-faults.ts";
 /** Everything that goes wrong. A snapshot that is killed and resumed belongs here as well, once there is one. */
 const FAULTS: readonly Fault[] = [...RUN_FAULTS, ...SERVER_FAULTS, ...LINK_FAULTS];
 
-/** In how many rounds two disturbances come at once. */
-const TWO_AT_ONCE = 0.25;
+/** In how many rounds two faults come at once, where they may. */
+const TWO_AT_ONCE = 1 / 3;
 const SEED = "LOCKSTEP_TEST_SEED";
 const ROUNDS = "LOCKSTEP_TEST_ROUNDS";
 
@@ -42,11 +42,14 @@ export function planRounds(log: LogKind): readonly (readonly [name: string, roun
 
 function chooseFaults(known: readonly Fault[], random: Random): Fault[] {
   const first = random.pick(known);
-  if (first.kind === "run" || random.next() >= TWO_AT_ONCE) return [first];
-  const others = known.filter(
-    (fault) => fault.kind === "disturbance" && !fault.breaks.some((part) => first.breaks.includes(part)),
-  );
-  return [first, random.pick(others)];
+  if (random.next() >= TWO_AT_ONCE) return [first];
+  const others = known.filter((fault) => fault.kind === "disturbance" && mayMeet(first, fault));
+  return others.length === 0 ? [first] : [first, random.pick(others)];
+}
+
+function mayMeet(first: Fault, other: Disturbance): boolean {
+  if (first.kind === "run") return first.mayBeDisturbed && other.isShort;
+  return !other.breaks.some((part) => first.breaks.includes(part));
 }
 
 function shuffled<T>(items: readonly T[], random: Random): T[] {

@@ -101,6 +101,17 @@ export class Rig implements AsyncDisposable {
     return run;
   }
 
+  /** A line that any run of this round prints from now on. */
+  async waitForLog(text: string): Promise<void> {
+    const seen = (): number =>
+      [...this.#runs].flatMap(({ log }) => log).filter((line) => line.text.includes(text)).length;
+    const before = seen();
+    await eventually(`a run prints ${text}`, async () => {
+      await Promise.resolve();
+      if (seen() <= before) throw new Error("not yet");
+    });
+  }
+
   /** Ends what a round has left behind. */
   async endRuns(): Promise<void> {
     for (const run of this.#runs) await run[Symbol.asyncDispose]();

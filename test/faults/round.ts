@@ -1,6 +1,6 @@
 import { watchTotal, type LockstepProcess, type TotalWatch } from "@lockstep/testkit";
 import { expect } from "vitest";
-import type { Disturbance, Fault } from "./fault.ts";
+import type { Fault } from "./fault.ts";
 import type { Random } from "./random.ts";
 import type { Rig } from "./rig.ts";
 
@@ -41,12 +41,15 @@ async function underLoad(
   }
 }
 
+/** What happens to runs and what happens around them, at the same time. */
 async function inject(rig: Rig, faults: readonly Fault[], random: Random): Promise<LockstepProcess> {
-  const [runFault] = faults.filter((fault) => fault.kind === "run");
-  const run = runFault === undefined ? await rig.following() : await runFault.inject(rig, random);
-  const disturbances = faults.filter((fault): fault is Disturbance => fault.kind === "disturbance");
-  await Promise.all(
-    disturbances.map(async (fault, index) => await fault.inject(rig, random.part(index), run)),
-  );
+  const runFault = faults.find((fault) => fault.kind === "run");
+  const disturbances = faults.filter((fault) => fault.kind === "disturbance");
+  const started = runFault === undefined ? await rig.following() : null;
+  const [run] = await Promise.all([
+    runFault?.inject(rig, random) ?? started,
+    ...disturbances.map(async (fault, index) => await fault.inject(rig, random.part(index))),
+  ]);
+  if (run === null) throw new Error("no run is left to go on");
   return run;
 }

@@ -34,6 +34,7 @@ export function victim(
 
 const KILLED = PARTS.map((breaks): Disturbance => ({
   kind: "disturbance",
+  isShort: true,
   name: `the ${breaks} is killed and comes back`,
   breaks: [breaks],
   logs: breaks === "broker" ? KAFKA : BOTH_LOGS,
@@ -49,6 +50,7 @@ const KILLED = PARTS.map((breaks): Disturbance => ({
 
 const RESTARTED = PARTS.map((breaks): Disturbance => ({
   kind: "disturbance",
+  isShort: true,
   name: `the ${breaks} is restarted`,
   breaks: [breaks],
   logs: breaks === "broker" ? KAFKA : BOTH_LOGS,
@@ -65,6 +67,7 @@ const RESTARTED = PARTS.map((breaks): Disturbance => ({
 
 const FROZEN = (["primary", "broker"] as const).map((breaks): Disturbance => ({
   kind: "disturbance",
+  isShort: false,
   name: `the ${breaks} freezes for a while`,
   breaks: [breaks],
   logs: breaks === "broker" ? KAFKA : BOTH_LOGS,
@@ -79,6 +82,7 @@ const FROZEN = (["primary", "broker"] as const).map((breaks): Disturbance => ({
 
 const REPLICA_FROZEN: Disturbance = {
   kind: "disturbance",
+  isShort: false,
   name: "a replica freezes for 20 s; the other goes on",
   breaks: ["replica"],
   logs: BOTH_LOGS,
@@ -101,6 +105,7 @@ const REPLICA_FROZEN: Disturbance = {
 /** In `npm test`: stopping.test.ts, at both sizes. */
 const SHUT_DOWN_WITHOUT_LOG: Disturbance = {
   kind: "disturbance",
+  isShort: false,
   name: "the primary is asked to shut down while the log is away",
   breaks: ["primary", "broker"],
   logs: KAFKA,
@@ -119,14 +124,15 @@ const SHUT_DOWN_WITHOUT_LOG: Disturbance = {
 
 const DISK_FULL: Disturbance = {
   kind: "disturbance",
+  isShort: false,
   name: "the broker's disk is full",
   breaks: ["broker"],
   logs: KAFKA,
   isSampled: true,
-  inject: async (rig, random, run) => {
+  inject: async (rig, random) => {
     const { server } = rig.broker;
     await server.fillDisk();
-    await run.waitForLog("the log does not take a record");
+    await rig.waitForLog("the log does not take a record");
     await sleep(random.between(0, 2_000));
     await server.freeDisk();
     await server.start();
