@@ -24,6 +24,18 @@ export function historyGap(
   );
 }
 
+/** An append came to lie at or before one that the log had already taken (A2). */
+export function logLostItsEnd(at: Offset, before: Offset): ReplicationError {
+  return new ReplicationError(
+    "history-gap",
+    `the log put a record at offset ${at}, and had put the one before it at ${before}: it lost what it held`,
+    {
+      fix: "the topic was deleted and made again, or its broker lost its data: remove the pipeline and start it anew",
+      fields: { at, before },
+    },
+  );
+}
+
 /** The primary tells a stretch differently than it did when the topic was written (A2). */
 export function historyDiverged(
   found: TransactionMark | null,

@@ -5,6 +5,7 @@ export { eventually } from "./eventually.ts";
 export { Following } from "./following.ts";
 export { freePort } from "./free-port.ts";
 export { startKafka, withAdmin, type KafkaBroker, type StartKafkaOptions } from "./kafka-broker.ts";
+export { loseTail } from "./kafka-segments.ts";
 export { LOCKSTEP_BIN, LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
 export {
   startPostgres,
