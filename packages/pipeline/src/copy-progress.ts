@@ -17,6 +17,15 @@ export interface CopyStatus {
 /** Before this an estimate of what is left jumps about. */
 const LEAST_SECONDS = 2;
 
+/** So much of a range counts before its end. */
+const NEARLY = 0.95;
+
+/** One range on its way. */
+export interface RangeProgress {
+  read(bytes: number): void;
+  done(rows: number): void;
+}
+
 /** Counts what is copied. */
 export class CopyProgress {
   readonly #startedMs = performance.now();
@@ -34,13 +43,24 @@ export class CopyProgress {
     this.#diskBytes = tables.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  read(bytes: number): void {
-    this.#bytes += bytes;
-  }
-
-  rangeDone(rows: number, diskBytes: number): void {
-    this.#rows += rows;
-    this.#diskBytesDone += diskBytes;
+  /** Counts one range; `diskBytes` is its share of the whole. */
+  range(diskBytes: number): RangeProgress {
+    let counted = 0;
+    const count = (to: number): void => {
+      this.#diskBytesDone += to - counted;
+      counted = to;
+    };
+    return {
+      read: (bytes) => {
+        this.#bytes += bytes;
+        // Rows take about as many bytes on their way as on disk; only the end says that all were read.
+        count(Math.min(counted + bytes, diskBytes * NEARLY));
+      },
+      done: (rows) => {
+        this.#rows += rows;
+        count(diskBytes);
+      },
+    };
   }
 
   tableDone(): void {

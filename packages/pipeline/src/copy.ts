@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import {
   hasCode,
   type ComparePositions,
@@ -52,6 +53,7 @@ export async function copyTables(
   // Whatever happens, no session outlives the call.
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
+  setMaxListeners(0, both); // Every session listens, and so does every range that is on its way.
   try {
     await using target = await sink.openCopy(owner, both);
     await target.endFormer(both);
@@ -81,7 +83,8 @@ async function copySnapshot(options: CopyOptions, open: OpenCopy, signal: AbortS
   const { snapshot, target, mark } = open;
   const progress = new CopyProgress(snapshot.tables);
   const fields = { replica: sink.replica, tables: snapshot.tables.length };
-  logger.info({ ...fields, view: mark.view, start: mark.start.position }, "copying tables");
+  const { through } = mark.view;
+  logger.info({ ...fields, through, start: mark.start.position }, "copying tables");
   const timer = setInterval(() => onProgress(progress.status), TELL_INTERVAL_MS);
   try {
     const common = { snapshot, target, mark, limit, progress, logger, replica: sink.replica };

@@ -59,11 +59,12 @@ export class TableCopier {
   async #copyRows(range: TableRange, attempt: TableCopy, signal: AbortSignal): Promise<void> {
     const { snapshot, limit, progress } = this.#options;
     const rows = await snapshot.read(range, attempt.format, signal);
+    const counted = progress.range(range.bytes);
     try {
-      const limited = limit.limit(rows, (bytes) => progress.read(bytes), signal);
+      const limited = limit.limit(rows, (bytes) => counted.read(bytes), signal);
       const count = await attempt.write(limited, signal);
       this.#rows += count;
-      progress.rangeDone(count, range.bytes);
+      counted.done(count);
       this.#left -= 1;
     } finally {
       rows.destroy();

@@ -2,7 +2,7 @@ import type { Client } from "pg";
 
 /** Raised by our functions in the replica; class LS is nobody's. */
 export const PROGRESS_MISMATCH = "LS001";
-export const COUNT_MISMATCH = "LS002";
+const COUNT_MISMATCH = "LS002";
 
 /** What we keep in a replica: how far each pipeline has brought it, in the same transactions as the data (A3, A4). */
 const CREATE_SCHEMA = `
