@@ -27,9 +27,9 @@ export interface Source {
 
   /**
    * Opens a view of the tables, on connections of its own. Waits for transactions that changed one of them
-   * before its changes were streamed. A table that is gone is left out.
+   * before its changes were streamed. A table that is gone is left out. Ranges have about `rangeBytes`.
    */
-  openSnapshot(tables: readonly TableName[], signal: AbortSignal): Promise<Snapshot>;
+  openSnapshot(tables: readonly TableName[], rangeBytes: number, signal: AbortSignal): Promise<Snapshot>;
 
   /** The definitions of tables as they are now. */
   readSchema(tables: readonly TableName[], signal: AbortSignal): Promise<SchemaDefinition>;

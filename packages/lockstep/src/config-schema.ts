@@ -57,7 +57,7 @@ const snapshot = z.strictObject({
     .describe("how many sessions of a replica copy at the same time"),
   maxBytesPerSecond: z
     .int()
-    .min(64 * 1024)
+    .min(256 * 1024)
     .optional()
     .describe("how much all copies read from the primary together"),
 });

@@ -49,7 +49,7 @@ export async function copyTables(
   tables: readonly TableName[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { source, sink, owner, log, epoch, onStart } = options;
+  const { source, sink, owner, log, epoch, limit, parallel, onStart } = options;
   // Whatever happens, no session outlives the call.
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
@@ -58,7 +58,7 @@ export async function copyTables(
     await using target = await sink.openCopy(owner, both);
     await target.endFormer(both);
     onStart(null);
-    await using snapshot = await source.openSnapshot(tables, both);
+    await using snapshot = await source.openSnapshot(tables, limit.rangeBytes(parallel), both);
     await target.forget(
       tables.filter((table) => !has(snapshot, table)),
       both,

@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import {
   position,
   ReplicationError,
@@ -31,6 +30,7 @@ export interface OpenSnapshotOptions {
   readonly connection: ConnectOptions;
   readonly publication: string;
   readonly tables: readonly TableName[];
+  readonly rangeBytes: number;
   readonly logger: Logger;
 }
 
@@ -58,7 +58,7 @@ export async function openSnapshot(options: OpenSnapshotOptions, signal: AbortSi
       exported,
       running,
       relations,
-      tables: await describeTables(client, tables, relations),
+      tables: await describeTables(client, tables, relations, options.rangeBytes),
       schema: await readCarriedSchema(client, tables),
     });
   } catch (error) {
@@ -92,6 +92,7 @@ async function describeTables(
   client: Client,
   tables: readonly SourceTable[],
   relations: readonly Relation[],
+  rangeBytes: number,
 ): Promise<SnapshotTable[]> {
   const columns = await readColumns(client, tables);
   return tables.flatMap((table) => {
@@ -101,7 +102,7 @@ async function describeTables(
     return [
       {
         ...described,
-        ranges: own.flatMap(rangesOf),
+        ranges: own.flatMap((relation) => rangesOf(relation, rangeBytes)),
         rows: own.reduce((sum, { rows }) => sum + rows, 0),
         bytes: own.reduce((sum, { bytes }) => sum + bytes, 0),
       },
@@ -143,10 +144,10 @@ class PostgresSnapshot implements Snapshot {
     );
   }
 
-  async read(range: TableRange, format: string, signal: AbortSignal): Promise<Readable> {
+  read(range: TableRange, format: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const columns = this.#byRange.get(range);
     if (columns === undefined) throw new TypeError("a range of another snapshot");
-    return await this.#options.readers.read(copyStatement(range, columns, format), signal);
+    return this.#options.readers.read(copyStatement(range, columns, format), signal);
   }
 
   async verify({ table }: SnapshotTable, signal: AbortSignal): Promise<void> {

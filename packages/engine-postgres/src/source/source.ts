@@ -95,12 +95,14 @@ class PostgresSource implements Source {
     return isVisible(parsed, xid);
   }
 
-  async openSnapshot(tables: readonly TableName[], signal: AbortSignal): Promise<Snapshot> {
+  async openSnapshot(
+    tables: readonly TableName[],
+    rangeBytes: number,
+    signal: AbortSignal,
+  ): Promise<Snapshot> {
     const { logger } = this.#options;
-    return await openSnapshot(
-      { connection: this.#connection, publication: this.#name, tables, logger },
-      signal,
-    );
+    const connection = this.#connection;
+    return await openSnapshot({ connection, publication: this.#name, tables, rangeBytes, logger }, signal);
   }
 
   async readSchema(tables: readonly TableName[], signal: AbortSignal): Promise<SchemaDefinition> {

@@ -1,9 +1,7 @@
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { ReplicationError, tableLabel, type CopyMark, type TableCopy } from "@lockstep/core";
 import type { Client } from "pg";
-import { from as copyFrom } from "pg-copy-streams";
 import { quoteIdentifier, type Connected } from "../../connection.ts";
+import { copyIn } from "./copy-in.ts";
 import { copyRefused } from "./copy-refused.ts";
 import {
   addKeys,
@@ -32,11 +30,12 @@ export class MergedCopy implements TableCopy {
     this.format = formatOf(attempt.snapshot);
   }
 
-  async write(rows: Readable, signal: AbortSignal): Promise<number> {
+  async write(open: () => AsyncIterable<Uint8Array>): Promise<number> {
     return await this.#inTurn(async (client) => {
-      const into = client.query(copyFrom(copyFromStatement(this.#attempt, STAGE)));
-      await pipeline(rows, into, { signal });
-      return into.rowCount;
+      const statement = copyFromStatement(this.#attempt, STAGE);
+      const undo = async (): Promise<void> => void (await client.query("rollback to savepoint range"));
+      await client.query("savepoint range");
+      return await copyIn(client, { statement, open, undo });
     });
   }
 
