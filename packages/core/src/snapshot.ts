@@ -44,6 +44,16 @@ export interface Snapshot extends AsyncDisposable {
   verify(table: SnapshotTable, signal: AbortSignal): Promise<void>;
 }
 
+export interface SnapshotLimits {
+  /** About how large a range is. */
+  readonly rangeBytes: number;
+  /**
+   * First every transaction that runs now is waited for: then whatever the source's log has by now is in the view.
+   * For where `earliestMissingUs` does not help.
+   */
+  readonly waitsForAll: boolean;
+}
+
 /** A table of the view. Sizes are the server's estimates. */
 export interface SnapshotTable {
   readonly table: Table;

@@ -7,6 +7,9 @@ const TIGHT = 0.5;
 const MOST_INTERVAL_MS = 600_000;
 const LEAST_INTERVAL_MS = 1_000;
 
+/** So long replicas that are away may keep the others' log from being trimmed, after a start. */
+const READ_FIRST_MS = 10_000;
+
 export interface TrimmerOptions {
   readonly log: EventLog;
   readonly logger: Logger;
@@ -16,6 +19,8 @@ export interface TrimmerOptions {
   readonly keepFrom: () => Offset;
   /** The offset in each replica's row, where a restart reads on; null when that is not known. */
   readonly stored: () => Readonly<Record<string, Offset | null>>;
+  /** Every replica has been read, and has said what of the log it needs for its copies. */
+  readonly areNeedsKnown?: () => boolean;
   readonly nowMs?: () => number;
 }
 
@@ -35,12 +40,15 @@ export class Trimmer {
   async run(signal: AbortSignal): Promise<void> {
     const { retentionMs, logger } = this.#options;
     const seldomMs = Math.min(MOST_INTERVAL_MS, Math.max(LEAST_INTERVAL_MS, retentionMs / 10));
+    const startedMs = performance.now();
     let reported = "";
     for (;;) {
       const isBounded = (await this.#options.log.usage(signal).catch(() => null)) !== null;
       const intervalMs = isBounded ? LEAST_INTERVAL_MS : seldomMs;
       await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
+      const { areNeedsKnown = () => true } = this.#options;
+      if (!areNeedsKnown() && performance.now() - startedMs < READ_FIRST_MS) continue;
       try {
         await this.trim(signal);
       } catch (error) {
@@ -59,9 +67,9 @@ export class Trimmer {
     const isTight = ((await log.usage(signal)) ?? 0) > TIGHT;
     const done = isTight ? this.#storedByAll() : null;
     const wanted = done !== null && done > aged ? done : aged;
-    const keep = keepFrom();
+    await this.#warnBefore(wanted, signal);
+    const keep = keepFrom(); // Last of all: what is needed may have been said just now.
     const before = wanted < keep ? wanted : keep;
-    await this.#warnBefore(before, signal);
     if (before <= first) return first;
     await log.trim(before, signal);
     logger.info({ first, before }, "trimmed the log");

@@ -44,10 +44,10 @@ export async function readRelations(client: Client, tables: readonly SourceTable
   return rows.map((row) => ({ ...row, pages: Number(row.pages), bytes: Number(row.bytes) }));
 }
 
-/** Whether both say that the same relations hold the same rows' files. */
+/** Whether both say that the same relations, by the same names, have the same files. */
 export function areSameFiles(left: readonly Relation[], right: readonly Relation[]): boolean {
   const files = (relations: readonly Relation[]): string =>
-    relations.map(({ oid, fileNode }) => `${oid}:${fileNode}`).join();
+    JSON.stringify(relations.map(({ oid, fileNode, schema, name }) => [oid, fileNode, schema, name]));
   return files(left) === files(right);
 }
 

@@ -19,10 +19,11 @@ import { listPublished } from "../source/publication.ts";
 import { settle } from "../source/unsettled.ts";
 import { whileTablesChange } from "./changed.ts";
 import { readColumns } from "./columns.ts";
-import { earliestMissing, readRunning, type Running } from "./missing.ts";
+import { readEarliestMissing } from "./missing.ts";
 import { Readers } from "./readers.ts";
 import { areSameFiles, copyStatement, rangesOf, readRelations, type Relation } from "./relations.ts";
-import { parseView } from "./view.ts";
+import { exportView, type ExportedView } from "./exported-view.ts";
+import { waitForAll } from "./wait-for-all.ts";
 
 const PLACE = "the primary";
 
@@ -31,6 +32,8 @@ export interface OpenSnapshotOptions {
   readonly publication: string;
   readonly tables: readonly TableName[];
   readonly rangeBytes: number;
+  /** First waits for every transaction that runs now: then the view has all that the log has by now. */
+  readonly waitsForAll: boolean;
   readonly logger: Logger;
 }
 
@@ -49,14 +52,15 @@ export async function openSnapshot(options: OpenSnapshotOptions, signal: AbortSi
     );
     await settle(client, options.publication, tables, { logger: options.logger, signal });
     const relations = await readRelations(client, tables);
-    const running = await readRunning(client);
+    if (options.waitsForAll) await waitForAll(client, options.logger, signal);
+    const earliestMissingUs = options.waitsForAll ? null : await readEarliestMissing(client);
     const exported = await exportView(client);
     return new PostgresSnapshot({
       exporter,
       readers: new Readers(options.connection, exported.name),
       connection: options.connection,
       exported,
-      running,
+      earliestMissingUs,
       relations,
       tables: await describeTables(client, tables, relations, options.rangeBytes),
       schema: await readCarriedSchema(client, tables),
@@ -66,26 +70,6 @@ export async function openSnapshot(options: OpenSnapshotOptions, signal: AbortSi
     signal.throwIfAborted();
     throw whileTablesChange(error, PLACE);
   }
-}
-
-interface ExportedView {
-  /** For `set transaction snapshot`. */
-  readonly name: string;
-  readonly snapshot: string;
-  readonly insertPosition: string;
-}
-
-/** The insert position is read under the view: what the view shows has its commit below. */
-async function exportView(client: Client): Promise<ExportedView> {
-  await client.query("begin isolation level repeatable read read only");
-  const { rows } = await client.query<ExportedView>(
-    `select pg_catalog.pg_export_snapshot() as "name", pg_catalog.pg_current_snapshot()::text as "snapshot",
-            pg_catalog.pg_current_wal_insert_lsn()::text as "insertPosition"`,
-  );
-  const [exported] = rows;
-  if (exported === undefined)
-    throw new ReplicationError("protocol-violation", "the primary exported no view");
-  return exported;
 }
 
 async function describeTables(
@@ -115,7 +99,7 @@ interface PostgresSnapshotOptions {
   readonly readers: Readers;
   readonly connection: ConnectOptions;
   readonly exported: ExportedView;
-  readonly running: Running;
+  readonly earliestMissingUs: number | null;
   /** As they were before the view. */
   readonly relations: readonly Relation[];
   readonly tables: readonly SnapshotTable[];
@@ -131,10 +115,10 @@ class PostgresSnapshot implements Snapshot {
   readonly #byRange: ReadonlyMap<TableRange, readonly string[]>;
 
   constructor(options: PostgresSnapshotOptions) {
-    const { exported, running, tables, schema } = options;
+    const { exported, earliestMissingUs, tables, schema } = options;
     this.#options = options;
-    this.view = { through: position(exported.insertPosition), text: exported.snapshot };
-    this.earliestMissingUs = earliestMissing(running, parseView(exported.snapshot));
+    this.view = { through: position(exported.through), text: exported.snapshot };
+    this.earliestMissingUs = earliestMissingUs;
     this.tables = tables;
     this.schema = schema;
     this.#byRange = new Map(

@@ -9,6 +9,7 @@ import {
   type Logger,
   type SchemaDefinition,
   type Snapshot,
+  type SnapshotLimits,
   type Source,
   type SourceSession,
   type SourceTable,
@@ -97,12 +98,12 @@ class PostgresSource implements Source {
 
   async openSnapshot(
     tables: readonly TableName[],
-    rangeBytes: number,
+    limits: SnapshotLimits,
     signal: AbortSignal,
   ): Promise<Snapshot> {
     const { logger } = this.#options;
     const connection = this.#connection;
-    return await openSnapshot({ connection, publication: this.#name, tables, rangeBytes, logger }, signal);
+    return await openSnapshot({ connection, publication: this.#name, tables, ...limits, logger }, signal);
   }
 
   async readSchema(tables: readonly TableName[], signal: AbortSignal): Promise<SchemaDefinition> {
