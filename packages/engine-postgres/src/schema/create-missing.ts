@@ -53,7 +53,7 @@ const FIND_ABSENT = `
    order by g.at`;
 
 /** Those of `relations` that the server does not have. */
-export async function findAbsent(
+async function findAbsent(
   client: Client,
   relations: readonly TableName[],
 ): Promise<readonly TableName[]> {
