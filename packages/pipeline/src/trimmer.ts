@@ -6,12 +6,18 @@ const TIGHT = 0.5;
 /** Often enough that the log is never kept much longer than asked for, seldom enough to be no load. */
 const MOST_INTERVAL_MS = 600_000;
 const LEAST_INTERVAL_MS = 1_000;
+/** What is written meanwhile is kept beyond the limit: at 20 MB a second, half a gigabyte. */
+const BYTES_INTERVAL_MS = 30_000;
+/** Who needs what will be forgotten when this much of the limit is left is warned. */
+const WARN_AT = 0.8;
 
 export interface TrimmerOptions {
   readonly log: EventLog;
   readonly logger: Logger;
   /** What is older is forgotten. */
   readonly retentionMs: number;
+  /** What is beyond is forgotten too, the oldest first; null for no limit. */
+  readonly retentionBytes: number | null;
   /** Never trimmed: from here on. */
   readonly keepFrom: () => Offset;
   /** The offset in each replica's row, where a restart reads on; null when that is not known. */
@@ -33,8 +39,9 @@ export class Trimmer {
 
   /** Until aborted; a failure is no fault: it is tried again. */
   async run(signal: AbortSignal): Promise<void> {
-    const { retentionMs, logger } = this.#options;
-    const seldomMs = Math.min(MOST_INTERVAL_MS, Math.max(LEAST_INTERVAL_MS, retentionMs / 10));
+    const { retentionMs, retentionBytes, logger } = this.#options;
+    const mostMs = retentionBytes === null ? MOST_INTERVAL_MS : BYTES_INTERVAL_MS;
+    const seldomMs = Math.min(mostMs, Math.max(LEAST_INTERVAL_MS, retentionMs / 10));
     let reported = "";
     for (;;) {
       const isBounded = (await this.#options.log.usage(signal).catch(() => null)) !== null;
@@ -53,12 +60,12 @@ export class Trimmer {
 
   /** Once. Returns the first offset that is kept. */
   async trim(signal: AbortSignal): Promise<Offset> {
-    const { log, logger, retentionMs, keepFrom, nowMs = Date.now } = this.#options;
+    const { log, logger, keepFrom } = this.#options;
     const { first } = await log.bounds(signal);
-    const aged = await log.offsetAt(nowMs() - retentionMs, signal);
+    const retained = await this.#retained(1, signal);
     const isTight = ((await log.usage(signal)) ?? 0) > TIGHT;
     const done = isTight ? this.#storedByAll() : null;
-    const wanted = done !== null && done > aged ? done : aged;
+    const wanted = done === null ? retained : later(done, retained);
     const keep = keepFrom();
     const before = wanted < keep ? wanted : keep;
     await this.#warnBefore(before, signal);
@@ -66,6 +73,15 @@ export class Trimmer {
     await log.trim(before, signal);
     logger.info({ first, before }, "trimmed the log");
     return before;
+  }
+
+  /** The first entry that is within a part of both limits, of time and of bytes. */
+  async #retained(part: number, signal: AbortSignal): Promise<Offset> {
+    const { log, retentionMs, retentionBytes, nowMs = Date.now } = this.#options;
+    const aged = await log.offsetAt(nowMs() - retentionMs * part, signal);
+    return retentionBytes === null
+      ? aged
+      : later(aged, await log.offsetOfLast(retentionBytes * part, signal));
   }
 
   /** What every replica has in its row; null while one's is not known. */
@@ -78,10 +94,10 @@ export class Trimmer {
     return least;
   }
 
-  /** Names who will lose what it needs: now, and when four fifths of the time are over. */
+  /** Names who will lose what it needs: now, and when four fifths of the time or of the bytes are over. */
   async #warnBefore(before: Offset, signal: AbortSignal): Promise<void> {
-    const { log, logger, retentionMs, stored, nowMs = Date.now } = this.#options;
-    const soon = await log.offsetAt(nowMs() - retentionMs * 0.8, signal);
+    const { logger, stored } = this.#options;
+    const soon = await this.#retained(WARN_AT, signal);
     for (const [replica, offset] of Object.entries(stored())) {
       const state =
         offset === null ? "unknown" : offset + 1n < before ? "lost" : offset + 1n < soon ? "late" : "well";
@@ -93,4 +109,8 @@ export class Trimmer {
       else logger.warn({ replica, offset }, "a replica will soon need what retention forgets");
     }
   }
+}
+
+function later(left: Offset, right: Offset): Offset {
+  return left > right ? left : right;
 }
