@@ -95,6 +95,10 @@ class EmbeddedLog implements EventLog {
     return (await this.#opened()).offsetAt(timeMs);
   }
 
+  async offsetOfLast(bytes: number): Promise<Offset> {
+    return (await this.#opened()).offsetOfLast(bytes);
+  }
+
   async trim(before: Offset): Promise<void> {
     await (await this.#opened()).trim(before);
   }

@@ -42,6 +42,8 @@ export interface PipelineOptions {
   readonly times?: PublisherTimes;
   /** How long the log keeps what replicas may still need. */
   readonly retentionMs: number;
+  /** And how much of it at most; null for no limit. */
+  readonly retentionBytes: number | null;
   readonly copies: CopyLimits;
 }
 
@@ -207,14 +209,14 @@ export class Pipeline {
   }
 
   #trimmer(publisher: Publisher): Trimmer {
-    const { log, logger, retentionMs } = this.#options;
+    const { log, logger, retentionMs, retentionBytes } = this.#options;
     const keepFrom = (): Offset => this.#kept.least(publisher.keepFrom);
     const stored = (): Record<string, Offset | null> =>
       Object.fromEntries(
         Object.entries(this.#counters.snapshot().replicas).map(([name, replica]) => [name, replica.stored]),
       );
     const areNeedsKnown = (): boolean => this.#kept.areKnown;
-    return new Trimmer({ log, logger, retentionMs, keepFrom, stored, areNeedsKnown });
+    return new Trimmer({ log, logger, retentionMs, retentionBytes, keepFrom, stored, areNeedsKnown });
   }
 
   /** Null when another run has the source: then this one's term is over. */

@@ -53,10 +53,7 @@ const FIND_ABSENT = `
    order by g.at`;
 
 /** Those of `relations` that the server does not have. */
-async function findAbsent(
-  client: Client,
-  relations: readonly TableName[],
-): Promise<readonly TableName[]> {
+async function findAbsent(client: Client, relations: readonly TableName[]): Promise<readonly TableName[]> {
   const schemas = relations.map(({ schema }) => schema);
   const names = relations.map(({ name }) => name);
   return (await client.query<TableName>(FIND_ABSENT, [schemas, names])).rows;
