@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually, loseTail, type LockstepProcess } from "@lockstep/testkit";
 import { expect } from "vitest";
-import { BOTH_LOGS, KAFKA, type RunFault } from "./fault.ts";
+import { BOTH_LOGS, KAFKA, NEVER, type RunFault } from "./fault.ts";
 import type { Random } from "./random.ts";
 
 const KILLED = { code: null, signal: "SIGKILL" };
@@ -12,7 +12,7 @@ const AT_FAILPOINTS = ["decoded", "appended", "applied", "committed", "acked"].m
   mayBeDisturbed: true,
   name: `killed at ${name}`,
   logs: BOTH_LOGS,
-  isSampled: true,
+  sampledOn: BOTH_LOGS,
   inject: async (rig, random) => {
     const killed = rig.run({ LOCKSTEP_FAILPOINT: `${name}:${random.between(1, 60)}` });
     expect(await killed.exited).toEqual(KILLED);
@@ -30,7 +30,7 @@ const BETWEEN_PIECES = [
   mayBeDisturbed: true,
   name: `killed at ${name}`,
   logs: BOTH_LOGS,
-  isSampled: true,
+  sampledOn: BOTH_LOGS,
   inject: async (rig, random) => {
     const killed = await rig.following({ LOCKSTEP_FAILPOINT: `${name}:${random.between(1, most)}` });
     const sql = largeTransaction(random);
@@ -56,7 +56,7 @@ const AT_RANDOM: RunFault = {
   mayBeDisturbed: true,
   name: "killed at random",
   logs: BOTH_LOGS,
-  isSampled: true,
+  sampledOn: BOTH_LOGS,
   inject: async (rig, random) => {
     for (const isStarting of [true, false, random.next() < 0.5]) {
       const killed = isStarting ? rig.run() : await rig.following();
@@ -73,7 +73,7 @@ const STOPPED: RunFault = {
   mayBeDisturbed: true,
   name: "stopped cleanly, again and again",
   logs: BOTH_LOGS,
-  isSampled: false,
+  sampledOn: NEVER,
   inject: async (rig, random) => {
     for (let count = random.between(2, 4); count > 0; count--) {
       const stopped = random.next() < 0.3 ? rig.run() : await rig.following();
@@ -90,7 +90,7 @@ const TWO_RUNS: RunFault = {
   mayBeDisturbed: false,
   name: "the second of two takes over within 10 s of the first's death",
   logs: BOTH_LOGS,
-  isSampled: true,
+  sampledOn: BOTH_LOGS,
   inject: async (rig) => {
     const first = await rig.following();
     const second = rig.run();
@@ -107,7 +107,7 @@ const WOKEN: RunFault = {
   mayBeDisturbed: false,
   name: "stopped in its tracks, replaced, and woken again",
   logs: BOTH_LOGS,
-  isSampled: true,
+  sampledOn: BOTH_LOGS,
   inject: async (rig, random) => {
     const first = await rig.following();
     await rig.progressed();
@@ -135,7 +135,7 @@ const TAIL_UNCONFIRMED: RunFault = {
   mayBeDisturbed: false,
   name: "killed when it has appended, and the broker loses that record",
   logs: KAFKA,
-  isSampled: true,
+  sampledOn: KAFKA,
   inject: async (rig, random) => {
     const killed: LockstepProcess = rig.run({
       LOCKSTEP_FAILPOINT: `appended:${random.between(2, 60)}`,
