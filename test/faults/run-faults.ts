@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { eventually, loseTail, type LockstepProcess } from "@lockstep/testkit";
 import { expect } from "vitest";
-import { BOTH_LOGS, KAFKA, NEVER, type RunFault } from "./fault.ts";
+import { BOTH_LOGS, EMBEDDED, KAFKA, NEVER, type RunFault } from "./fault.ts";
 import type { Random } from "./random.ts";
+import type { Rig } from "./rig.ts";
 
 const KILLED = { code: null, signal: "SIGKILL" };
 
@@ -114,18 +115,47 @@ const WOKEN: RunFault = {
     await sleep(random.between(0, 100));
     first.kill("SIGSTOP");
     const second = rig.run();
-    await second.waitForLog("following", { count: 2, timeoutMs: 40_000 });
-    await rig.progressed();
-    first.kill("SIGCONT");
-    await rig.progressed();
-    const isOut = /standing by|publisher-fenced/;
-    await eventually("the first is out", async () => {
-      await Promise.resolve();
-      expect(first.log.map(({ text }) => text).join("\n")).toMatch(isOut);
-    });
+    const isFree = await Promise.any([
+      second.waitForLog("following", { count: 2, timeoutMs: 40_000 }).then(() => true),
+      second.waitForLog("writes to the event log in", { timeoutMs: 40_000 }).then(() => false),
+    ]);
+    if (isFree) await wake(first, rig);
+    else first.kill("SIGKILL"); // It was in the middle of a write to the embedded log: only its end frees that.
+    await second.waitForLog("following", { count: 2 });
     await rig.progressed();
     expect(second.hasExited).toBe(false);
     return second;
+  },
+};
+
+async function wake(first: LockstepProcess, rig: Rig): Promise<void> {
+  await rig.progressed();
+  first.kill("SIGCONT");
+  await rig.progressed();
+  await eventually("the first is out", async () => {
+    await Promise.resolve();
+    expect(first.log.map(({ text }) => text).join("\n")).toMatch(/standing by|publisher-fenced/);
+  });
+}
+
+/** What the disk does not take is waited for. Where no small disk can be mounted, the limit ends the run instead. */
+const LOG_DISK_FULL: RunFault = {
+  kind: "run",
+  mayBeDisturbed: false,
+  name: "the disk of the embedded log is full",
+  logs: EMBEDDED,
+  sampledOn: EMBEDDED,
+  inject: async (rig, random) => {
+    const run = await rig.following();
+    await rig.progressed();
+    await rig.logDisk.fill(run.pid);
+    const refused = run.waitForLog("cannot be written").catch(() => null);
+    await Promise.race([refused, run.exited]);
+    await sleep(random.between(0, 2_000));
+    await rig.logDisk.free();
+    if (!run.hasExited) return run;
+    expect(await run.exited).toEqual({ code: null, signal: "SIGXFSZ" });
+    return await rig.following();
   },
 };
 
@@ -156,5 +186,6 @@ export const RUN_FAULTS: readonly RunFault[] = [
   STOPPED,
   TWO_RUNS,
   WOKEN,
+  LOG_DISK_FULL,
   TAIL_UNCONFIRMED,
 ];
