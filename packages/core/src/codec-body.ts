@@ -144,6 +144,7 @@ function parseTable(value: unknown): Table {
   return {
     id: wholeNumber(fields["id"], "id"),
     ...parseTableName(fields),
+    ...(fields["identity"] === undefined ? {} : { identity: text(fields["identity"], "identity") }),
     columns: array(fields["columns"], "columns").map(parseColumn),
   };
 }
@@ -171,7 +172,6 @@ function parseEpoch(value: unknown): Epoch {
     id: text(fields["id"], "id"),
     server: Object.fromEntries(server.map(([name, entry]) => [name, text(entry, name)])),
     start: position(text(fields["start"], "start")),
-    emptyTables: array(fields["emptyTables"], "emptyTables").map(parseTableName),
     former: array(fields["former"], "former").map(parseFormerEpoch),
   };
 }

@@ -58,7 +58,6 @@ const epoch: fc.Arbitrary<Epoch> = fc.record({
   id: fc.uuid(),
   server: fc.dictionary(fc.constantFrom("engine", "database"), nasty, { noNullPrototype: true }),
   start: positions,
-  emptyTables: fc.array(fc.record({ schema: nasty, name: nasty }), { maxLength: 3 }),
   former: fc.array(fc.record({ number: fc.integer({ min: 1, max: 9 }), id: fc.uuid(), last: positions }), {
     maxLength: 2,
   }),

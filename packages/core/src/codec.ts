@@ -27,7 +27,7 @@ import { unreachable } from "./unreachable.ts";
  * The value is one JSON object. Tables are named once, events name them by id, a row is an array in the order
  * of the table's columns: text, null for NULL, the number 0 for a column that was not carried.
  *
- *     transactions  { tables: [{ id, schema, name, columns: [{ name, type, nativeType, isKey }] }],
+ *     transactions  { tables: [{ id, identity, schema, name, columns: [{ name, type, nativeType, isKey }] }],
  *                     transactions: [{ position, xid, committedAtUs, events: [{ kind, table, after }] }] }
  *     begin         { tables, events, xid }                  middle  { tables, events }
  *     end           { tables, events, last }                 idle    { last }

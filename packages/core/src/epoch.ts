@@ -1,4 +1,3 @@
-import type { TableName } from "./event.ts";
 import type { Position } from "./position.ts";
 
 /** Which reign a record belongs to. Same number and another id: two histories under one name (A2). */
@@ -15,8 +14,6 @@ export interface Epoch extends EpochRef {
   readonly server: ServerIdentity;
   /** Where its log starts: transactions above are in the topic. */
   readonly start: Position;
-  /** Tables found empty at `start`: a replica on which they are empty too may begin there. */
-  readonly emptyTables: readonly TableName[];
   readonly former: readonly FormerEpoch[];
 }
 

@@ -13,6 +13,7 @@ export type ErrorCode =
   | "log-unavailable"
   | "append-uncertain"
   | "source-busy"
+  | "source-changed"
   | "authentication-failed"
   | "permission-denied"
   | "config-invalid"
@@ -22,6 +23,7 @@ export type ErrorCode =
   | "table-not-empty"
   | "schema-mismatch"
   | "apply-refused"
+  | "copy-refused"
   | "conflict-halted"
   | "row-incomplete"
   | "row-too-large"
@@ -35,6 +37,7 @@ export type ErrorCode =
   | "slot-ahead"
   | "slot-not-ours"
   | "progress-without-history"
+  | "progress-missing"
   | "log-missing"
   | "offset-out-of-range"
   | "record-corrupt"
@@ -57,7 +60,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   "server-unavailable": {
     action: "retry",
-    means: "A database answers, but not now: it starts, stops, recovers, or has no connection left.",
+    means:
+      "A database answers, but not now: it starts, stops, recovers, is read-only, has no connection, disk or memory left, or ended a deadlock.",
   },
   "log-unavailable": {
     action: "retry",
@@ -69,10 +73,14 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
       "Nobody can say any more whether an append reached the log; the publisher starts anew and reads it back.",
   },
   "source-busy": { action: "retry", means: "Another run holds the primary's slot; this one stands by." },
+  "source-changed": {
+    action: "retry",
+    means: "Tables of the primary were dropped, rewritten or truncated while they were looked at or copied.",
+  },
   "authentication-failed": { action: "operator", means: "A database refuses the user or the password." },
   "permission-denied": {
     action: "operator",
-    means: "A role lacks a right; the message and the fix name it.",
+    means: "A role lacks a right; the message and the fix name it, and the change that needed it.",
   },
   // Configuration and set-up
   "config-invalid": {
@@ -93,7 +101,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   "table-not-empty": {
     action: "operator",
-    means: "A table holds rows before replication begins; existing rows are not copied yet.",
+    means: "A table of a replica holds rows before it is copied, and `snapshot.existing` is `refuse`.",
   },
   "schema-mismatch": {
     action: "operator",
@@ -102,7 +110,12 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   // What a replica cannot accept
   "apply-refused": {
     action: "operator",
-    means: "The replica's server refuses a change; table, key and SQLSTATE are named, never the row.",
+    means:
+      "The replica's server refuses a change, and would again; record, transaction, table, key and SQLSTATE are named, never the row.",
+  },
+  "copy-refused": {
+    action: "operator",
+    means: "The replica's server refuses rows of a table that is copied; it is tried again by itself.",
   },
   "conflict-halted": {
     action: "operator",
@@ -155,6 +168,10 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "progress-without-history": {
     action: "resync",
     means: "A replica has progress, but the topic was never written: the history it followed is gone.",
+  },
+  "progress-missing": {
+    action: "resync",
+    means: "A replica was copied before, but its progress is gone: copying it again is a person's decision.",
   },
   "log-missing": { action: "resync", means: "The topic does not exist." },
   "offset-out-of-range": {

@@ -63,8 +63,14 @@ export interface TableName {
   readonly name: string;
 }
 
+/** A table of the source. */
+export interface SourceTable extends TableName {
+  /** The source's own lasting name of it, where it has one: another one is another table of the same name. */
+  readonly identity?: string;
+}
+
 /** One definition of a table. A table that is altered gets another `id`; ids mean nothing outside their batch. */
-export interface Table extends TableName {
+export interface Table extends SourceTable {
   readonly id: number;
   readonly columns: readonly Column[];
 }

@@ -5,12 +5,17 @@
 export const FAILPOINT_NAMES = [
   // Starting, in its order
   "publication-created",
-  "emptiness-stored",
   "slot-created",
   "streaming",
   "opened",
   "epoch-appended",
-  "progress-created",
+  // A replica's first copy, or that of a table that joins it
+  "copy-begun",
+  "range-copied",
+  "table-copied",
+  "copy-ended",
+  "table-joined",
+  "tables-completed",
   // One transaction's way
   "decoded",
   "appended",

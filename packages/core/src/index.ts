@@ -16,6 +16,7 @@ export {
   type LogicalType,
   type ReplicationEvent,
   type Row,
+  type SourceTable,
   type Table,
   type TableName,
   type Transaction,
@@ -49,10 +50,24 @@ export type {
   ChangeSet,
   ConflictPolicy,
   Progress,
+  RecordChanges,
   Sink,
   SinkSession,
   TargetTransaction,
 } from "./sink.ts";
+export type {
+  CopyMark,
+  CopyTarget,
+  ExistingRows,
+  ReplicaTable,
+  ReplicaTableState,
+  SchemaDefinition,
+  Snapshot,
+  SnapshotTable,
+  TableCopy,
+  TableRange,
+  View,
+} from "./snapshot.ts";
 export type {
   Confirmation,
   Source,

@@ -1,8 +1,9 @@
 import type { EpochRef } from "./epoch.ts";
-import type { EventGroup, TableName } from "./event.ts";
+import type { EventGroup, ReplicationEvent, SourceTable, TableName } from "./event.ts";
 import type { Folded } from "./fold.ts";
 import type { Offset } from "./offset.ts";
 import type { Position } from "./position.ts";
+import type { CopyTarget, ReplicaTable, SchemaDefinition } from "./snapshot.ts";
 
 /** The connector that applies to one replica. */
 export interface Sink {
@@ -18,18 +19,36 @@ export interface Sink {
    * another owner has come since (A4).
    */
   claim(owner: string, takeOver: boolean, signal: AbortSignal): Promise<SinkSession>;
+
+  /** Sessions for copying tables into a replica that `owner` has claimed and that knows the tables. */
+  openCopy(owner: string, signal: AbortSignal): Promise<CopyTarget>;
 }
 
 /** One connection that owns the replica's progress row. Any rejection but a refusal ends the session. */
 export interface SinkSession extends AsyncDisposable {
-  /** As stored in the replica; null before `createProgress`. */
+  /** As stored in the replica; null before `beginCopy`. While `isCopying` it says only which epoch is copied. */
   readonly progress: Progress | null;
+  /** The first copy has not ended: nothing is applied yet. */
+  readonly isCopying: boolean;
+  readonly tables: readonly ReplicaTable[];
+
+  /** The explicit first step of a replica: stores `progress`, and `tables` as pending. */
+  beginCopy(progress: Progress, tables: readonly SourceTable[], signal: AbortSignal): Promise<void>;
+
+  /** The end of the first copy: every table is copied, and the replica goes on from `progress`. */
+  endCopy(progress: Progress, signal: AbortSignal): Promise<void>;
+
+  /** Tables that the replica has not known: pending from now on. One that it knows is left as it is. */
+  addTables(tables: readonly SourceTable[], signal: AbortSignal): Promise<void>;
+
+  /** Reads anew what is stored of the tables: others write it too. */
+  readTables(signal: AbortSignal): Promise<readonly ReplicaTable[]>;
 
   /**
-   * The explicit first step of a replica: proves that each of `tables` exists and is empty, and stores
-   * `progress`. Rejects with `table-not-empty` or `schema-mismatch`, naming the table.
+   * Copied tables that the replica's position has passed: adds what needs all of them together (foreign keys,
+   * sequences' values), then they are live. May be called again.
    */
-  createProgress(progress: Progress, tables: readonly TableName[], signal: AbortSignal): Promise<void>;
+  completeTables(schema: SchemaDefinition, tables: readonly TableName[], signal: AbortSignal): Promise<void>;
 
   /** Applies a window and stores its progress, in one target transaction (A3, A4). Durable once resolved (A1). */
   apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult>;
@@ -54,6 +73,13 @@ export interface TargetTransaction {
 
   /** As if it had never begun. */
   rollback(signal: AbortSignal): Promise<void>;
+
+  /** A place to return to: what was applied since is undone by `rollbackTo`. One at a time. */
+  savepoint(signal: AbortSignal): Promise<void>;
+  rollbackTo(signal: AbortSignal): Promise<void>;
+
+  /** Tables are live with the commit. */
+  join(tables: readonly TableName[], signal: AbortSignal): Promise<void>;
 }
 
 /** How far a replica is: a row in the replica, written in the same transaction as the data. */
@@ -75,9 +101,23 @@ export interface ApplyWindow extends ChangeSet {
 /** Changes that are applied together. */
 export interface ChangeSet {
   /** In source order. */
-  readonly groups: readonly EventGroup[];
+  readonly groups: readonly RecordChanges[];
   /** The net effect of `groups`, or why there is none. */
   readonly folded: Folded;
+}
+
+/** The changes of one record of the topic, or of those of its transactions that are still to be applied. */
+export interface RecordChanges extends EventGroup {
+  readonly offset: Offset;
+  readonly transactions: readonly OriginTransaction[];
+}
+
+/** A transaction, or a piece of one, so that a change which is refused can be found on the primary. */
+interface OriginTransaction {
+  readonly xid: string;
+  /** As `Transaction.position`; of a large one whose last piece has not come, the start of its commit record. */
+  readonly position: Position;
+  readonly events: readonly ReplicationEvent[];
 }
 
 export interface ApplyResult {

@@ -1,6 +1,14 @@
 import type { ServerIdentity } from "./epoch.ts";
-import type { ReplicationEvent, Table, TableName, TransactionGroup, TransactionMark } from "./event.ts";
+import type {
+  ReplicationEvent,
+  SourceTable,
+  Table,
+  TableName,
+  TransactionGroup,
+  TransactionMark,
+} from "./event.ts";
 import type { ComparePositions, Position } from "./position.ts";
+import type { SchemaDefinition, Snapshot, View } from "./snapshot.ts";
 
 /** The connector that reads a primary's log. */
 export interface Source {
@@ -13,6 +21,18 @@ export interface Source {
    * `mayCreate` the source's place in the log must exist already: rejects with `slot-missing`.
    */
   acquire(options: { readonly mayCreate: boolean }, signal: AbortSignal): Promise<SourceSession>;
+
+  /** Whether a view has a transaction at or below its `through`. Pure. */
+  contains(view: View, xid: string): boolean;
+
+  /**
+   * Opens a view of the tables, on connections of its own. Waits for transactions that changed one of them
+   * before its changes were streamed. A table that is gone is left out.
+   */
+  openSnapshot(tables: readonly TableName[], signal: AbortSignal): Promise<Snapshot>;
+
+  /** The definitions of tables as they are now. */
+  readSchema(tables: readonly TableName[], signal: AbortSignal): Promise<SchemaDefinition>;
 }
 
 /** The source's lock and the stream that comes with it; disposing gives both back. */
@@ -20,10 +40,8 @@ export interface SourceSession extends AsyncDisposable {
   readonly server: ServerIdentity;
   /** Where the stream begins: every transaction above it will come. */
   readonly start: Position;
-  /** True when this call of `acquire` created the source's place in the log: there was none before. */
-  readonly isNew: boolean;
-  /** Tables proved empty at the point where the log's place was created; null when that is not known. */
-  readonly emptyTables: readonly TableName[] | null;
+  /** The tables whose changes are streamed. */
+  readonly tables: readonly SourceTable[];
 
   /** Throws `server-changed` unless this is the server of `expected`, holding everything through `reached`. */
   verify(expected: ServerIdentity, reached: Position): void;
@@ -40,6 +58,9 @@ export interface SourceSession extends AsyncDisposable {
 
   /** Resolves after a fresh round trip proved that the lock is still ours, else rejects. */
   proveLock(signal: AbortSignal): Promise<void>;
+
+  /** Looks for tables that match and are not streamed yet, and takes them in. Returns all that are streamed now. */
+  takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
 }
 
 export type SourceBatch = SourceTransactions | SourcePiece;

@@ -38,6 +38,8 @@ export interface ConnectOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** A walsender connection that also takes SQL. */
   readonly isReplication?: boolean;
+  /** Beside the session that owns a replica. */
+  readonly isCopy?: boolean;
 }
 
 export interface Connected extends AsyncDisposable {
@@ -55,7 +57,7 @@ export function clientConfig(options: ConnectOptions): ReplicationClientConfig {
   const ours = settings.map(([name, value]) => `-c ${name}=${value}`).join(" ");
   return {
     connectionString: url.toString(),
-    application_name: `lockstep_${options.pipeline}`,
+    application_name: applicationName(options.pipeline, options.isCopy === true),
     options: `${given} ${ours}`.trim(),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,
@@ -73,7 +75,9 @@ export async function connect(options: ConnectOptions, signal: AbortSignal): Pro
   const { client } = connected;
   const { stream } = client.connection; // With TLS another than the one we gave.
   const isAtWork = async (): Promise<boolean> => await isSessionAtWork(options, client);
-  const endWatch = stream instanceof Socket ? watchLink({ socket: stream, isAtWork }) : () => undefined;
+  const onAnswered = (listener: () => void): unknown => client.connection.on("readyForQuery", listener);
+  const endWatch =
+    stream instanceof Socket ? watchLink({ socket: stream, isAtWork, onAnswered }) : () => undefined;
   return {
     client,
     [Symbol.asyncDispose]: async () => {
@@ -126,6 +130,15 @@ async function connectUnwatched(options: ConnectOptions, signal: AbortSignal): P
   };
 }
 
+/** By which sessions of a pipeline are told from others, and those that copy from the one that owns. */
+export function applicationName(pipeline: string, isCopy: boolean): string {
+  return `lockstep_${pipeline}${isCopy ? " copy" : ""}`;
+}
+
+/** Exists from PostgreSQL 17 on; a large transaction, or a view, is open for as long as its work takes. */
+export const NO_TRANSACTION_TIMEOUT: string = `
+  select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings where name = 'transaction_timeout'`;
+
 /** `host:port/database`, for messages. */
 function placeOf({ url }: Pick<ConnectOptions, "url">): string {
   const { hostname, port, pathname } = parseUrl(url);
@@ -135,7 +148,9 @@ function placeOf({ url }: Pick<ConnectOptions, "url">): string {
 /** All slots are in use, or a like limit is reached. */
 const CONFIGURATION_LIMIT = "53400";
 /** SQLSTATEs that say: not now. */
-const NOT_NOW = /^(?:08...|57P0[1235]|53...|40001|40P01|57014|55P03)$/;
+const NOT_NOW = /^(?:08...|57P0[1235]|53...|4000[13]|40P01|57014|55P03|25006)$/;
+/** Why a server that would take the session does not: it may be mended while we wait. */
+const NOT_ACCEPTING = "55000";
 const LOST = /ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN/;
 const LOST_MESSAGE =
   /Connection terminated|connection error|Client was closed|timeout expired|not queryable|timeout exceeded/i;
@@ -145,7 +160,8 @@ export function toReplicationError(error: unknown, where: string): unknown {
   if (error instanceof ReplicationError || !(error instanceof Error)) return error;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (error instanceof DatabaseError) {
-    const known = knownCode(code);
+    const known =
+      code === NOT_ACCEPTING && error.severity === "FATAL" ? "server-unavailable" : knownCode(code);
     if (known === null) return error;
     return new ReplicationError(known, `${where}: ${error.message}`, {
       cause: error,
@@ -168,6 +184,15 @@ function knownCode(sqlState: string): ErrorCode | null {
   return null;
 }
 
+/** What a person can do about what would pass only by itself. */
+const WAIT_FIXES: Readonly<Record<string, string>> = {
+  "25006": "make the server writable (default_transaction_read_only = off, or end its recovery); ",
+  "53100": "free space on the server's disk; ",
+  "53200": "give the server more memory; ",
+  "53300": "raise the connection limit of role, database or server, or close other connections; ",
+  [NOT_ACCEPTING]: "let the database accept connections (alter database … allow_connections true); ",
+};
+
 function fixFor(code: ErrorCode, sqlState: string, where: string): string {
   switch (code) {
     case "authentication-failed":
@@ -179,7 +204,7 @@ function fixFor(code: ErrorCode, sqlState: string, where: string): string {
         ? "raise the setting that the message names (max_replication_slots, max_wal_senders, …), or free what holds it"
         : "create the database, or correct its name in the url";
     default:
-      return "it is tried again until it works";
+      return `${WAIT_FIXES[sqlState] ?? ""}it is tried again until it works`;
   }
 }
 

@@ -10,6 +10,8 @@ const GIVE_UP_MS = 30_000;
 
 export interface LinkWatchOptions {
   readonly socket: Socket;
+  /** Calls back whenever the server has answered all that it was asked. */
+  readonly onAnswered: (listener: () => void) => void;
   /**
    * Asks the server over a connection of its own whether the session is at work there. Rejects with
    * `connection-lost` when the server cannot be reached.
@@ -22,16 +24,17 @@ export interface LinkWatchOptions {
  * is due, and the server cannot be reached, or has long had nothing to do for the session. A statement that
  * works or waits for a lock may take as long as it likes. Returns how to end the watch.
  */
-export function watchLink({ socket, isAtWork }: LinkWatchOptions): () => void {
+export function watchLink({ socket, isAtWork, onAnswered }: LinkWatchOptions): () => void {
   let answered = socket.bytesWritten; // A session begins with the server's word.
   let moved = 0;
   let movedMs = performance.now();
   let isLooking = false;
-  socket.on("data", () => (answered = socket.bytesWritten));
+  onAnswered(() => (answered = socket.bytesWritten));
 
   const look = async (): Promise<void> => {
     const movedNow = socket.bytesRead + socket.bytesWritten - socket.writableLength;
-    if (movedNow !== moved || socket.bytesWritten === answered) {
+    // What lies here unread waits for us, not for the server.
+    if (movedNow !== moved || socket.bytesWritten === answered || socket.readableLength > 0) {
       moved = movedNow;
       movedMs = performance.now();
       return;

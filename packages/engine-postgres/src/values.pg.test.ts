@@ -8,6 +8,7 @@ import {
   silentLogger,
   uniqueName,
 } from "@lockstep/testkit";
+import { begin } from "./sink/replica.fixture.ts";
 import { createPostgresSink } from "./sink/sink.ts";
 import { createPostgresSource } from "./source/source.ts";
 
@@ -160,13 +161,17 @@ class Road implements AsyncDisposable {
       logger,
     }).acquire({ mayCreate: true }, never());
     const onConflict = { kind: "halt" } as const;
-    const sink = await createPostgresSink({ replica: "r", url, pipeline, onConflict, logger }).claim(
-      "owner",
-      true,
-      never(),
-    );
+    const existing = "refuse";
+    const sink = await createPostgresSink({
+      replica: "r",
+      url,
+      pipeline,
+      onConflict,
+      existing,
+      logger,
+    }).claim("owner", true, never());
     const road = new Road(urls, new Following(session), sink);
-    await sink.createProgress(road.#progressAt(session.start), [], never());
+    await begin(sink, road.#progressAt(session.start));
     return road;
   }
 
@@ -184,7 +189,7 @@ class Road implements AsyncDisposable {
     await this.#following.waitFor(this.#windows);
     const groups = this.#following.batches
       .slice(this.#applied)
-      .flatMap((batch) => (batch.kind === "transactions" ? [batch] : []));
+      .flatMap((batch) => (batch.kind === "transactions" ? [{ ...batch, offset: offset(1) }] : []));
     this.#applied = this.#following.batches.length;
     const folded: Folded = mode === "bulk" ? fold(groups) : { kind: mode, reason: "asked for" };
     expect(folded).toMatchObject({ kind: mode });

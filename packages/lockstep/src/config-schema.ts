@@ -41,6 +41,27 @@ const embeddedLog = z.strictObject({
     .describe("when so much is kept, the source waits"),
 });
 
+/** As other tools that copy databases have it; two processors of a primary are not in the way of the others. */
+const DEFAULT_PARALLEL = 4;
+
+const snapshot = z.strictObject({
+  existing: z
+    .enum(["refuse", "keep", "truncate"])
+    .default("refuse")
+    .describe("what to do with rows that a replica's table holds before it is copied"),
+  parallel: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(DEFAULT_PARALLEL)
+    .describe("how many sessions of a replica copy at the same time"),
+  maxBytesPerSecond: z
+    .int()
+    .min(64 * 1024)
+    .optional()
+    .describe("how much all copies read from the primary together"),
+});
+
 /** `lockstep.yaml`, checked and filled in. */
 export interface Config {
   readonly pipeline: string;
@@ -50,7 +71,14 @@ export interface Config {
   readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
   readonly maxRowBytes: number;
   readonly retention: { readonly hours: number };
+  readonly snapshot: SnapshotConfig;
   readonly onConflict: "primary_wins" | "replica_wins" | "halt" | { readonly latest_wins: string };
+}
+
+interface SnapshotConfig {
+  readonly existing: "refuse" | "keep" | "truncate";
+  readonly parallel: number;
+  readonly maxBytesPerSecond?: number | undefined;
 }
 
 /** Exactly one of them. */
@@ -105,5 +133,6 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
         .describe("how long the topic keeps records"),
     })
     .default({ hours: DEFAULT_RETENTION_HOURS }),
+  snapshot: snapshot.default({ existing: "refuse", parallel: DEFAULT_PARALLEL }),
   onConflict: conflictPolicy.default("primary_wins"),
 });

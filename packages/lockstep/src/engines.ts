@@ -31,6 +31,7 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
         url,
         pipeline: config.pipeline,
         onConflict: conflictPolicyOf(config.onConflict),
+        existing: config.snapshot.existing,
         logger,
         failpoints,
       }),

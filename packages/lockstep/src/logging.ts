@@ -1,6 +1,7 @@
 import { pino, stdSerializers, type DestinationStream } from "pino";
-import pretty from "pino-pretty";
+import pretty, { prettyFactory } from "pino-pretty";
 import { ReplicationError, type Logger } from "@lockstep/core";
+import type { BottomLines } from "./bottom-lines.ts";
 
 export interface LoggingOptions {
   readonly level: string;
@@ -9,10 +10,8 @@ export interface LoggingOptions {
 }
 
 /** Logs go to stderr: stdout belongs to what a command was asked for. */
-export function createLogger({ level, isJson }: LoggingOptions): Logger {
-  const destination: DestinationStream = isJson
-    ? pino.destination({ dest: 2, sync: true })
-    : pretty({ destination: 2, sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" });
+export function createLogger({ level, isJson }: LoggingOptions, bottom?: BottomLines): Logger {
+  const destination = isJson ? pino.destination({ dest: 2, sync: true }) : prettyTo(bottom);
   return pino(
     {
       level,
@@ -27,6 +26,13 @@ export function createLogger({ level, isJson }: LoggingOptions): Logger {
     },
     destination,
   );
+}
+
+function prettyTo(bottom: BottomLines | undefined): DestinationStream {
+  const options = { ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" };
+  if (bottom === undefined) return pretty({ ...options, destination: 2, sync: true });
+  const format = prettyFactory({ ...options, colorize: true });
+  return { write: (line) => bottom.write(format(line)) };
 }
 
 /** Of ours: code, message, fix, fields. Of others: without the fields that drivers attach, which may hold rows (S1). */

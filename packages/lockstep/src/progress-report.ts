@@ -1,10 +1,23 @@
 import type { EventLog, Logger, Offset } from "@lockstep/core";
-import type { Pipeline } from "@lockstep/pipeline";
+import type { Pipeline, PipelineStatus } from "@lockstep/pipeline";
+import type { BottomLines } from "./bottom-lines.ts";
+import { copyLine } from "./copy-line.ts";
 
 const REPORT_INTERVAL_MS = 10_000;
+const DRAW_INTERVAL_MS = 500;
 
-/** Says now and then how far everything is, in the log and to the log's own tools. Returns how to end it. */
-export function reportProgress(pipeline: Pipeline, log: EventLog, logger: Logger): () => void {
+/**
+ * Says now and then how far everything is: in the log, to the log's own tools, and copies on a terminal's last
+ * lines. Returns how to end it.
+ */
+export function reportProgress(
+  pipeline: Pipeline,
+  { log, logger, bottom }: { readonly log: EventLog; readonly logger: Logger; readonly bottom?: BottomLines },
+): () => void {
+  const drawing =
+    bottom === undefined
+      ? undefined
+      : setInterval(() => drawCopies(pipeline.status, bottom), DRAW_INTERVAL_MS);
   const ended = new AbortController();
   const shown = new Map<string, Offset>();
   let transactions = 0;
@@ -18,6 +31,7 @@ export function reportProgress(pipeline: Pipeline, log: EventLog, logger: Logger
           logger.debug({ replica, err: error }, "the log's tools were not told of the progress");
       });
     }
+    if (bottom === undefined) logCopies(status, logger);
     if (status.transactions === transactions) return;
     transactions = status.transactions;
     const replicas = Object.entries(status.replicas).map(
@@ -33,6 +47,26 @@ export function reportProgress(pipeline: Pipeline, log: EventLog, logger: Logger
   }, REPORT_INTERVAL_MS);
   return () => {
     clearInterval(timer);
+    clearInterval(drawing);
+    bottom?.show([]);
     ended.abort();
   };
+}
+
+function drawCopies({ replicas }: PipelineStatus, bottom: BottomLines): void {
+  bottom.show(
+    Object.entries(replicas).flatMap(([name, { copy }]) =>
+      copy === null ? [] : [copyLine(name, copy, bottom.columns)],
+    ),
+  );
+}
+
+function logCopies({ replicas }: PipelineStatus, logger: Logger): void {
+  for (const [replica, { copy }] of Object.entries(replicas)) {
+    if (copy === null) continue;
+    const { done, seconds, secondsLeft, ...counted } = copy;
+    const percent = Math.floor(done * 100);
+    const left = secondsLeft === null ? null : Math.ceil(secondsLeft);
+    logger.info({ replica, percent, ...counted, seconds: Math.round(seconds), secondsLeft: left }, "copying");
+  }
 }

@@ -1,8 +1,10 @@
 import {
   Backoff,
   hasCode,
+  includes,
   offset,
   retry,
+  tableLabel,
   type ComparePositions,
   type Epoch,
   type EventLog,
@@ -11,18 +13,30 @@ import {
   type Offset,
   type Position,
   type Progress,
+  type ReplicaTable,
   type Sink,
   type SinkSession,
+  type Source,
 } from "@lockstep/core";
+import { CarriedTables } from "./carried-tables.ts";
+import { copyTables } from "./copy.ts";
+import type { CopyStatus } from "./copy-progress.ts";
 import { Follower } from "./follower.ts";
-import { cannotBegin, epochConflict } from "./history-errors.ts";
+import { epochConflict } from "./history-errors.ts";
+import { joinTables } from "./join-tables.ts";
+import { JoiningCopy } from "./joining.ts";
 import { locate } from "./locate.ts";
 import type { LogTail } from "./log-tail.ts";
+import type { Published } from "./published.ts";
+import type { RateLimit } from "./rate-limit.ts";
 
 /** How often a replica whose tables do not fit is looked at. */
 const LOOK_AGAIN = { firstDelayMs: 4_000, maxDelayMs: 4_000 };
+/** What waits for the replica's tables to be mended, and then goes on by itself. */
+const MENDABLE = ["schema-mismatch", "table-not-empty", "copy-refused"] as const;
 
 export interface ApplierOptions {
+  readonly source: Source;
   readonly sink: Sink;
   readonly log: EventLog;
   readonly tail: LogTail;
@@ -30,13 +44,25 @@ export interface ApplierOptions {
   readonly compare: ComparePositions;
   /** The owner under which the replica is claimed. */
   readonly owner: string;
+  readonly published: Published;
+  readonly parallel: number;
+  readonly limit: RateLimit;
   readonly logger: Logger;
   readonly failpoints: Failpoints | undefined;
   /** Aborted a little after `signal`: what is in hand may finish until then. */
   readonly hardSignal: AbortSignal;
   /** What must change on the replica before it goes on, which it then does by itself. */
-  onHalted(error: unknown): void;
-  onAcked(reached: Reached, applied: { readonly events: number; readonly conflicts: number }): void;
+  readonly onHalted: (error: unknown) => void;
+  readonly onAcked: (
+    reached: Reached,
+    applied: { readonly events: number; readonly conflicts: number },
+  ) => void;
+  /** Null: nothing is copied any more. */
+  readonly onCopying: (status: CopyStatus | null) => void;
+  /** The topic must keep what lies from here on: `null` everything, `undefined` nothing for a copy's sake. */
+  readonly onKeep: (from: Offset | null | undefined) => void;
+  /** The replica waits for the topic to get there. */
+  readonly onWaiting: (position: Position) => void;
 }
 
 /** How far a replica is. */
@@ -45,12 +71,22 @@ export interface Reached {
   readonly offset: Offset;
   /** The offset that its row has: a restart reads on from there. */
   readonly stored: Offset;
+  /** It shows whole transactions: its first copy has been passed. */
+  readonly isWhole: boolean;
 }
 
-/** Brings one replica along the topic. Errors that pass are waited out; others end it, and with it only this replica. */
+/**
+ * Brings one replica along the topic, beginning with a copy where it has nothing yet. Errors that pass are waited
+ * out; others end it, and with it only this replica.
+ */
 export class Applier {
   readonly #options: ApplierOptions;
   #hasClaimed = false;
+  /** Said in the log, of this session. */
+  #isFollowing = false;
+  #isWhole = true;
+  /** What interrupted it last, until it has applied something again. */
+  #said = "";
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -60,15 +96,16 @@ export class Applier {
   async run(signal: AbortSignal): Promise<void> {
     const { logger, sink } = this.#options;
     const onRetry = (error: unknown, attempt: number): void => {
-      if (attempt === 1 || attempt % 30 === 0)
-        logger.warn({ replica: sink.replica, err: error }, "replica interrupted; going on");
+      if (String(error) === this.#said && attempt % 30 !== 0) return;
+      this.#said = String(error);
+      logger.warn({ replica: sink.replica, err: error }, "replica interrupted; going on");
     };
     while (!signal.aborted) {
       try {
         await retry(() => this.#session(signal), { onRetry }, signal);
       } catch (error) {
         if (signal.aborted) return;
-        if (!hasCode(error, "schema-mismatch")) throw error;
+        if (!hasCode(error, ...MENDABLE)) throw error;
         this.#options.onHalted(error);
         await new Backoff(LOOK_AGAIN).wait(signal).catch(() => undefined);
       }
@@ -77,38 +114,167 @@ export class Applier {
 
   /** One claim of the replica. */
   async #session(signal: AbortSignal): Promise<void> {
-    const { sink, owner, logger, log, compare } = this.#options;
+    const { sink, owner } = this.#options;
     await using session = await sink.claim(owner, !this.#hasClaimed, signal);
     this.#hasClaimed = true;
-    const progress = session.progress ?? (await this.#begin(session, signal));
-    this.#checkEpoch(progress);
+    this.#isFollowing = false;
+    if (session.progress === null) await this.#begin(session, signal);
+    this.#checkEpoch(session.progress);
+    if (session.isCopying) await this.#copyFirst(session, signal);
+    await using joining = this.#joiningCopy();
+    for (;;) await this.#follow(session, joining, signal);
+  }
+
+  /** The explicit first step. Where it will begin is known once there is a view. */
+  async #begin(session: SinkSession, signal: AbortSignal): Promise<void> {
+    const { epoch, published } = this.#options;
+    const { number, id, start } = epoch;
+    const progress = { epoch: { number, id }, position: start, offset: offset(0), open: offset(0), run: "" };
+    await session.beginCopy(progress, published.tables, signal);
+  }
+
+  /** Copies until nothing is pending; then the replica begins at the earliest of its tables' starts. */
+  async #copyFirst(session: SinkSession, signal: AbortSignal): Promise<void> {
+    const { sink, logger, epoch } = this.#options;
+    const { pending } = await this.#carried(session, signal);
+    if (pending.length > 0) {
+      logger.info(
+        { replica: sink.replica, tables: pending.length, epoch: epoch.id },
+        "the replica is copied",
+      );
+      await this.#copy(pending, signal);
+    }
+    const starts = (await session.readTables(signal)).flatMap(({ state }) =>
+      state.kind === "copied" ? [state.mark.start] : [],
+    );
+    await session.endCopy(this.#earliest(starts) ?? expectProgress(session), signal);
+  }
+
+  async #copy(tables: readonly ReplicaTable[], signal: AbortSignal): Promise<void> {
+    const { onCopying, onKeep } = this.#options;
+    try {
+      await copyTables({ ...this.#options, onStart: onKeep, onProgress: onCopying }, tables, signal);
+    } finally {
+      onCopying(null);
+    }
+  }
+
+  #joiningCopy(): JoiningCopy {
+    const { sink, logger } = this.#options;
+    return new JoiningCopy(sink.replica, async (tables, signal) => await this.#copy(tables, signal), logger);
+  }
+
+  /** From one change of the replica's tables to the next. */
+  async #follow(session: SinkSession, joining: JoiningCopy, signal: AbortSignal): Promise<void> {
+    const { log, compare, published, onWaiting } = this.#options;
+    const { tables } = published;
+    joining.look();
+    const carried = await this.#carried(session, signal);
+    joining.start(published.stillHas(carried.pending));
+    if (carried.joining.length > 0) {
+      await joinTables({ ...this.#options, session, tables: carried.joining }, signal);
+      this.#options.onKeep(undefined);
+      return;
+    }
+    const progress = expectProgress(session);
+    if (await this.#complete(session, carried, signal)) return;
     const { at, open } = await locate(log, progress, compare, signal);
-    logger.info({ replica: sink.replica, position: progress.position, offset: String(at) }, "following");
+    this.#sayFollowing(progress, at);
+    if (carried.through !== null) onWaiting(carried.through);
     const { position, offset: stored } = progress;
-    this.#options.onAcked({ position, offset: stored, stored }, { events: 0, conflicts: 0 });
-    const follower = new Follower(this.#options, session, progress, open);
-    await follower.run(at, signal);
+    this.#acked({ position, offset: stored, stored, isWhole: carried.isWhole }, { events: 0, conflicts: 0 });
+    const isChanged = (): boolean => joining.hasCopied || tables !== published.tables;
+    await this.#followWith({ session, joining, progress, open, carried, isChanged }).run(at, signal);
   }
 
-  /** The explicit first step: only from a topic that still has everything, and only onto empty tables. */
-  async #begin(session: SinkSession, signal: AbortSignal): Promise<Progress> {
-    const { epoch, log } = this.#options;
-    const { first } = await log.bounds(signal);
-    if (first > 0n || epoch.former.length > 0) throw cannotBegin(this.#options.sink.replica);
-    const progress = {
-      epoch: { number: epoch.number, id: epoch.id },
-      position: epoch.start,
-      offset: offset(0),
-      open: offset(0),
-      run: "",
-    };
-    await session.createProgress(progress, epoch.emptyTables, signal);
-    return progress;
+  #followWith({ session, joining, progress, open, carried: first, isChanged }: Following): Follower {
+    const { source, sink, published, logger, hardSignal } = this.#options;
+    let carried = first;
+    return new Follower({
+      ...this.#options,
+      session,
+      progress,
+      open,
+      carried,
+      onAcked: (reached, applied) => this.#acked(reached, applied),
+      isEnough: (reached) => isChanged() || carried.passed(reached).length > 0,
+      onUnknown: async (unknown) => {
+        logger.info({ replica: sink.replica, tables: unknown.map(tableLabel) }, "new tables in the topic");
+        await session.addTables(unknown, hardSignal);
+        carried = new CarriedTables(session.tables, source);
+        joining.start(published.stillHas(carried.pending));
+        return carried;
+      },
+    });
   }
 
-  #checkEpoch({ epoch }: Progress): void {
+  #acked(reached: Reached, applied: { readonly events: number; readonly conflicts: number }): void {
+    // A first copy needs the topic from where it is; what joins has said so itself.
+    if (!reached.isWhole) this.#options.onKeep(reached.stored);
+    else if (!this.#isWhole) this.#options.onKeep(undefined);
+    this.#isWhole = reached.isWhole;
+    if (applied.events > 0) this.#said = "";
+    this.#options.onAcked(reached, applied);
+  }
+
+  #sayFollowing({ position }: Progress, at: Offset): void {
+    const { sink, logger } = this.#options;
+    if (this.#isFollowing) return;
+    this.#isFollowing = true;
+    logger.info({ replica: sink.replica, position, offset: String(at) }, "following");
+  }
+
+  /** What the replica knows of its tables, those included that were published since. */
+  async #carried(session: SinkSession, signal: AbortSignal): Promise<CarriedTables> {
+    const { source, published, sink, logger } = this.#options;
+    const carried = new CarriedTables(await session.readTables(signal), source);
+    const unknown = carried.unknown(published.tables);
+    if (unknown.length === 0) return carried;
+    logger.info({ replica: sink.replica, tables: unknown.map(tableLabel) }, "new tables on the primary");
+    await session.addTables(unknown, signal);
+    return new CarriedTables(session.tables, source);
+  }
+
+  /** What needs tables together, once they are consistent. True when something was done. */
+  async #complete(session: SinkSession, carried: CarriedTables, signal: AbortSignal): Promise<boolean> {
+    const { source, sink, logger } = this.#options;
+    const passed = carried.passed(expectProgress(session).position);
+    if (passed.length === 0) return false;
+    const schema = await source.readSchema(carried.consistent(passed), signal);
+    await session.completeTables(schema, passed, signal);
+    logger.info({ replica: sink.replica, tables: passed.length }, "tables are live");
+    return true;
+  }
+
+  #earliest(starts: readonly Progress[]): Progress | null {
+    let earliest: Progress | null = null;
+    for (const start of starts) {
+      const isEarlier =
+        earliest === null || !includes(this.#options.compare, start.position, earliest.position);
+      if (isEarlier) earliest = start;
+    }
+    return earliest;
+  }
+
+  #checkEpoch(progress: Progress | null): void {
+    if (progress === null) return;
+    const { epoch } = progress;
     const own = this.#options.epoch;
     const isConflict = epoch.number > own.number || (epoch.number === own.number && epoch.id !== own.id);
     if (isConflict) throw epochConflict(this.#options.sink.replica, epoch, own);
   }
+}
+
+interface Following {
+  readonly session: SinkSession;
+  readonly joining: JoiningCopy;
+  readonly progress: Progress;
+  readonly open: Offset | null;
+  readonly carried: CarriedTables;
+  readonly isChanged: () => boolean;
+}
+
+function expectProgress({ progress }: SinkSession): Progress {
+  if (progress === null) throw new TypeError("a replica that was begun has progress");
+  return progress;
 }

@@ -8,8 +8,10 @@ import {
   type Position,
   type Progress,
   type SinkSession,
+  type Table,
 } from "@lockstep/core";
 import type { ApplierOptions } from "./applier.ts";
+import type { CarriedTables } from "./carried-tables.ts";
 import type { DecodedEntry } from "./decoded-entry.ts";
 import { epochConflict, historyGap } from "./history-errors.ts";
 import type { DecodedChunk } from "./log-tail.ts";
@@ -19,12 +21,30 @@ import { Window } from "./window.ts";
 /** Progress that moved without data is stored this often, and on a clean stop. */
 const SAVE_INTERVAL_MS = 60_000;
 
+export interface FollowerOptions extends Pick<
+  ApplierOptions,
+  "sink" | "log" | "tail" | "compare" | "failpoints" | "hardSignal" | "onAcked"
+> {
+  readonly session: FollowedSession;
+  readonly progress: Progress;
+  /** The highest `open` known to lie below; null when that is forgotten. */
+  readonly open: Offset | null;
+  readonly carried: CarriedTables;
+  /** Asked between records: true ends the run, with everything applied and stored. */
+  readonly isEnough: (position: Position) => boolean;
+  /** A record names tables that the replica does not know; afterwards it is looked at again. */
+  readonly onUnknown: (tables: readonly Table[]) => Promise<CarriedTables>;
+}
+
+/** What of a sink's session following needs. */
+export type FollowedSession = Pick<SinkSession, "apply" | "openTransaction" | "saveProgress">;
+
 /** The loop of one session: read, decide by the chain's rules, apply, ack. */
 export class Follower {
-  readonly #options: ApplierOptions;
-  readonly #session: SinkSession;
+  readonly #options: FollowerOptions;
   readonly #window: Window;
   readonly #pieces: PieceApplier;
+  #carried: CarriedTables;
   #state: ChainState;
   /** What `apply` or `saveProgress` stored last. */
   #stored: Progress;
@@ -35,24 +55,27 @@ export class Follower {
   #savedMs = performance.now();
   #isFound = false;
 
-  constructor(options: ApplierOptions, session: SinkSession, progress: Progress, open: Offset | null) {
+  constructor(options: FollowerOptions) {
+    const { session, progress, open, carried, compare, hardSignal, failpoints } = options;
     this.#options = options;
-    this.#session = session;
-    this.#window = new Window(options.compare);
-    this.#pieces = new PieceApplier(session, options.hardSignal, options.failpoints);
+    this.#window = new Window(compare);
+    this.#pieces = new PieceApplier(session, compare, hardSignal, failpoints);
+    this.#carried = carried;
     this.#stored = progress;
     this.#read = progress;
     this.#reached = progress;
     this.#state = { epoch: progress.epoch, position: progress.position, open, begin: null };
   }
 
+  /** Resolves when it is enough; rejects as whatever it uses does, after a clean stop with the signal's reason. */
   async run(from: Offset, signal: AbortSignal): Promise<void> {
     try {
-      for (let at = from; ;) {
+      for (let at = from; !this.#isEnough();) {
         const chunk = await this.#chunkAt(at, signal);
         at = chunk === null ? await this.#search(null, signal) : await this.#takeAll(chunk, signal);
         await this.#saveIfDue();
       }
+      await this.#save();
     } catch (error) {
       if (error !== signal.reason || this.#options.hardSignal.aborted) throw error;
       await this.#pieces.abandon();
@@ -82,9 +105,12 @@ export class Follower {
       switch (step.kind) {
         case "drop":
           break;
-        case "apply":
+        case "apply": {
+          const again = await this.#meetUnknown(entry);
+          if (again !== null) return again;
           await this.#applyEntry(entry, step.state);
           break;
+        }
         case "pass":
           await this.#pieces.abandon(); // Something else came in the middle: its publisher did not finish it.
           this.#moveTo(step.state, entry);
@@ -96,23 +122,40 @@ export class Follower {
         case "conflict":
           throw epochConflict(this.#options.sink.replica, this.#state.epoch, step.epoch ?? this.#state.epoch);
       }
-      if (signal.aborted) break;
+      if (signal.aborted || this.#isEnough()) break;
     }
     await this.#apply();
     return null;
+  }
+
+  /** Never within a large transaction. */
+  #isEnough(): boolean {
+    return !this.#pieces.isOpen && this.#options.isEnough(this.#state.position);
+  }
+
+  /** Where to read on when the replica met a table that it does not know: at this record, or its transaction's first. */
+  async #meetUnknown({ record, offset: at }: DecodedEntry): Promise<Offset | null> {
+    const unknown = "tables" in record ? this.#carried.unknownIn(record.tables) : [];
+    if (unknown.length === 0) return null;
+    const from = this.#pieces.begin ?? at;
+    await this.#pieces.abandon();
+    this.#state = { ...this.#state, begin: null };
+    await this.#apply();
+    this.#carried = await this.#options.onUnknown(unknown);
+    return from;
   }
 
   async #applyEntry(entry: DecodedEntry, next: ChainState): Promise<void> {
     const { kind } = entry.headers;
     if (kind === "transactions") {
       await this.#pieces.abandon();
-      this.#window.add(entry, this.#state.position);
+      this.#window.add(entry, this.#state.position, this.#carried);
       this.#moveTo(next, entry);
       if (this.#window.isFull) await this.#apply();
       return;
     }
     if (kind === "begin") await this.#apply();
-    await this.#pieces.add(entry);
+    await this.#pieces.add(entry, this.#carried);
     this.#moveTo(next, entry);
     if (kind !== "end") return;
     this.#applied(await this.#pieces.commit(this.#read));
@@ -128,12 +171,12 @@ export class Follower {
   }
 
   async #apply(): Promise<void> {
-    const { hardSignal, failpoints } = this.#options;
+    const { session, hardSignal, failpoints } = this.#options;
     if (this.#window.isEmpty) {
       if (this.#reached !== this.#stored) this.#ack({ events: 0, conflicts: 0 });
       return;
     }
-    const result = await this.#session.apply(this.#window.take(this.#read), hardSignal);
+    const result = await session.apply(this.#window.take(this.#read), hardSignal);
     failpoints?.hit("committed");
     this.#applied(result);
   }
@@ -148,7 +191,8 @@ export class Follower {
   /** A1: durable in the replica, or nothing to be made durable. */
   #ack(applied: { readonly events: number; readonly conflicts: number }): void {
     const { position, offset } = this.#reached;
-    this.#options.onAcked({ position, offset, stored: this.#stored.offset }, applied);
+    const { isWhole } = this.#carried;
+    this.#options.onAcked({ position, offset, stored: this.#stored.offset, isWhole }, applied);
   }
 
   async #saveIfDue(): Promise<void> {
@@ -158,7 +202,7 @@ export class Follower {
   async #save(): Promise<void> {
     this.#savedMs = performance.now();
     if (this.#reached === this.#stored || this.#reached.position === this.#stored.position) return;
-    await this.#session.saveProgress(this.#reached, this.#options.hardSignal);
+    await this.#options.session.saveProgress(this.#reached, this.#options.hardSignal);
     this.#stored = this.#reached;
   }
 

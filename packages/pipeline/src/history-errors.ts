@@ -18,7 +18,7 @@ export function historyGap(
     "history-gap",
     `replica ${replica} is at ${position}, and the log goes on only from ${previous ?? "elsewhere"}: ${why}`,
     {
-      fix: `empty the replica's tables and its row in lockstep.progress, and copy it anew`,
+      fix: `empty its tables and delete the rows of the pipeline in its lockstep.progress and lockstep.tables: it is copied anew`,
       fields: { replica, position, previous, first },
     },
   );
@@ -55,18 +55,6 @@ function describe(mark: TransactionMark | null): string {
   if (mark === null) return "nothing";
   const committedAt = new Date(mark.committedAtUs / 1_000).toISOString();
   return `transaction ${mark.xid} at ${mark.position}, committed ${committedAt},`;
-}
-
-/** A replica without progress, and a log without its beginning (A2). */
-export function cannotBegin(replica: string): ReplicationError {
-  return new ReplicationError(
-    "history-gap",
-    `replica ${replica} has no progress, and the log no longer has the beginning`,
-    {
-      fix: "restore the replica with its schema lockstep, or copy it anew",
-      fields: { replica },
-    },
-  );
 }
 
 /** The replica follows another history of the same name (A2). */

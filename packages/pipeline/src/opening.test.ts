@@ -17,7 +17,7 @@ const signal = (): AbortSignal => AbortSignal.timeout(10_000);
 const at = (value: number): Position => position(String(value));
 const compare: ComparePositions = (left, right) =>
   Number(left) < Number(right) ? "before" : Number(left) > Number(right) ? "after" : "same";
-const EPOCH: Epoch = { number: 1, id: "one", server: {}, start: at(0), emptyTables: [], former: [] };
+const EPOCH: Epoch = { number: 1, id: "one", server: {}, start: at(0), former: [] };
 const STAMP = { epoch: EPOCH, run: "former", open: offset(0) };
 
 /** A source whose lock is given up by a former holder while it is being acquired. */
@@ -29,16 +29,19 @@ function sourceWith(whileAcquiring: () => Promise<Position>): Source {
       const session: SourceSession = {
         server: {},
         start,
-        isNew: false,
-        emptyTables: null,
+        tables: [],
         verify: () => undefined,
         stream: () => expect.unreachable(),
         confirm: () => undefined,
         proveLock: async () => await Promise.resolve(),
+        takeInTables: async () => await Promise.resolve([]),
         [Symbol.asyncDispose]: async () => await Promise.resolve(),
       };
       return session;
     },
+    contains: () => false,
+    openSnapshot: () => expect.unreachable(),
+    readSchema: () => expect.unreachable(),
   };
 }
 

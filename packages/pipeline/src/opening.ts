@@ -110,15 +110,14 @@ async function beginFirstEpoch(
   openedAt: Offset,
   signal: AbortSignal,
 ): Promise<{ epoch: Epoch; reached: ReachedPosition }> {
-  const { start, emptyTables, server } = session;
+  const { start, server, tables } = session;
   await refuseFormerProgress(options, signal);
-  if (emptyTables === null) throw unknownStart(start);
-  const epoch: Epoch = { number: 1, id: options.newEpochId(), server, start, emptyTables, former: [] };
+  const epoch: Epoch = { number: 1, id: options.newEpochId(), server, start, former: [] };
   const stamp = { epoch, run: options.run, open: openedAt };
   const record = { kind: "epoch", epoch, previous: null, position: start, last: null } as const;
   await publisher.append(encodeRecord(record, stamp), signal);
   options.failpoints?.hit("epoch-appended");
-  options.logger.info({ epoch: epoch.id, start, tables: emptyTables.length }, "began the first epoch");
+  options.logger.info({ epoch: epoch.id, start, tables: tables.length }, "began the first epoch");
   return { epoch, reached: { position: start, last: null } };
 }
 
@@ -135,20 +134,9 @@ async function refuseFormerProgress({ sinks, logger }: OpeningOptions, signal: A
       "progress-without-history",
       `replica ${sink.replica} is at ${progress.position} of epoch ${progress.epoch.id}, but the topic is unwritten`,
       {
-        fix: "restore the topic, or empty the replica (its row in lockstep.progress too) and start anew",
+        fix: "restore the topic, or empty the replica, its rows in lockstep.progress and lockstep.tables too, and start anew",
         fields: { replica: sink.replica, position: progress.position },
       },
     );
   }
-}
-
-function unknownStart(start: string): ReplicationError {
-  return new ReplicationError(
-    "slot-not-ours",
-    `a slot stands at ${start}, but nothing says which tables were empty there`,
-    {
-      fix: "drop the slot and the publication of this pipeline on the primary; they are made again at the next start",
-      fields: { start },
-    },
-  );
 }

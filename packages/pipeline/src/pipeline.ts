@@ -1,6 +1,7 @@
 import {
   actionOf,
   hasCode,
+  includes,
   retry,
   type EventLog,
   type Failpoints,
@@ -12,9 +13,13 @@ import {
 } from "@lockstep/core";
 import { Applier, type Reached } from "./applier.ts";
 import { Confirmer } from "./confirmer.ts";
+import { KeptOffsets } from "./kept-offsets.ts";
+import type { CopyStatus } from "./copy-progress.ts";
 import { LogTail } from "./log-tail.ts";
 import { open, type Opened } from "./opening.ts";
+import { Published } from "./published.ts";
 import { Publisher, PUBLISHER_TIMES, type PublisherTimes } from "./publisher.ts";
+import { RateLimit } from "./rate-limit.ts";
 import { Counters, type PipelineStatus } from "./status.ts";
 import { Trimmer } from "./trimmer.ts";
 
@@ -37,6 +42,15 @@ export interface PipelineOptions {
   readonly times?: PublisherTimes;
   /** How long the log keeps what replicas may still need. */
   readonly retentionMs: number;
+  readonly copies: CopyLimits;
+}
+
+/** How much of the machines copying may take. */
+export interface CopyLimits {
+  /** How many sessions of a replica copy at the same time. */
+  readonly parallel: number;
+  /** Of all replicas together; null: no limit. */
+  readonly bytesPerSecond: number | null;
 }
 
 /**
@@ -46,9 +60,15 @@ export interface PipelineOptions {
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #counters: Counters;
+  readonly #kept = new KeptOffsets();
+  readonly #limit: RateLimit;
+  /** What appliers wait for, told to the publisher of the time. */
+  #wanted: Position | null = null;
+  #publisher: Publisher | null = null;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#limit = new RateLimit(options.copies.bytesPerSecond);
     this.#counters = new Counters(options.sinks.map((sink) => sink.replica));
   }
 
@@ -78,9 +98,10 @@ export class Pipeline {
     const term = AbortSignal.any([signal, ended.signal]);
     const confirmer = this.#confirmer();
     await using tail = new LogTail(this.#options.log);
-    const appliers = this.#startAppliers(first, { tail, confirmer, hardSignal, end: ended }, term);
+    const published = new Published(first.session.tables, this.#options.logger);
+    const appliers = this.#startAppliers(first, { tail, confirmer, hardSignal, end: ended, published }, term);
     try {
-      await this.#publish(first, confirmer, term);
+      await this.#publish(first, { confirmer, published }, term);
     } catch (error) {
       if (!ended.signal.aborted) throw error; // Else the term was ended because another run has come.
     } finally {
@@ -123,10 +144,10 @@ export class Pipeline {
   }
 
   /** Publishes over lost connections; resolves when another run has taken the source over. */
-  async #publish(first: Opened, confirmer: Confirmer, signal: AbortSignal): Promise<void> {
+  async #publish(first: Opened, shared: Shared, signal: AbortSignal): Promise<void> {
     let opened = first;
     for (;;) {
-      const error = await this.#publishOnce(opened, confirmer, signal);
+      const error = await this.#publishOnce(opened, shared, signal);
       if (signal.aborted) return;
       if (actionOf(error) !== "retry") throw error;
       this.#options.logger.warn({ err: error }, "publishing interrupted; going on");
@@ -136,7 +157,11 @@ export class Pipeline {
     }
   }
 
-  async #publishOnce(opened: Opened, confirmer: Confirmer, signal: AbortSignal): Promise<unknown> {
+  async #publishOnce(
+    opened: Opened,
+    { confirmer, published }: Shared,
+    signal: AbortSignal,
+  ): Promise<unknown> {
     const { logger, source, failpoints, times = PUBLISHER_TIMES } = this.#options;
     await using held = opened;
     const { session, publisher: log, epoch, run, reached } = held;
@@ -163,22 +188,26 @@ export class Pipeline {
       reopenBytes,
     };
     const publisher = new Publisher({ ...common, compare: source.compare, times, failpoints, onAppended });
+    this.#publisher = publisher;
+    if (this.#wanted !== null) publisher.want(this.#wanted);
     const ended = new AbortController();
-    const trimming = this.#trimmer(publisher).run(AbortSignal.any([signal, ended.signal]));
+    const both = AbortSignal.any([signal, ended.signal]);
+    const beside = [this.#trimmer(publisher).run(both), published.watch(session, both)];
     try {
       return await publisher.run(signal);
     } catch (error) {
       return error;
     } finally {
       ended.abort();
-      await trimming;
+      this.#publisher = null;
+      await Promise.all(beside);
       confirmer.connect(null);
     }
   }
 
   #trimmer(publisher: Publisher): Trimmer {
     const { log, logger, retentionMs } = this.#options;
-    const keepFrom = (): Offset => publisher.keepFrom;
+    const keepFrom = (): Offset => this.#kept.least(publisher.keepFrom);
     const stored = (): Record<string, Offset | null> =>
       Object.fromEntries(
         Object.entries(this.#counters.snapshot().replicas).map(([name, replica]) => [name, replica.stored]),
@@ -209,25 +238,31 @@ export class Pipeline {
 
   #startAppliers(
     { epoch }: Opened,
-    shared: {
+    shared: Shared & {
       readonly tail: LogTail;
-      readonly confirmer: Confirmer;
       readonly hardSignal: AbortSignal;
       readonly end: AbortController;
     },
     signal: AbortSignal,
   ): Promise<void>[] {
-    const { sinks, log, source, newId, logger, failpoints } = this.#options;
+    const { sinks, log, source, newId, logger, failpoints, copies } = this.#options;
     const owner = newId();
-    const { tail, confirmer, hardSignal } = shared;
+    const { tail, confirmer, hardSignal, published } = shared;
     return sinks.map(async (sink) => {
       const { replica } = sink;
       const onAcked = (reached: Reached, applied: { events: number; conflicts: number }): void => {
         this.#counters.acked(replica, reached, applied);
-        confirmer.acked(replica, reached.position);
+        if (reached.isWhole) confirmer.acked(replica, reached.position); // Before, it counts for nobody.
       };
       const common = {
+        source,
         sink,
+        published,
+        parallel: copies.parallel,
+        limit: this.#limit,
+        onCopying: (status: CopyStatus | null): void => this.#counters.copying(replica, status),
+        onKeep: (from: Offset | null | undefined): void => this.#kept.keep(replica, from),
+        onWaiting: (position: Position): void => this.#want(position),
         log,
         tail,
         epoch,
@@ -249,10 +284,22 @@ export class Pipeline {
     });
   }
 
+  #want(position: Position): void {
+    const { compare } = this.#options.source;
+    if (this.#wanted === null || !includes(compare, this.#wanted, position)) this.#wanted = position;
+    this.#publisher?.want(this.#wanted);
+  }
+
   #halted(replica: string, error: unknown): void {
     const before = this.#counters.snapshot().replicas[replica];
     this.#counters.halted(replica, error);
     if (before?.state === "halted" && String(before.error) === String(error)) return; // Said already.
     this.#options.logger.error({ replica, err: error }, "replica halted");
   }
+}
+
+/** What publishing and applying of one term share. */
+interface Shared {
+  readonly confirmer: Confirmer;
+  readonly published: Published;
 }

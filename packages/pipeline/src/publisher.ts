@@ -83,6 +83,7 @@ export class Publisher {
   #appendedMs = performance.now();
   /** The `begin` of the large transaction whose pieces are being appended: nothing may come between them. */
   #begin: Offset | null = null;
+  #wanted: Position | null = null;
   #onMore: (() => void) | null = null;
   #onRoom: (() => void) | null = null;
 
@@ -92,6 +93,12 @@ export class Publisher {
     this.#reached = options.reached;
     this.#keepFrom = options.keepFrom;
     this.#appendedAt = options.open;
+  }
+
+  /** Somebody waits for the topic to reach a position: an idle record carries it there without delay. */
+  want(position: Position): void {
+    this.#wanted = position;
+    this.#onMore?.();
   }
 
   /** What must never be trimmed: from the `open` of the newest record that has a position. */
@@ -255,7 +262,14 @@ export class Publisher {
     const { position, isUrgent } = this.#gathered;
     const sinceMs = performance.now() - this.#appendedMs;
     if (position === null || !this.#isAhead(position)) return sinceMs >= heartbeatMs;
-    return isUrgent || sinceMs >= idleMs;
+    return isUrgent || this.#isWanted(position) || sinceMs >= idleMs;
+  }
+
+  /** The source has passed what somebody waits for, and the topic has not. */
+  #isWanted(position: Position): boolean {
+    const { compare } = this.#options;
+    const wanted = this.#wanted;
+    return wanted !== null && this.#isAhead(wanted) && includes(compare, position, wanted);
   }
 
   #isAhead(position: Position): boolean {

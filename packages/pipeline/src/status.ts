@@ -1,5 +1,6 @@
 import type { Offset, Position } from "@lockstep/core";
 import type { Reached } from "./applier.ts";
+import type { CopyStatus } from "./copy-progress.ts";
 
 export interface PipelineStatus {
   readonly state: "starting" | "standby" | "publishing";
@@ -10,7 +11,10 @@ export interface PipelineStatus {
 }
 
 export interface ReplicaStatus {
-  readonly state: "waiting" | "following" | "halted";
+  /** `copying` until its first copy has been passed: until then it shows no whole transactions. */
+  readonly state: "waiting" | "copying" | "following" | "halted";
+  /** What is being copied; null while nothing is. */
+  readonly copy: CopyStatus | null;
   readonly acked: Position | null;
   readonly offset: Offset | null;
   /** The offset in its row. */
@@ -23,6 +27,7 @@ export interface ReplicaStatus {
 
 const WAITING: ReplicaStatus = {
   state: "waiting",
+  copy: null,
   acked: null,
   offset: null,
   stored: null,
@@ -49,12 +54,13 @@ export class Counters {
 
   acked(
     replica: string,
-    { position, offset, stored }: Reached,
+    { position, offset, stored, isWhole }: Reached,
     applied: { readonly events: number; readonly conflicts: number },
   ): void {
     const before = this.#replicas.get(replica) ?? WAITING;
     this.#replicas.set(replica, {
-      state: "following",
+      state: isWhole ? "following" : "copying",
+      copy: before.copy,
       acked: position,
       offset,
       stored,
@@ -62,6 +68,12 @@ export class Counters {
       conflicts: before.conflicts + applied.conflicts,
       error: null,
     });
+  }
+
+  copying(replica: string, copy: CopyStatus | null): void {
+    const before = this.#replicas.get(replica) ?? WAITING;
+    const state = copy !== null && before.acked === null ? "copying" : before.state;
+    this.#replicas.set(replica, { ...before, state, copy });
   }
 
   halted(replica: string, error: unknown): void {

@@ -108,7 +108,8 @@ async function readEpoch(
   throw lostHistory(open);
 }
 
-function lastOf(record: LogRecord): TransactionMark | null {
+/** The newest transaction at or below a record with a position. */
+export function lastOf(record: LogRecord): TransactionMark | null {
   switch (record.kind) {
     case "transactions":
     case "end":

@@ -8,6 +8,7 @@ import {
   type Table,
   type Transaction,
 } from "@lockstep/core";
+import { CarriedTables } from "./carried-tables.ts";
 import { DecodedEntry } from "./decoded-entry.ts";
 import { Window } from "./window.ts";
 
@@ -42,6 +43,12 @@ function entryOf(at: number, ...positions: readonly [number, ...number[]]): Deco
   return new DecodedEntry({ offset: offset(at), ...encodeRecord(record, stamp) });
 }
 
+const NAME = { schema: TABLE.schema, name: TABLE.name };
+const carried = new CarriedTables([{ ...NAME, state: { kind: "live" }, joins: false }], {
+  compare,
+  contains: () => false,
+});
+
 const progress: Progress = {
   epoch: { number: 1, id: "one" },
   position: position("9"),
@@ -52,7 +59,7 @@ const progress: Progress = {
 
 test("of a record only what lies above the position is applied (A2)", () => {
   const window = new Window(compare);
-  window.add(entryOf(1, 1, 2, 3), position("2"));
+  window.add(entryOf(1, 1, 2, 3), position("2"), carried);
   const { groups, folded } = window.take(progress);
   expect(groups.flatMap(({ transactions }) => transactions)).toMatchObject([{ xid: "3" }]);
   expect(folded).toMatchObject({ kind: "bulk", tables: [{ inserts: [["3"]] }] });
@@ -60,19 +67,19 @@ test("of a record only what lies above the position is applied (A2)", () => {
 
 test("records that queued up are folded together; taking begins anew", () => {
   const window = new Window(compare);
-  window.add(entryOf(1, 1, 2), position("0"));
-  window.add(entryOf(2, 3), position("2"));
+  window.add(entryOf(1, 1, 2), position("0"), carried);
+  window.add(entryOf(2, 3), position("2"), carried);
   const { folded } = window.take(progress);
   expect(folded).toMatchObject({ kind: "bulk", tables: [{ inserts: [["1"], ["2"], ["3"]] }] });
   expect(window.isEmpty).toBe(true);
-  window.add(entryOf(3, 4), position("3"));
+  window.add(entryOf(3, 4), position("3"), carried);
   expect(window.take(progress).folded).toMatchObject({ tables: [{ inserts: [["4"]] }] });
 });
 
 test("a record taken whole is folded once for every replica", () => {
   const entry = entryOf(1, 1, 2);
   const [one, other] = [new Window(compare), new Window(compare)].map((window) => {
-    window.add(entry, position("0"));
+    window.add(entry, position("0"), carried);
     return window.take(progress).folded;
   });
   expect(one).toBe(other);

@@ -5,8 +5,11 @@ import {
   type ComparePositions,
   type Position,
   type Progress,
-  type TransactionGroup,
+  type RecordChanges,
+  type Table,
+  type Transaction,
 } from "@lockstep/core";
+import { groupOf, placeOf, type CarriedTables } from "./carried-tables.ts";
 import type { DecodedEntry } from "./decoded-entry.ts";
 
 /** Small records that queued up are applied together, up to so many changes in one target transaction. */
@@ -15,7 +18,7 @@ const MAX_WINDOW_EVENTS = 5_000;
 /** Collects the records that one target transaction will apply. */
 export class Window {
   readonly #compare: ComparePositions;
-  #groups: TransactionGroup[] = [];
+  #groups: RecordChanges[] = [];
   #events = 0;
   /** The one record of the window, taken whole: then its fold is shared. */
   #whole: DecodedEntry | null = null;
@@ -32,17 +35,38 @@ export class Window {
     return this.#events >= MAX_WINDOW_EVENTS;
   }
 
-  /** Adds what the record holds above `position` (A2: two publishers may have cut history differently). */
-  add(entry: DecodedEntry, position: Position): void {
-    const { record } = entry;
+  /**
+   * Adds what the record holds above `position` (A2: two publishers may have cut history differently), and of
+   * that what the replica takes.
+   */
+  add(entry: DecodedEntry, position: Position, carried: CarriedTables): void {
+    const { record, offset } = entry;
     if (record.kind !== "transactions") throw new TypeError(`a ${record.kind} record has no transactions`);
-    const transactions = record.transactions.filter(
+    const above = record.transactions.filter(
       (transaction) => !includes(this.#compare, position, transaction.position),
     );
-    const isWhole = transactions.length === record.transactions.length;
+    const transactions = carried.takesAll ? above : this.#taken(above, record.tables, carried);
+    if (transactions.length === 0) return;
+    const isWhole =
+      transactions.length === record.transactions.length &&
+      transactions.every((transaction, at) => transaction === record.transactions[at]);
     this.#whole = this.isEmpty && isWhole ? entry : null;
-    this.#groups.push(isWhole ? record : { tables: record.tables, transactions });
+    const { tables } = record;
+    this.#groups.push({ offset, ...(isWhole ? { tables, transactions } : groupOf(transactions, tables)) });
     for (const { events } of transactions) this.#events += events.length;
+  }
+
+  #taken(
+    transactions: readonly Transaction[],
+    tables: ReadonlyMap<number, Table>,
+    carried: CarriedTables,
+  ): Transaction[] {
+    return transactions.flatMap((transaction) => {
+      const place = placeOf(transaction.xid, transaction.position, this.#compare);
+      const events = carried.take(transaction.events, tables, place);
+      if (events === transaction.events) return [transaction];
+      return events.length === 0 ? [] : [{ ...transaction, events }];
+    });
   }
 
   /** What was collected, and starts anew. */

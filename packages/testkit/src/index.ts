@@ -7,7 +7,7 @@ export { Following } from "./following.ts";
 export { freePort } from "./free-port.ts";
 export { startKafka, withAdmin, type KafkaBroker, type StartKafkaOptions } from "./kafka-broker.ts";
 export { loseTail } from "./kafka-segments.ts";
-export { LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
+export { LOCKSTEP_BIN, LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
 export {
   startPostgres,
   startPostgresServers,
@@ -20,4 +20,5 @@ export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-server
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
 export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";
 export { MemoryTopic } from "./memory-log.ts";
+export { mountSmallDisk, type SmallDisk } from "./small-disk.ts";
 export { silentLogger } from "./silent-logger.ts";

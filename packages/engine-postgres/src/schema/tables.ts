@@ -1,4 +1,11 @@
-import { matchesTable, ReplicationError, tableLabel, type TableFilter, type TableName } from "@lockstep/core";
+import {
+  matchesTable,
+  ReplicationError,
+  tableLabel,
+  type SourceTable,
+  type TableFilter,
+  type TableName,
+} from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteLiteral, quoteTable } from "../connection.ts";
 import {
@@ -11,11 +18,12 @@ import {
 } from "../values.ts";
 
 interface TableRow extends TableName {
+  readonly identity: string;
   readonly persistence: string;
   /** Of a partition: the topmost table above it. */
   readonly root: TableName | null;
   /** `pg_class.relreplident` */
-  readonly identity: string;
+  readonly replicaIdentity: string;
   readonly isPartitioned: boolean;
   readonly hasKey: boolean;
   /** A deferrable key is no replica identity: the server would refuse updates of a published table (H1). */
@@ -33,7 +41,8 @@ interface TableRow extends TableName {
  * that is the replica identity, or the primary key.
  */
 const LIST_TABLES = `
-  select n.nspname as "schema", c.relname as "name", c.relpersistence as "persistence", c.relreplident as "identity",
+  select n.nspname as "schema", c.relname as "name", c.oid::text as "identity", c.relpersistence as "persistence",
+         c.relreplident as "replicaIdentity",
          c.relkind = 'p' as "isPartitioned",
          case when c.relispartition then pg_catalog.json_build_object('schema', rn.nspname, 'name', r.relname) end as "root",
          coalesce(i.indisvalid, false) as "hasKey", not coalesce(i.indimmediate, true) as "isKeyDeferrable",
@@ -71,13 +80,13 @@ export interface RefusedTable {
 export async function listTables(
   client: Client,
   filter: TableFilter,
-): Promise<{ readonly tables: readonly TableName[]; readonly refused: readonly RefusedTable[] }> {
+): Promise<{ readonly tables: readonly SourceTable[]; readonly refused: readonly RefusedTable[] }> {
   const { rows } = await client.query<TableRow>(LIST_TABLES);
-  const tables: TableName[] = [];
+  const tables: SourceTable[] = [];
   const refused: RefusedTable[] = [];
   for (const row of rows) {
     if (!matchesTable(filter, row) || (row.root !== null && matchesTable(filter, row.root))) continue;
-    const table = { schema: row.schema, name: row.name };
+    const table = { schema: row.schema, name: row.name, identity: row.identity };
     const reason = whyNotSupported(row);
     if (reason === null) tables.push(table);
     else refused.push({ table, reason });
@@ -110,8 +119,8 @@ function whyNotSupported(row: TableRow): string | null {
   const alter = `alter table ${quoteTable(row)}`;
   if (row.root !== null) return `is a partition of ${tableLabel(row.root)}: include that one`;
   if (row.persistence !== "p") return "is unlogged, so that the primary does not log its changes";
-  if (row.identity === "n") return `has replica identity nothing (${alter} replica identity default)`;
-  if (row.identity === "i" && row.isPartitioned) {
+  if (row.replicaIdentity === "n") return `has replica identity nothing (${alter} replica identity default)`;
+  if (row.replicaIdentity === "i" && row.isPartitioned) {
     return `is partitioned and has an index as its replica identity (${alter} replica identity default)`;
   }
   if (row.strayPartition !== null) {
@@ -119,7 +128,7 @@ function whyNotSupported(row: TableRow): string | null {
   }
   if (row.isFullGenerated)
     return "has replica identity full and a generated column, so that PostgreSQL refuses updates";
-  if (row.identity === "f") return null;
+  if (row.replicaIdentity === "f") return null;
   if (!row.hasKey) {
     return `has no primary key (${alter} add primary key …; or, slower, ${alter} replica identity full)`;
   }

@@ -2,62 +2,10 @@ import { offset, position, ReplicationError, type Progress } from "@lockstep/cor
 import type { Client } from "pg";
 import { sqlStateOf } from "../connection.ts";
 
-/** Raised by our functions in the replica; class LS is nobody's. */
-export const PROGRESS_MISMATCH = "LS001";
-export const COUNT_MISMATCH = "LS002";
-
 const UNDEFINED_TABLE = "42P01";
 const UNDEFINED_SCHEMA = "3F000";
 
-/** One row a pipeline, written in the same transaction as the data (A3, A4). */
-const CREATE_SCHEMA = `
-create schema if not exists lockstep;
-create table if not exists lockstep.progress (
-  pipeline     text primary key,
-  epoch_number bigint not null,
-  epoch_id     text not null,
-  position     text not null,
-  "offset"     bigint not null,
-  open         bigint not null,
-  run          text not null,
-  owner        text not null,
-  updated_at   timestamptz not null default pg_catalog.now()
-);
-comment on table lockstep.progress is 'How far each pipeline has brought this replica; written by lockstep only';
-create or replace function lockstep.advance(
-  of_pipeline text, by_owner text, from_epoch text, from_position text,
-  to_epoch_number bigint, to_epoch text, to_position text, to_offset bigint, to_open bigint, to_run text
-) returns void language plpgsql set search_path = pg_catalog as $body$
-begin
-  update lockstep.progress
-     set epoch_number = to_epoch_number, epoch_id = to_epoch, position = to_position, "offset" = to_offset,
-         open = to_open, run = to_run, updated_at = now()
-   where pipeline = of_pipeline and owner = by_owner and epoch_id = from_epoch and position = from_position;
-  if not found then
-    raise exception 'the progress row is another''s or at another position' using errcode = '${PROGRESS_MISMATCH}';
-  end if;
-end $body$;
-create or replace function lockstep.expect(actual bigint, expected bigint) returns void
-language plpgsql set search_path = pg_catalog as $body$
-begin
-  if actual <> expected then
-    raise exception 'a statement met % rows instead of %', actual, expected using errcode = '${COUNT_MISMATCH}';
-  end if;
-end $body$;`;
-
-const IS_CREATED = `
-  select pg_catalog.to_regprocedure('lockstep.expect(bigint,bigint)') is not null
-     and pg_catalog.to_regclass('lockstep.progress') is not null as "isCreated"`;
-
-/** Creates our schema in the replica unless it is there; two runs at once wait for each other. */
-export async function ensureSchema(client: Client): Promise<void> {
-  const { rows } = await client.query<{ isCreated: boolean }>(IS_CREATED);
-  if (rows[0]?.isCreated === true) return;
-  await client.query(
-    `begin; select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('lockstep schema', 0)); ${CREATE_SCHEMA} commit`,
-  );
-}
-
+/* One row a pipeline, written in the same transaction as the data (A3, A4). */
 interface ProgressRow {
   readonly epochNumber: string;
   readonly epochId: string;
@@ -66,14 +14,16 @@ interface ProgressRow {
   readonly open: string;
   readonly run: string;
   readonly owner: string;
+  readonly isCopying: boolean;
 }
 
 const COLUMNS = `
   epoch_number::text as "epochNumber", epoch_id as "epochId", position, "offset"::text as "offset",
-  open::text as "open", run, owner`;
+  open::text as "open", run, owner, is_copying as "isCopying"`;
 
 export interface OwnedProgress extends Progress {
   readonly owner: string;
+  readonly isCopying: boolean;
 }
 
 /** The row as stored, or null; also null where our schema does not exist. */
@@ -99,13 +49,14 @@ export async function takeProgressRow(
   takeOver: boolean,
 ): Promise<OwnedProgress | null> {
   const { rows } = await client.query<ProgressRow>(
-    `update lockstep.progress set owner = $2 where pipeline = $1 and ($3 or owner = $2) returning ${COLUMNS}`,
+    `with tables as (update lockstep.tables set owner = $2 where pipeline = $1 and ($3 or owner = $2))
+     update lockstep.progress set owner = $2 where pipeline = $1 and ($3 or owner = $2) returning ${COLUMNS}`,
     [pipeline, owner, takeOver],
   );
   return parseRow(rows[0]);
 }
 
-/** Inserts the row; false when there is one. */
+/** Inserts the row of a replica that is copied; false when there is one. */
 export async function insertProgressRow(
   client: Client,
   pipeline: string,
@@ -114,8 +65,26 @@ export async function insertProgressRow(
 ): Promise<boolean> {
   const { epoch, position: at, offset: record, open, run } = progress;
   const { rowCount } = await client.query(
-    `insert into lockstep.progress (pipeline, owner, epoch_number, epoch_id, position, "offset", open, run)
-     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing`,
+    `insert into lockstep.progress (pipeline, owner, epoch_number, epoch_id, position, "offset", open, run, is_copying)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, true) on conflict do nothing`,
+    [pipeline, owner, epoch.number, epoch.id, at, String(record), String(open), run],
+  );
+  return rowCount === 1;
+}
+
+/** The first copy has ended; false when the row is another's, or says so already. */
+export async function endCopying(
+  client: Client,
+  pipeline: string,
+  owner: string,
+  progress: Progress,
+): Promise<boolean> {
+  const { epoch, position: at, offset: record, open, run } = progress;
+  const { rowCount } = await client.query(
+    `update lockstep.progress
+        set epoch_number = $3, epoch_id = $4, position = $5, "offset" = $6, open = $7, run = $8, is_copying = false,
+            updated_at = now()
+      where pipeline = $1 and owner = $2 and is_copying`,
     [pipeline, owner, epoch.number, epoch.id, at, String(record), String(open), run],
   );
   return rowCount === 1;
@@ -161,5 +130,6 @@ function parseRow(row: ProgressRow | undefined): OwnedProgress | null {
     open: offset(row.open),
     run: row.run,
     owner: row.owner,
+    isCopying: row.isCopying,
   };
 }

@@ -6,11 +6,11 @@ import {
   type ApplyWindow,
   type ConflictPolicy,
   type Progress,
+  type RecordChanges,
   type ReplicationEvent,
   type Row,
   type SinkSession,
   type Table,
-  type TransactionGroup,
 } from "@lockstep/core";
 import { execute, freshDatabase, silentLogger, uniqueName } from "@lockstep/testkit";
 import { createPostgresSink } from "./sink.ts";
@@ -50,12 +50,19 @@ export function windowOf(
 ): ApplyWindow {
   const progress = progressAt(step, epoch);
   const transaction = { position: progress.position, xid: String(step), committedAtUs: 0, events };
-  const groups: TransactionGroup[] = [{ tables: new Map([[0, table]]), transactions: [transaction] }];
+  const tables = new Map([[0, table]]);
+  const groups: RecordChanges[] = [{ offset: progress.offset, tables, transactions: [transaction] }];
   return {
     groups,
     folded: isOrdered ? { kind: "ordered", reason: "asked for" } : fold(groups),
     progress,
   };
+}
+
+/** A replica that follows from `progress`, of no tables by name. */
+export async function begin(session: SinkSession, progress: Progress): Promise<void> {
+  await session.beginCopy(progress, [], never());
+  await session.endCopy(progress, never());
 }
 
 /** A database with `items`, and a session that owns its progress row. */
@@ -73,7 +80,7 @@ export class Replica implements AsyncDisposable {
     const replica = new Replica(url ?? (await freshDatabase(1)));
     await execute(replica.url, sql);
     replica.#session = await replica.claim("owner", policy);
-    await replica.session.createProgress(progressAt(0), [], never());
+    await begin(replica.session, progressAt(0));
     return replica;
   }
 
@@ -92,7 +99,14 @@ export class Replica implements AsyncDisposable {
     takeOver = true,
   ): Promise<SinkSession> {
     const { url, pipeline } = this;
-    const sink = createPostgresSink({ replica: "r", url, pipeline, onConflict, logger: silentLogger });
+    const sink = createPostgresSink({
+      replica: "r",
+      url,
+      pipeline,
+      onConflict,
+      existing: "refuse",
+      logger: silentLogger,
+    });
     return await sink.claim(owner, takeOver, never());
   }
 

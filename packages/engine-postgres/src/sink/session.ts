@@ -1,24 +1,26 @@
-import {
-  ReplicationError,
-  tableLabel,
-  type ApplyResult,
-  type ApplyWindow,
-  type ConflictPolicy,
-  type Failpoints,
-  type Logger,
-  type Progress,
-  type SinkSession,
-  type TableName,
-  type TargetTransaction,
+import type {
+  ApplyResult,
+  ApplyWindow,
+  ConflictPolicy,
+  Failpoints,
+  Logger,
+  Progress,
+  RecordChanges,
+  ReplicaTable,
+  SchemaDefinition,
+  SinkSession,
+  SourceTable,
+  TableName,
+  TargetTransaction,
 } from "@lockstep/core";
-import { quoteTable, type Connected } from "../connection.ts";
-import { firstNonEmpty } from "../schema/tables.ts";
+import type { Connected } from "../connection.ts";
 import { BatchRunner, type Statement } from "./batch.ts";
 import { bulkStatements } from "./bulk.ts";
 import { OrderedApply } from "./ordered.ts";
 import { TablePlans } from "./plans.ts";
-import { advanceStatement, claimedByAnother, insertProgressRow, readProgressRow } from "./progress.ts";
-import { explainedByOrder, explainRefusal } from "./refusal.ts";
+import { advanceStatement } from "./progress.ts";
+import { explainedByOrder, explainFailure } from "./refusal.ts";
+import { ReplicaTables } from "./replica-tables.ts";
 import { countEvents, PostgresTargetTransaction } from "./target-transaction.ts";
 
 export interface PostgresSinkSessionOptions {
@@ -30,6 +32,8 @@ export interface PostgresSinkSessionOptions {
   readonly logger: Logger;
   readonly failpoints: Failpoints | undefined;
   readonly progress: Progress | null;
+  readonly isCopying: boolean;
+  readonly tables: readonly ReplicaTable[];
 }
 
 /** One connection that owns the replica's progress row. */
@@ -37,43 +41,71 @@ export class PostgresSinkSession implements SinkSession {
   readonly #options: PostgresSinkSessionOptions;
   readonly #batches: BatchRunner;
   readonly #plans: TablePlans;
+  readonly #tables: ReplicaTables;
   #stored: Progress | null;
+  #isCopying: boolean;
+  #known: readonly ReplicaTable[];
 
   constructor(options: PostgresSinkSessionOptions) {
     this.#options = options;
     const { connected, replica } = options;
     this.#batches = new BatchRunner(connected.client);
     this.#plans = new TablePlans(connected.client, replica);
+    this.#tables = new ReplicaTables({ ...options, client: connected.client });
     this.#stored = options.progress;
+    this.#isCopying = options.isCopying;
+    this.#known = options.tables;
   }
 
   get progress(): Progress | null {
     return this.#stored;
   }
 
-  async createProgress(progress: Progress, tables: readonly TableName[], signal: AbortSignal): Promise<void> {
-    const { replica, pipeline, owner, connected, failpoints } = this.#options;
-    const { client } = connected;
-    await this.#closingOnAbort(signal, async () => {
-      await client.query("begin isolation level repeatable read");
-      for (const table of tables) await this.#expectExists(table);
-      const nonEmpty = await firstNonEmpty(client, tables);
-      if (nonEmpty !== null) throw notEmpty(replica, nonEmpty);
-      const isInserted = await insertProgressRow(client, pipeline, owner, progress);
-      if (!isInserted && (await readProgressRow(client, pipeline))?.owner !== owner)
-        throw claimedByAnother(replica);
-      await client.query("commit");
-    });
-    failpoints?.hit("progress-created");
+  get isCopying(): boolean {
+    return this.#isCopying;
+  }
+
+  get tables(): readonly ReplicaTable[] {
+    return this.#known;
+  }
+
+  async beginCopy(progress: Progress, tables: readonly SourceTable[], signal: AbortSignal): Promise<void> {
+    await this.#onTables(signal, async () => await this.#tables.beginCopy(progress, tables));
     this.#stored = progress;
+    this.#isCopying = true;
+  }
+
+  async endCopy(progress: Progress, signal: AbortSignal): Promise<void> {
+    await this.#onTables(signal, async () => await this.#tables.endCopy(progress));
+    this.#stored = progress;
+    this.#isCopying = false;
+  }
+
+  async addTables(tables: readonly SourceTable[], signal: AbortSignal): Promise<void> {
+    await this.#onTables(signal, async () => await this.#tables.add(tables));
+  }
+
+  async readTables(signal: AbortSignal): Promise<readonly ReplicaTable[]> {
+    await this.#onTables(signal, async () => await Promise.resolve());
+    return this.#known;
+  }
+
+  async completeTables(
+    schema: SchemaDefinition,
+    tables: readonly TableName[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#onTables(signal, async () => await this.#tables.complete(schema, tables));
+    this.#plans.forget();
   }
 
   async apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult> {
-    return await this.#closingOnAbort(signal, async () => {
+    const apply = async (): Promise<ApplyResult> => {
       const conflicts = await this.#applyWindow(window);
       this.#stored = window.progress;
       return { events: countEvents(window.groups), conflicts };
-    });
+    };
+    return await this.#closingOnAbort(signal, apply, window.groups);
   }
 
   async openTransaction(signal: AbortSignal): Promise<TargetTransaction> {
@@ -90,8 +122,9 @@ export class PostgresSinkSession implements SinkSession {
         plans: this.#plans,
         newOrderedApply: () => this.#newOrderedApply(),
         logger: this.#options.logger,
-        guarded: async (abort, work) => await this.#closingOnAbort(abort, work),
+        guarded: async (abort, work, groups) => await this.#closingOnAbort(abort, work, groups),
         advance: (progress) => this.#advance(progress),
+        join: async (tables) => await this.#tables.join(tables),
         onCommitted: (progress) => (this.#stored = progress),
       });
     });
@@ -155,15 +188,19 @@ export class PostgresSinkSession implements SinkSession {
     });
   }
 
-  /** Runs work on the connection; an abort closes it, so that what was under way is rolled back. */
-  async #closingOnAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /** Runs work on the connection, and `groups` with it; an abort closes it, so that what was under way is rolled back. */
+  async #closingOnAbort<T>(
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    groups: readonly RecordChanges[] = [],
+  ): Promise<T> {
     signal.throwIfAborted();
     const abort = (): void => void this.#options.connected.client.connection.stream.destroy();
     signal.addEventListener("abort", abort, { once: true });
     try {
       return await work();
     } catch (error) {
-      throw this.#explain(error);
+      throw await this.#explain(error, groups);
     } finally {
       signal.removeEventListener("abort", abort);
     }
@@ -180,35 +217,16 @@ export class PostgresSinkSession implements SinkSession {
     return advanceStatement(this.#options.pipeline, this.#options.owner, this.#stored, next); // A4
   }
 
-  async #expectExists(table: TableName): Promise<void> {
+  /** Work on what is stored of the tables, which is then read anew. */
+  async #onTables(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+    await this.#closingOnAbort(signal, async () => {
+      await work();
+      this.#known = await this.#tables.read();
+    });
+  }
+
+  async #explain(error: unknown, groups: readonly RecordChanges[]): Promise<unknown> {
     const { replica, connected } = this.#options;
-    const { rows } = await connected.client.query<{ exists: boolean }>(
-      "select pg_catalog.to_regclass($1) is not null as exists",
-      [quoteTable(table)],
-    );
-    if (rows[0]?.exists === true) return;
-    throw new ReplicationError(
-      "schema-mismatch",
-      `table ${tableLabel(table)} does not exist on replica ${replica}`,
-      {
-        fix: "create it there as it is on the primary",
-        fields: { replica, table: tableLabel(table) },
-      },
-    );
+    return await explainFailure(error, { replica, client: connected.client, plans: this.#plans, groups });
   }
-
-  #explain(error: unknown): unknown {
-    return explainRefusal(error, this.#options.replica, () => this.#plans.forget());
-  }
-}
-
-function notEmpty(replica: string, table: TableName): ReplicationError {
-  return new ReplicationError(
-    "table-not-empty",
-    `table ${tableLabel(table)} on replica ${replica} has rows already`,
-    {
-      fix: "empty it, or leave the replica out; copying and comparing existing rows is not supported yet",
-      fields: { replica, table: tableLabel(table) },
-    },
-  );
 }

@@ -1,6 +1,8 @@
 import {
   ReplicationError,
   type ConflictPolicy,
+  type CopyTarget,
+  type ExistingRows,
   type Failpoints,
   type Logger,
   type Progress,
@@ -8,9 +10,13 @@ import {
   type SinkSession,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { connect, toReplicationError, type ConnectOptions } from "../connection.ts";
-import { claimedByAnother, ensureSchema, readProgressRow, takeProgressRow } from "./progress.ts";
+import { applicationName, connect, toReplicationError } from "../connection.ts";
+import { PostgresCopyTarget } from "./copy/copy-target.ts";
+import { claimedByAnother, readProgressRow, takeProgressRow, type OwnedProgress } from "./progress.ts";
+import { connectReplica, endSessions, type ReplicaConnection } from "./replica-session.ts";
+import { ensureSchema } from "./schema.ts";
 import { PostgresSinkSession } from "./session.ts";
+import { readTableRows } from "./table-rows.ts";
 
 /** A1: a commit that was answered is on the replica's disk. */
 const REPLICA_SETTINGS = {
@@ -22,18 +28,12 @@ const REPLICA_SETTINGS = {
   enable_mergejoin: "off",
 } as const;
 
-/** Exists from PostgreSQL 17 on; a large transaction is open for as long as its pieces take to come. */
-const NO_TRANSACTION_TIMEOUT = `
-  select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings where name = 'transaction_timeout'`;
-
-/** How long a session that is told to end may take. */
-const TERMINATE_TIMEOUT_MS = 5_000;
-
 export interface PostgresSinkOptions {
   readonly replica: string;
   readonly url: string;
   readonly pipeline: string;
   readonly onConflict: ConflictPolicy;
+  readonly existing: ExistingRows;
   readonly logger: Logger;
   readonly failpoints?: Failpoints | undefined;
 }
@@ -45,11 +45,12 @@ export function createPostgresSink(options: PostgresSinkOptions): Sink {
 
 class PostgresSink implements Sink {
   readonly #options: PostgresSinkOptions;
-  readonly #connection: ConnectOptions;
+  readonly #connection: ReplicaConnection;
 
   constructor(options: PostgresSinkOptions) {
     this.#options = options;
-    this.#connection = { url: options.url, pipeline: options.pipeline, settings: REPLICA_SETTINGS };
+    const { url, pipeline, replica } = options;
+    this.#connection = { url, pipeline, replica, settings: REPLICA_SETTINGS };
   }
 
   get replica(): string {
@@ -71,11 +72,10 @@ class PostgresSink implements Sink {
     const claiming = new AbortController();
     const abort = (): void => claiming.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
-    const connected = await connect(this.#connection, claiming.signal);
+    const connected = await connectReplica(this.#connection, claiming.signal);
     try {
       signal.throwIfAborted();
       await this.#refusePrimary(connected.client);
-      await this.#becomeReplica(connected.client);
       await ensureSchema(connected.client);
       const progress = await this.#takeRow(connected.client, owner, takeOver);
       const { replica } = this;
@@ -88,6 +88,8 @@ class PostgresSink implements Sink {
         logger,
         failpoints,
         progress,
+        isCopying: progress?.isCopying === true,
+        tables: await readTableRows(connected.client, pipeline),
       });
     } catch (error) {
       await connected[Symbol.asyncDispose]();
@@ -95,6 +97,14 @@ class PostgresSink implements Sink {
     } finally {
       signal.removeEventListener("abort", abort);
     }
+  }
+
+  async openCopy(owner: string, signal: AbortSignal): Promise<CopyTarget> {
+    const { pipeline, existing, logger, failpoints } = this.#options;
+    const connection = { ...this.#connection, isCopy: true };
+    return await Promise.resolve(
+      new PostgresCopyTarget({ connection, pipeline, owner, existing, logger, failpoints, signal }),
+    );
   }
 
   /** A database that follows itself would change without end; by whatever name it is reached, our slot is there. */
@@ -111,27 +121,8 @@ class PostgresSink implements Sink {
     });
   }
 
-  /** Constraint triggers and users' triggers off: the primary has run them already. */
-  async #becomeReplica(client: Client): Promise<void> {
-    try {
-      await client.query("set session_replication_role = replica");
-      await client.query(NO_TRANSACTION_TIMEOUT);
-    } catch (error) {
-      const known = toReplicationError(error, `replica ${this.replica}`);
-      if (!(known instanceof ReplicationError) || known.code !== "permission-denied") throw known;
-      throw new ReplicationError(
-        "permission-denied",
-        `the role on replica ${this.replica} may not switch triggers off`,
-        {
-          cause: error,
-          fix: `run there as superuser: grant set on parameter session_replication_role to "${client.user ?? "the role"}"`,
-        },
-      );
-    }
-  }
-
   /** A claim ends every other session of this pipeline first: one of them may hold the row's lock (A4). */
-  async #takeRow(client: Client, owner: string, takeOver: boolean): Promise<Progress | null> {
+  async #takeRow(client: Client, owner: string, takeOver: boolean): Promise<OwnedProgress | null> {
     const { pipeline } = this.#options;
     if (!takeOver) {
       const stored = await readProgressRow(client, pipeline);
@@ -139,27 +130,35 @@ class PostgresSink implements Sink {
     }
     await this.#endOthers(client);
     const progress = await takeProgressRow(client, pipeline, owner, takeOver);
-    if (progress === null && (await readProgressRow(client, pipeline)) !== null)
-      throw claimedByAnother(this.replica);
-    return progress;
+    if (progress !== null) return progress;
+    if ((await readProgressRow(client, pipeline)) !== null) throw claimedByAnother(this.replica);
+    if ((await readTableRows(client, pipeline)).length > 0) throw progressMissing(this.replica, pipeline);
+    return null;
   }
 
   async #endOthers(client: Client): Promise<void> {
-    const { rows } = await client.query<{ pid: number; hasEnded: boolean }>(
-      `select pid, pg_catalog.pg_terminate_backend(pid, $2) as "hasEnded"
-         from pg_catalog.pg_stat_activity
-        where application_name = $1 and datname = pg_catalog.current_database()
-          and backend_type = 'client backend' and pid <> pg_catalog.pg_backend_pid()`,
-      [`lockstep_${this.#options.pipeline}`, TERMINATE_TIMEOUT_MS],
-    );
-    const left = rows.filter((row) => !row.hasEnded).map((row) => row.pid);
+    const { pipeline } = this.#options;
+    const names = [applicationName(pipeline, false), applicationName(pipeline, true)];
+    const left = await endSessions(client, names);
     if (left.length === 0) return;
     throw new ReplicationError(
       "server-unavailable",
       `sessions ${left.join(", ")} on replica ${this.replica} do not end`,
-      {
-        fix: "it is tried again until they do",
-      },
+      { fix: "it is tried again until they do" },
     );
   }
+}
+
+/** A2: a row that vanished is no reason to copy again. */
+function progressMissing(replica: string, pipeline: string): ReplicationError {
+  return new ReplicationError(
+    "progress-missing",
+    `replica ${replica} was copied before, but its row in lockstep.progress is gone`,
+    {
+      fix:
+        `restore that row; or, to copy the replica anew, empty its tables and run there: ` +
+        `delete from lockstep.tables where pipeline = '${pipeline}'`,
+      fields: { replica },
+    },
+  );
 }

@@ -1,48 +1,45 @@
-import { ReplicationError, tableKey, tableLabel, type Logger, type TableName } from "@lockstep/core";
+import {
+  ReplicationError,
+  tableKey,
+  tableLabel,
+  type Logger,
+  type SourceTable,
+  type TableName,
+} from "@lockstep/core";
 import type { Client } from "pg";
-import { quoteIdentifier, quoteLiteral, quoteTable } from "../connection.ts";
+import { quoteIdentifier, quoteTable } from "../connection.ts";
+import { markUnsettled } from "./unsettled.ts";
 
 interface PublicationRow {
   readonly isForAllTables: boolean;
   readonly publishesAll: boolean;
   readonly isViaRoot: boolean;
-  readonly comment: string | null;
 }
 
 /** A change of a partition is one of the partitioned table. */
 const VIA_ROOT = "publish_via_partition_root = true";
 
-/** What we keep in the publication's comment, on the primary itself. */
-export interface PublicationNote {
-  /** The slot's first position, in the server's text. */
-  readonly start: string;
-  /** Tables that were empty there. */
-  readonly emptyTables: readonly TableName[];
-}
-
 const READ_PUBLICATION = `
   select puballtables as "isForAllTables", pubinsert and pubupdate and pubdelete and pubtruncate as "publishesAll",
-         pubviaroot as "isViaRoot",
-         pg_catalog.obj_description(oid, 'pg_publication') as "comment"
+         pubviaroot as "isViaRoot"
     from pg_catalog.pg_publication where pubname = $1`;
 
 /**
  * Creates the publication of `tables`, or checks the one that is there. Without a slot nothing was ever read
- * by it, so it is made to list exactly them. Else tables that match and are not in it yet are named in the log
- * and left out: taking one in needs a copy of its rows.
+ * by it, so it is made to list exactly them. Else tables that match and are not in it yet are taken in.
  */
 export async function ensurePublication(
   client: Client,
   publication: string,
-  { tables, hasSlot }: { readonly tables: readonly TableName[]; readonly hasSlot: boolean },
+  { tables, hasSlot }: { readonly tables: readonly SourceTable[]; readonly hasSlot: boolean },
   logger: Logger,
 ): Promise<"created" | "reused"> {
-  const list = tables.map((table) => `only ${quoteTable(table)}`).join(", ");
   const { rows } = await client.query<PublicationRow>(READ_PUBLICATION, [publication]);
   const [existing] = rows;
   if (existing === undefined) {
+    if (hasSlot) throw slotAlone(publication);
     await client.query(
-      `create publication ${quoteIdentifier(publication)} for table ${list} with (${VIA_ROOT})`,
+      `create publication ${quoteIdentifier(publication)} for table ${tableList(tables)} with (${VIA_ROOT})`,
     );
     return "created";
   }
@@ -54,81 +51,67 @@ export async function ensurePublication(
   if (!existing.isViaRoot) {
     await client.query(`alter publication ${quoteIdentifier(publication)} set (${VIA_ROOT})`);
   }
-  if (!hasSlot) await client.query(`alter publication ${quoteIdentifier(publication)} set table ${list}`);
-  else await comparePublishedTables(client, publication, tables, logger);
+  if (!hasSlot)
+    await client.query(`alter publication ${quoteIdentifier(publication)} set table ${tableList(tables)}`);
+  else await takeIn(client, publication, tables, logger);
   return "reused";
 }
 
-async function comparePublishedTables(
+/** Takes tables into a publication that is being read; those that are in it already stay. */
+export async function takeIn(
   client: Client,
   publication: string,
-  tables: readonly TableName[],
+  tables: readonly SourceTable[],
   logger: Logger,
 ): Promise<void> {
   const rows = await listPublished(client, publication);
   const published = new Set(rows.map(tableKey));
   const wanted = new Set(tables.map(tableKey));
   const surplus = rows.filter((table) => !wanted.has(tableKey(table)));
-  if (surplus.length > 0) {
-    throw new ReplicationError(
-      "setup-incomplete",
-      `publication ${publication} has tables that the configuration does not name: ${surplus.map(tableLabel).join(", ")}`,
-      {
-        fix:
-          `include them, or leave them for good: ` +
-          `alter publication ${quoteIdentifier(publication)} drop table ${surplus.map(quoteTable).join(", ")}`,
-      },
-    );
-  }
-  const missing = tables.filter((table) => !published.has(tableKey(table))).map(tableLabel);
-  if (missing.length > 0) {
-    logger.warn(
-      { tables: missing },
-      "tables that match but came after the first start are not replicated yet",
-    );
-  }
+  if (surplus.length > 0) throw surplusTables(publication, surplus);
+  const missing = tables.filter((table) => !published.has(tableKey(table)));
+  if (missing.length === 0) return;
+  await client.query("begin");
+  // First what says so: whoever copies one of them must wait for transactions that have changed it by now.
+  await markUnsettled(client, publication, missing);
+  await client.query(
+    `alter publication ${quoteIdentifier(publication)} add table ${tableList(missing)}; commit`,
+  );
+  logger.info({ tables: missing.map(tableLabel) }, "took new tables in");
 }
 
-export async function listPublished(client: Client, publication: string): Promise<TableName[]> {
-  const { rows } = await client.query<TableName>(
-    `select schemaname as "schema", tablename as "name" from pg_catalog.pg_publication_tables where pubname = $1`,
+export async function listPublished(client: Client, publication: string): Promise<SourceTable[]> {
+  const { rows } = await client.query<Required<SourceTable>>(
+    `select p.schemaname as "schema", p.tablename as "name", c.oid::text as "identity"
+       from pg_catalog.pg_publication_tables p
+       join pg_catalog.pg_namespace n on n.nspname = p.schemaname
+       join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
+      where p.pubname = $1 order by 1, 2`,
     [publication],
   );
   return rows;
 }
 
-/** Stores the note; it is durable when this resolves. */
-export async function storeNote(client: Client, publication: string, note: PublicationNote): Promise<void> {
-  const comment = quoteLiteral(JSON.stringify({ lockstep: note }));
-  await client.query(`comment on publication ${quoteIdentifier(publication)} is ${comment}`);
+function tableList(tables: readonly TableName[]): string {
+  return tables.map((table) => `only ${quoteTable(table)}`).join(", ");
 }
 
-/** The note, or null when the publication has none of ours. */
-export async function readNote(client: Client, publication: string): Promise<PublicationNote | null> {
-  const { rows } = await client.query<PublicationRow>(READ_PUBLICATION, [publication]);
-  const comment = rows[0]?.comment ?? null;
-  return comment === null ? null : parseNote(comment);
-}
-
-function parseNote(comment: string): PublicationNote | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(comment);
-  } catch {
-    return null; // A person's own comment.
-  }
-  return isNoteHolder(value) ? value.lockstep : null;
-}
-
-function isNoteHolder(value: unknown): value is { readonly lockstep: PublicationNote } {
-  if (typeof value !== "object" || value === null || !("lockstep" in value)) return false;
-  const note = value.lockstep;
-  return (
-    typeof note === "object" &&
-    note !== null &&
-    "start" in note &&
-    typeof note.start === "string" &&
-    "emptyTables" in note &&
-    Array.isArray(note.emptyTables)
+function surplusTables(publication: string, surplus: readonly TableName[]): ReplicationError {
+  return new ReplicationError(
+    "setup-incomplete",
+    `publication ${publication} has tables that the configuration does not name: ${surplus.map(tableLabel).join(", ")}`,
+    {
+      fix:
+        `include them, or leave them for good: ` +
+        `alter publication ${quoteIdentifier(publication)} drop table ${surplus.map(quoteTable).join(", ")}`,
+    },
   );
+}
+
+/** Our publication is made before the slot: what a slot has seen before it, the server could not decode. */
+function slotAlone(name: string): ReplicationError {
+  return new ReplicationError("slot-not-ours", `slot ${name} exists without its publication`, {
+    fix: `drop it; it is made again at the next start: select pg_drop_replication_slot('${name}')`,
+    fields: { slot: name },
+  });
 }

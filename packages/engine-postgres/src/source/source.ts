@@ -1,32 +1,40 @@
-import { randomBytes } from "node:crypto";
 import type { Client } from "pg";
 import {
   hasCode,
-  includes,
   position,
   ReplicationError,
   tableKey,
   tableLabel,
-  type Confirmation,
   type Failpoints,
   type Logger,
-  type Position,
-  type ServerIdentity,
+  type SchemaDefinition,
+  type Snapshot,
   type Source,
-  type SourceBatch,
   type SourceSession,
+  type SourceTable,
   type TableFilter,
   type TableName,
+  type View,
 } from "@lockstep/core";
 import { clientConfig, connect, toReplicationError, type ConnectOptions } from "../connection.ts";
 import { comparePositions } from "../position.ts";
-import { listTables, noTables, readCatalog, tablesNotSupported } from "../schema/tables.ts";
+import {
+  listTables,
+  noTables,
+  readCatalog,
+  tablesNotSupported,
+  type RefusedTable,
+} from "../schema/tables.ts";
 import { checkPrimary } from "../setup-check.ts";
-import { UnknownColumnType } from "../wal/relation.ts";
+import { readCarriedSchema } from "../schema/carried-schema.ts";
+import { whileTablesChange } from "../snapshot/changed.ts";
+import { openSnapshot } from "../snapshot/snapshot.ts";
+import { isVisible, parseView, type ParsedView } from "../snapshot/view.ts";
+import type { UnknownColumnType } from "../wal/relation.ts";
 import { WalStream } from "../wal/wal-stream.ts";
-import type { SystemIdentity } from "../wal/plugin.ts";
 import { isDecoding, isShuttingDown } from "./walsender.ts";
-import { ensurePublication, listPublished, readNote } from "./publication.ts";
+import { ensurePublication, listPublished, takeIn } from "./publication.ts";
+import { PostgresSourceSession } from "./session.ts";
 import { SlotHolder } from "./slot-holder.ts";
 import { createSlot, enableFailover, readSlot, type SlotRow } from "./slot.ts";
 
@@ -61,6 +69,9 @@ class PostgresSource implements Source {
   readonly #holder: SlotHolder;
   /** Column types that a stream named and the catalog no longer had. */
   readonly #formerTypes: UnknownColumnType[] = [];
+  readonly #views = new WeakMap<View, ParsedView>();
+  /** Refused tables that were named in the log. */
+  readonly #named = new Set<string>();
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
@@ -78,6 +89,31 @@ class PostgresSource implements Source {
     }
   }
 
+  contains(view: View, xid: string): boolean {
+    const parsed = this.#views.get(view) ?? parseView(view.text);
+    this.#views.set(view, parsed);
+    return isVisible(parsed, xid);
+  }
+
+  async openSnapshot(tables: readonly TableName[], signal: AbortSignal): Promise<Snapshot> {
+    const { logger } = this.#options;
+    return await openSnapshot(
+      { connection: this.#connection, publication: this.#name, tables, logger },
+      signal,
+    );
+  }
+
+  async readSchema(tables: readonly TableName[], signal: AbortSignal): Promise<SchemaDefinition> {
+    await using connected = await connect(this.#connection, signal);
+    const { client } = connected;
+    try {
+      await client.query("begin isolation level repeatable read read only");
+      return await readCarriedSchema(client, tables);
+    } catch (error) {
+      throw whileTablesChange(error, PLACE);
+    }
+  }
+
   async #acquire(mayCreate: boolean, signal: AbortSignal): Promise<SourceSession> {
     await using admin = await connect(this.#connection, signal);
     const { client } = admin;
@@ -86,7 +122,7 @@ class PostgresSource implements Source {
     const version = await checkPrimary(client);
     const slot = await this.#ensureSlot(client, found, mayCreate, signal);
     if (version >= FAILOVER_VERSION && !slot.failover) await this.#enableFailover(signal);
-    return await this.#stream(client, slot, found === null, signal);
+    return await this.#stream(client, slot, signal);
   }
 
   async #ensureSlot(
@@ -101,7 +137,7 @@ class PostgresSource implements Source {
       const hasSlot = (await readSlot(client, this.#name)) !== null;
       const result = await ensurePublication(client, this.#name, { tables, hasSlot }, this.#options.logger);
       if (result === "created") this.#options.failpoints?.hit("publication-created");
-      if (!hasSlot) await this.#createSlot(tables, signal);
+      if (!hasSlot) await this.#createSlot(signal);
     });
     const slot = await readSlot(client, this.#name);
     if (slot === null) throw slotMissing(this.#name);
@@ -109,17 +145,39 @@ class PostgresSource implements Source {
   }
 
   /** With a slot a table that cannot be followed stops nothing unless it is published: somebody made it meanwhile. */
-  async #listTables(client: Client, hasSlot: boolean): Promise<readonly TableName[]> {
-    const { tables: filter, logger } = this.#options;
+  async #listTables(client: Client, hasSlot: boolean): Promise<readonly SourceTable[]> {
+    const { tables: filter } = this.#options;
     const { tables, refused } = await listTables(client, filter);
     const published = hasSlot ? new Set((await listPublished(client, this.#name)).map(tableKey)) : null;
     const fatal = refused.filter(({ table }) => published === null || published.has(tableKey(table)));
     if (fatal.length > 0) throw tablesNotSupported(fatal);
-    for (const { table, reason } of refused) {
-      logger.warn({ table: tableLabel(table), reason }, "a table that matches cannot be replicated");
-    }
+    this.#nameRefused(refused);
     if (tables.length === 0) throw noTables(filter);
     return tables;
+  }
+
+  #nameRefused(refused: readonly RefusedTable[]): void {
+    for (const { table, reason } of refused) {
+      const key = `${tableLabel(table)} ${reason}`;
+      if (this.#named.has(key)) continue;
+      this.#named.add(key);
+      this.#options.logger.warn(
+        { table: tableLabel(table), reason },
+        "a table that matches cannot be replicated",
+      );
+    }
+  }
+
+  async #takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]> {
+    await using admin = await connect(this.#connection, signal);
+    try {
+      const { tables, refused } = await listTables(admin.client, this.#options.tables);
+      this.#nameRefused(refused);
+      await takeIn(admin.client, this.#name, tables, this.#options.logger);
+      return await listPublished(admin.client, this.#name);
+    } catch (error) {
+      throw whileTablesChange(error, PLACE);
+    }
   }
 
   /** One run at a time creates; the session-level lock goes with the connection. */
@@ -136,16 +194,10 @@ class PostgresSource implements Source {
     }
   }
 
-  async #createSlot(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
+  async #createSlot(signal: AbortSignal): Promise<void> {
     await using replication = await connect({ ...this.#connection, isReplication: true }, signal);
-    await createSlot(replication.client, {
-      slot: this.#name,
-      publication: this.#name,
-      tables,
-      nonce: randomBytes(4).toString("hex"),
-      logger: this.#options.logger,
-      failpoints: this.#options.failpoints,
-    });
+    await createSlot(replication.client, this.#name, this.#options.logger);
+    this.#options.failpoints?.hit("slot-created");
   }
 
   async #enableFailover(signal: AbortSignal): Promise<void> {
@@ -167,9 +219,9 @@ class PostgresSource implements Source {
     return slot;
   }
 
-  async #stream(client: Client, slot: SlotRow, isNew: boolean, signal: AbortSignal): Promise<SourceSession> {
+  async #stream(client: Client, slot: SlotRow, signal: AbortSignal): Promise<SourceSession> {
     const start = position(slot.confirmed ?? "0/0");
-    const note = await readNote(client, this.#name);
+    const tables = await listPublished(client, this.#name);
     const stream = new WalStream({
       clientConfig: clientConfig({ ...this.#connection, isReplication: true }),
       catalog: await readCatalog(client, this.#name, this.#formerTypes),
@@ -186,9 +238,8 @@ class PostgresSource implements Source {
         stream,
         identity,
         start,
-        isNew,
-        // Confirmed further than the note: then emptiness is no longer known for the slot's point.
-        emptyTables: note !== null && note.start === start ? note.emptyTables : null,
+        tables,
+        takeInTables: async (abort) => await this.#takeInTables(abort),
         readHolder: async (abort) => await this.#readHolder(abort),
         onUnknownType: (missing) => this.#formerTypes.push(missing),
       });
@@ -214,78 +265,6 @@ class PostgresSource implements Source {
   }
 }
 
-interface SessionOptions {
-  readonly stream: WalStream;
-  readonly identity: SystemIdentity;
-  readonly start: Position;
-  readonly isNew: boolean;
-  readonly emptyTables: readonly TableName[] | null;
-  readHolder(signal: AbortSignal): Promise<number | null>;
-  onUnknownType(missing: UnknownColumnType): void;
-}
-
-class PostgresSourceSession implements SourceSession {
-  readonly server: ServerIdentity;
-  readonly start: Position;
-  readonly isNew: boolean;
-  readonly emptyTables: readonly TableName[] | null;
-  readonly #options: SessionOptions;
-
-  constructor(options: SessionOptions) {
-    const { systemIdentifier, database, timeline } = options.identity;
-    this.#options = options;
-    this.server = { engine: "postgres", systemIdentifier, database, timeline };
-    this.start = options.start;
-    this.isNew = options.isNew;
-    this.emptyTables = options.emptyTables;
-  }
-
-  verify(expected: ServerIdentity, reached: Position): void {
-    for (const field of ["engine", "systemIdentifier", "database"]) {
-      if (expected[field] !== this.server[field])
-        throw serverChanged(field, expected[field], this.server[field]);
-    }
-    const flushed = position(this.#options.identity.flushed);
-    if (!includes(comparePositions, flushed, reached)) {
-      throw serverChanged("flushed position", `at least ${reached}`, flushed);
-    }
-    this.#verifyTimeline(expected["timeline"], reached);
-  }
-
-  /** A newer timeline may have left the one we know only behind what we hold. */
-  #verifyTimeline(expected: string | undefined, reached: Position): void {
-    const { timeline, forks } = this.#options.identity;
-    if (timeline === expected) return;
-    const fork = forks.find((left) => String(left.timeline) === expected);
-    if (fork !== undefined && includes(comparePositions, fork.leftAt, reached)) return;
-    const left = fork === undefined ? "" : `, which left ${expected} at ${fork.leftAt}, before ${reached}`;
-    throw serverChanged("timeline", expected, `${timeline}${left}`);
-  }
-
-  async *stream(signal: AbortSignal): AsyncGenerator<SourceBatch, never, undefined> {
-    try {
-      return yield* this.#options.stream.batches(signal);
-    } catch (error) {
-      if (error instanceof UnknownColumnType) this.#options.onUnknownType(error);
-      throw error;
-    }
-  }
-
-  confirm(confirmation: Confirmation): void {
-    this.#options.stream.confirm(confirmation);
-  }
-
-  async proveLock(signal: AbortSignal): Promise<void> {
-    const holder = await this.#options.readHolder(signal);
-    if (holder === this.#options.identity.processId) return;
-    throw new ReplicationError("connection-lost", "another session holds the slot now");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#options.stream[Symbol.asyncDispose]();
-  }
-}
-
 /** 55006: the slot is active for another process. */
 function isSlotActive(error: unknown): boolean {
   if (hasCode(error, "source-busy")) return true;
@@ -297,16 +276,4 @@ function slotMissing(slot: string): ReplicationError {
     fix: "what the primary committed since is lost to the topic: remove the pipeline and start it anew",
     fields: { slot },
   });
-}
-
-function serverChanged(
-  field: string,
-  expected: string | undefined,
-  found: string | undefined,
-): ReplicationError {
-  return new ReplicationError(
-    "server-changed",
-    `the primary is not the server that wrote the topic: ${field} is ${found ?? "unknown"}, not ${expected ?? "known"}`,
-    { fix: "connect the pipeline to its own primary; for another server start a pipeline of another name" },
-  );
 }

@@ -57,7 +57,7 @@ export function parseRelation(
       isKey: key?.has(column.name) ?? column.isKey,
     };
   });
-  return { oid, table: { id, schema, name, columns } };
+  return { oid, table: { id, identity: String(oid), schema, name, columns } };
 }
 
 /** Reads fields one after the other; behind the buffer's end a `RangeError`. */

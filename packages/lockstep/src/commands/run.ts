@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { dirname } from "node:path";
 import { Pipeline } from "@lockstep/pipeline";
+import { BottomLines } from "../bottom-lines.ts";
 import { loadConfig } from "../config.ts";
 import { createSinks, createSource } from "../engines.ts";
 import { failpointsFromEnvironment } from "../failpoint-kills.ts";
@@ -15,16 +16,21 @@ const MS_PER_HOUR = 3_600_000;
 export async function run(configPath: string, logging: LoggingOptions): Promise<void> {
   boundHeap();
   const config = await loadConfig(configPath);
-  const logger = createLogger(logging);
+  const isOnTerminal = process.stderr.isTTY && !logging.isJson;
+  const bottom = isOnTerminal ? { bottom: new BottomLines(process.stderr) } : {};
+  const logger = createLogger(logging, bottom.bottom);
   const failpoints = failpointsFromEnvironment(process.env["LOCKSTEP_FAILPOINT"], logger);
   const context = { config, logger, failpoints };
   await using log = createLog(config, dirname(configPath), logger);
   const source = createSource(context);
   const sinks = createSinks(context);
   const retentionMs = config.retention.hours * MS_PER_HOUR;
-  const pipeline = new Pipeline({ source, sinks, log, logger, newId: randomUUID, retentionMs, failpoints });
+  const { parallel, maxBytesPerSecond = null } = config.snapshot;
+  const copies = { parallel, bytesPerSecond: maxBytesPerSecond };
+  const newId = randomUUID;
+  const pipeline = new Pipeline({ source, sinks, log, logger, newId, retentionMs, copies, failpoints });
   const stop = stopOnSignals((signal) => logger.info({ signal }, "stopping"));
-  const stopReport = reportProgress(pipeline, log, logger);
+  const stopReport = reportProgress(pipeline, { log, logger, ...bottom });
   logger.info({ pipeline: config.pipeline, pid: process.pid }, "lockstep is running");
   try {
     await pipeline.run(stop);

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { dirname } from "node:path";
 import { decodeRecord, nextOffset, offset, type EventLog, type LogEntry, type Offset } from "@lockstep/core";
 import { loadConfig } from "../config.ts";
@@ -31,11 +32,17 @@ export async function tail(configPath: string, options: TailOptions, logging: Lo
     for await (const entry of entriesFrom(log, from, options.noFollow ? next : null, stopped.signal)) {
       const { headers, record } = decodeRecord(entry);
       for (const line of eventLines(entry.offset, headers, record, options.isJson))
-        process.stdout.write(`${line}\n`);
+        await print(line, stopped.signal);
     }
+    await new Promise<void>((resolve) => process.stdout.write("", () => resolve())); // All of it, before we end.
   } catch (error) {
     if (!stopped.signal.aborted) throw error;
   }
+}
+
+/** A slow reader makes us wait. */
+async function print(line: string, signal: AbortSignal): Promise<void> {
+  if (!process.stdout.write(`${line}\n`)) await once(process.stdout, "drain", { signal });
 }
 
 async function startOf(log: EventLog, from: string, signal: AbortSignal): Promise<Offset> {

@@ -1,0 +1,121 @@
+import type { Readable } from "node:stream";
+import type { SourceTable, Table, TableName } from "./event.ts";
+import type { Position } from "./position.ts";
+import type { Progress } from "./sink.ts";
+
+/**
+ * What a copy of tables contains. That need not be a position: a transaction may be in the log already and not
+ * be visible yet. So of what is at or below `through` the source tells one by one (`Source.contains`).
+ */
+export interface View {
+  /** Transactions above are not in the view. */
+  readonly through: Position;
+  /** The engine's own text. */
+  readonly text: string;
+}
+
+/** What is known of a table's copy once all its rows are in the replica. */
+export interface CopyMark {
+  readonly view: View;
+  /** Every transaction that the view lacks lies above. */
+  readonly start: Progress;
+}
+
+/** One consistent view of a primary, open to be copied. */
+export interface Snapshot extends AsyncDisposable {
+  readonly view: View;
+  /**
+   * Every transaction that the view lacks was committed at or after this, by the source's clock, give or take
+   * its precision (microseconds since 1970-01-01 UTC); null: nothing is known, it may be any.
+   */
+  readonly earliestMissingUs: number | null;
+  readonly tables: readonly SnapshotTable[];
+  readonly schema: SchemaDefinition;
+
+  /** The rows of one range as bytes of that format. A failure destroys the stream with a `ReplicationError`. */
+  read(range: TableRange, format: string, signal: AbortSignal): Promise<Readable>;
+
+  /**
+   * Resolves when what was read of the table is one view of it: rejects with `source-changed` when the table
+   * was rewritten or truncated meanwhile; then copy it again under a new view.
+   */
+  verify(table: SnapshotTable, signal: AbortSignal): Promise<void>;
+}
+
+/** A table of the view. Sizes are the server's estimates. */
+export interface SnapshotTable {
+  readonly table: Table;
+  /** How its rows can be read, best first; each a name that sinks know. */
+  readonly formats: readonly string[];
+  /** Together all of its rows, each once. */
+  readonly ranges: readonly TableRange[];
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** A part of a table, read by one session. */
+export interface TableRange {
+  readonly bytes: number;
+  /** The engine's own text. */
+  readonly text: string;
+}
+
+/** Definitions of tables in one engine's own words. */
+export interface SchemaDefinition {
+  /** Who understands them. */
+  readonly dialect: string;
+}
+
+/** What to do with rows that a replica's table holds before it is copied. */
+export type ExistingRows =
+  /** Refuse the table by name. */
+  | "refuse"
+  /** Keep those whose key the primary does not have, and overwrite the others. */
+  | "keep"
+  /** Delete them. */
+  | "truncate";
+
+/** Where copies are written: sessions beside the one that owns the replica, bound to its owner. */
+export interface CopyTarget extends AsyncDisposable {
+  /**
+   * Creates the tables that the replica lacks, without keys and indexes, and checks the others: rejects with
+   * `schema-mismatch`, or `table-not-empty` under `refuse`, naming the table. May be called again.
+   */
+  prepare(schema: SchemaDefinition, tables: readonly SnapshotTable[], signal: AbortSignal): Promise<void>;
+
+  /** Begins a new attempt: what a former one left is gone, and nothing of it can come any more. */
+  begin(table: SnapshotTable, signal: AbortSignal): Promise<TableCopy>;
+
+  /** Resolves once no session of a former copy can write any more. */
+  endFormer(signal: AbortSignal): Promise<void>;
+
+  /** Pending tables that the source no longer has. */
+  forget(tables: readonly TableName[], signal: AbortSignal): Promise<void>;
+}
+
+/** One attempt at one table. */
+export interface TableCopy {
+  /** One of the table's formats. */
+  readonly format: string;
+
+  /** Writes one range; durable once resolved. Returns how many rows. Several at a time. */
+  write(rows: Readable, signal: AbortSignal): Promise<number>;
+
+  /** After all ranges: keys and indexes, then the mark. Rejects with `replica-claimed` when another owner has come. */
+  finish(mark: CopyMark, signal: AbortSignal): Promise<void>;
+}
+
+/** What a replica knows of one table. */
+export interface ReplicaTable extends SourceTable {
+  readonly state: ReplicaTableState;
+  /** It came when the replica was live already: its changes are left out until it has been copied and joined. */
+  readonly joins: boolean;
+}
+
+export type ReplicaTableState =
+  /** To be copied, or being copied. */
+  | { readonly kind: "pending" }
+  /** Its rows are there; changes that the view contains are left out. */
+  | { readonly kind: "copied"; readonly mark: CopyMark }
+  /** Like the primary's at the replica's position. */
+  | { readonly kind: "live" };

@@ -1,0 +1,29 @@
+import type { SchemaDefinition, TableName } from "@lockstep/core";
+import type { Client } from "pg";
+import type { PostgresSchema } from "./definition.ts";
+import { readSchema } from "./read-schema.ts";
+import { readSequences, type SequenceValue } from "./sequences.ts";
+
+/** What is carried from a primary to a replica: definitions, and where sequences are. */
+export interface CarriedSchema extends PostgresSchema {
+  readonly sequences: readonly SequenceValue[];
+}
+
+/** Within a transaction of the caller's. */
+export async function readCarriedSchema(
+  client: Client,
+  tables: readonly TableName[],
+): Promise<CarriedSchema> {
+  const schema = await readSchema(client, tables);
+  return { ...schema, sequences: await readSequences(client, tables) };
+}
+
+/** The same, as a sink gets it. */
+export function carriedSchema(schema: SchemaDefinition): CarriedSchema {
+  if (isCarried(schema)) return schema;
+  throw new TypeError(`definitions in the words of ${schema.dialect} are not understood`);
+}
+
+function isCarried(schema: SchemaDefinition): schema is CarriedSchema {
+  return schema.dialect === "postgres" && "sequences" in schema && "objects" in schema && "tables" in schema;
+}

@@ -1,0 +1,134 @@
+import {
+  offset,
+  position,
+  ReplicationError,
+  type CopyMark,
+  type Progress,
+  type ReplicaTable,
+  type ReplicaTableState,
+  type SourceTable,
+  type TableName,
+} from "@lockstep/core";
+import type { Client } from "pg";
+
+/*
+ * The rows of lockstep.tables. `is_created`: we made the table, so that its keys, indexes and constraints are ours
+ * to add. `keeps_rows`: rows that were there before its first copy stay. `attempt`: of its copy; what an earlier
+ * one still sends is refused, and its rows are ours to delete.
+ */
+interface TableRow {
+  readonly schema: string;
+  readonly name: string;
+  readonly identity: string | null;
+  readonly state: string;
+  readonly joins: boolean;
+  readonly mark: unknown;
+}
+
+/** Everything that is stored of the pipeline's tables. */
+export async function readTableRows(client: Client, pipeline: string): Promise<ReplicaTable[]> {
+  const { rows } = await client.query<TableRow>(
+    `select schema_name as "schema", table_name as "name", identity, state, joins, mark
+       from lockstep.tables where pipeline = $1 order by schema_name, table_name`,
+    [pipeline],
+  );
+  return rows.map((row) => ({
+    schema: row.schema,
+    name: row.name,
+    ...(row.identity === null ? {} : { identity: row.identity }),
+    state: stateOf(row),
+    joins: row.joins,
+  }));
+}
+
+/**
+ * Inserts tables as pending. One that is there stays, unless it is another table of that name: then the rows it
+ * has are those of the former, and it is copied anew.
+ */
+export async function insertTableRows(
+  client: Client,
+  { pipeline, owner }: { readonly pipeline: string; readonly owner: string },
+  tables: readonly SourceTable[],
+): Promise<void> {
+  await client.query(
+    `insert into lockstep.tables (pipeline, schema_name, table_name, identity, state, joins, owner)
+     select p.pipeline, t.schema, t.name, t.identity, 'pending', not p.is_copying, p.owner
+       from lockstep.progress p, unnest($3::text[], $4::text[], $5::text[]) as t(schema, name, identity)
+      where p.pipeline = $1 and p.owner = $2
+         on conflict (pipeline, schema_name, table_name) do update
+        set identity = excluded.identity, state = 'pending', joins = excluded.joins, mark = null, updated_at = now()
+      where lockstep.tables.identity is distinct from excluded.identity`,
+    [
+      pipeline,
+      owner,
+      tables.map(({ schema }) => schema),
+      tables.map(({ name }) => name),
+      tables.map(({ identity }) => identity ?? null),
+    ],
+  );
+}
+
+/** Sets tables' rows, all of them or none, where they are the owner's and in that state. False: one is not. */
+export async function changeTableRows(
+  client: Client,
+  { pipeline, owner }: { readonly pipeline: string; readonly owner: string },
+  tables: readonly TableName[],
+  change: { readonly set: string; readonly where: string },
+): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `update lockstep.tables set ${change.set}, updated_at = now()
+      where pipeline = $1 and owner = $2 and ${change.where}
+        and (schema_name, table_name) in (select * from unnest($3::text[], $4::text[]))`,
+    [pipeline, owner, tables.map(({ schema }) => schema), tables.map(({ name }) => name)],
+  );
+  return rowCount === tables.length;
+}
+
+/** As stored in the row. */
+export function markText({ view, start }: CopyMark): string {
+  const { epoch, position: at, offset: record, open, run } = start;
+  return JSON.stringify({
+    through: view.through,
+    view: view.text,
+    epochNumber: String(epoch.number),
+    epochId: epoch.id,
+    position: at,
+    offset: String(record),
+    open: String(open),
+    run,
+  });
+}
+
+function stateOf({ state, mark, name }: TableRow): ReplicaTableState {
+  switch (state) {
+    case "pending":
+      return { kind: "pending" };
+    case "live":
+      return { kind: "live" };
+    default:
+      return { kind: "copied", mark: parseMark(mark, name) };
+  }
+}
+
+function parseMark(value: unknown, name: string): CopyMark {
+  const fields = typeof value === "object" && value !== null ? new Map(Object.entries(value)) : new Map();
+  const text = (key: string): string => {
+    const field: unknown = fields.get(key);
+    if (typeof field === "string") return field;
+    throw new ReplicationError(
+      "protocol-violation",
+      `the row of table ${name} in lockstep.tables has no ${key}`,
+      {
+        fix: "somebody changed it: copy the replica anew",
+      },
+    );
+  };
+  const start: Progress = {
+    epoch: { number: Number(text("epochNumber")), id: text("epochId") },
+    position: position(text("position")),
+    offset: offset(text("offset")),
+    open: offset(text("open")),
+    run: text("run"),
+  };
+  return { view: { through: position(text("through")), text: text("view") }, start };
+}

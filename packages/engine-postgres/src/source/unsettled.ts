@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { tableLabel, type Logger, type SourceTable } from "@lockstep/core";
+import type { Client } from "pg";
+import { quoteIdentifier, quoteLiteral } from "../connection.ts";
+
+/*
+ * A transaction that has changed a table before it was published, and commits later, is streamed without those
+ * changes. So the table is unsettled until every such transaction has ended, and is not copied before. Which
+ * tables are unsettled stands in the publication's comment, on the primary itself: { lockstep: { unsettled } }.
+ */
+
+const POLL_MS = 200;
+
+/** Locks that a change of rows takes; a vacuum or an index that is built takes others. */
+const WRITE_LOCKS = ["RowExclusiveLock", "ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"];
+
+/** Within the transaction that publishes the tables. */
+export async function markUnsettled(
+  client: Client,
+  publication: string,
+  tables: readonly SourceTable[],
+): Promise<void> {
+  const before = await readUnsettled(client, publication);
+  await writeUnsettled(client, publication, [...before, ...tables.map(({ identity = "" }) => identity)]);
+}
+
+/** Waits until no transaction is left that changed one of the tables before it was published. */
+export async function settle(
+  client: Client,
+  publication: string,
+  tables: readonly SourceTable[],
+  { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
+): Promise<void> {
+  const unsettled = new Set(await readUnsettled(client, publication));
+  const waiting = tables.filter(({ identity = "" }) => unsettled.has(identity));
+  if (waiting.length === 0) return;
+  const oids = waiting.map(({ identity = "" }) => identity);
+  let left = await readWriters(client, oids);
+  if (left.length > 0) {
+    const sessions = left.map(({ pid }) => pid ?? "a prepared transaction");
+    logger.info({ tables: waiting.map(tableLabel), sessions }, "waiting for transactions before a copy");
+  }
+  while (left.length > 0) {
+    await sleep(POLL_MS, undefined, { signal });
+    const now = new Set((await readWriters(client, oids)).map(({ transaction }) => transaction));
+    left = left.filter(({ transaction }) => now.has(transaction));
+  }
+  await client.query("begin");
+  const rest = (await readUnsettled(client, publication)).filter((oid) => !oids.includes(oid));
+  await writeUnsettled(client, publication, rest);
+  await client.query("commit");
+}
+
+interface Writer {
+  readonly transaction: string;
+  /** Null of a prepared transaction. */
+  readonly pid: number | null;
+}
+
+async function readWriters(client: Client, oids: readonly string[]): Promise<Writer[]> {
+  const { rows } = await client.query<Writer>(
+    `select distinct l.virtualtransaction as "transaction", l.pid
+       from pg_catalog.pg_locks l
+      where l.locktype = 'relation' and l.granted and l.mode = any ($2)
+        and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+        and l.pid is distinct from pg_catalog.pg_backend_pid()
+        and l.relation in (select t.relid from unnest($1::pg_catalog.oid[]) o, pg_catalog.pg_partition_tree(o) t
+                           union select unnest($1::pg_catalog.oid[]))`,
+    [oids, WRITE_LOCKS],
+  );
+  return rows;
+}
+
+async function readUnsettled(client: Client, publication: string): Promise<string[]> {
+  // One writer at a time, to the end of its transaction: what is read is written back.
+  await client.query("select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))", [
+    `${publication} comment`,
+  ]);
+  const { rows } = await client.query<{ comment: string | null }>(
+    `select pg_catalog.obj_description(oid, 'pg_publication') as comment
+       from pg_catalog.pg_publication where pubname = $1`,
+    [publication],
+  );
+  return parseComment(rows[0]?.comment ?? "");
+}
+
+async function writeUnsettled(client: Client, publication: string, oids: readonly string[]): Promise<void> {
+  const comment = quoteLiteral(JSON.stringify({ lockstep: { unsettled: [...new Set(oids)] } }));
+  await client.query(`comment on publication ${quoteIdentifier(publication)} is ${comment}`);
+}
+
+function parseComment(comment: string): string[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(comment);
+  } catch {
+    return []; // A person's own comment, or none.
+  }
+  if (typeof value !== "object" || value === null || !("lockstep" in value)) return [];
+  const note = value.lockstep;
+  if (typeof note !== "object" || note === null || !("unsettled" in note)) return [];
+  return Array.isArray(note.unsettled) ? note.unsettled.filter((oid) => typeof oid === "string") : [];
+}

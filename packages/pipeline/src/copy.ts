@@ -1,0 +1,131 @@
+import { setMaxListeners } from "node:events";
+import {
+  hasCode,
+  type ComparePositions,
+  type CopyMark,
+  type CopyTarget,
+  type Epoch,
+  type EventLog,
+  type Logger,
+  type Offset,
+  type Sink,
+  type Snapshot,
+  type SnapshotTable,
+  type Source,
+  type TableName,
+  type TableRange,
+} from "@lockstep/core";
+import { CopyProgress, type CopyStatus } from "./copy-progress.ts";
+import { startOfCopy } from "./copy-start.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import { TableCopier } from "./table-copier.ts";
+
+export interface CopyOptions {
+  readonly source: Source;
+  readonly sink: Sink;
+  readonly owner: string;
+  readonly log: EventLog;
+  readonly epoch: Epoch;
+  readonly compare: ComparePositions;
+  readonly logger: Logger;
+  /** How many ranges are copied at the same time. */
+  readonly parallel: number;
+  readonly limit: RateLimit;
+  /** The topic must keep what lies from here on; null: everything, since that is not known yet. */
+  readonly onStart: (from: Offset | null) => void;
+  readonly onProgress: (status: CopyStatus) => void;
+}
+
+/** How often progress is told. */
+const TELL_INTERVAL_MS = 500;
+
+/**
+ * Copies tables from the primary straight into a replica, under one view. Resolves when all of them are marked
+ * as copied. Rejects when one is not: those that are done stay, and the next call takes up the others under a view
+ * of its own.
+ */
+export async function copyTables(
+  options: CopyOptions,
+  tables: readonly TableName[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { source, sink, owner, log, epoch, onStart } = options;
+  // Whatever happens, no session outlives the call.
+  const ended = new AbortController();
+  const both = AbortSignal.any([signal, ended.signal]);
+  setMaxListeners(0, both); // Every session listens, and so does every range that is on its way.
+  try {
+    await using target = await sink.openCopy(owner, both);
+    await target.endFormer(both);
+    onStart(null);
+    await using snapshot = await source.openSnapshot(tables, both);
+    await target.forget(
+      tables.filter((table) => !has(snapshot, table)),
+      both,
+    );
+    await target.prepare(snapshot.schema, snapshot.tables, both);
+    const start = await startOfCopy(log, epoch, snapshot.earliestMissingUs, both);
+    onStart(start.offset);
+    await copySnapshot(options, { snapshot, target, mark: { view: snapshot.view, start } }, both);
+  } finally {
+    ended.abort(signal.reason);
+  }
+}
+
+interface OpenCopy {
+  readonly snapshot: Snapshot;
+  readonly target: CopyTarget;
+  readonly mark: CopyMark;
+}
+
+async function copySnapshot(options: CopyOptions, open: OpenCopy, signal: AbortSignal): Promise<void> {
+  const { logger, sink, parallel, onProgress, limit } = options;
+  const { snapshot, target, mark } = open;
+  const progress = new CopyProgress(snapshot.tables);
+  const fields = { replica: sink.replica, tables: snapshot.tables.length };
+  const { through } = mark.view;
+  logger.info({ ...fields, through, start: mark.start.position }, "copying tables");
+  const timer = setInterval(() => onProgress(progress.status), TELL_INTERVAL_MS);
+  try {
+    const common = { snapshot, target, mark, limit, progress, logger, replica: sink.replica };
+    const ranges = rangesOf(snapshot.tables.map((table) => new TableCopier({ ...common, table })));
+    let failure: unknown = null;
+    const worker = async (): Promise<void> => {
+      for (let next = ranges.shift(); next !== undefined; next = ranges.shift()) {
+        const { copier, range } = next;
+        try {
+          await copier.copy(range, signal);
+        } catch (error) {
+          failure ??= error;
+          if (!isOfOneTable(error)) ranges.length = 0;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: parallel }, worker));
+    if (failure !== null) throw failure;
+    const { rows, bytes, seconds } = progress.status;
+    logger.info({ ...fields, rows, bytes, seconds: Math.round(seconds * 10) / 10 }, "copied tables");
+  } finally {
+    clearInterval(timer);
+    onProgress(progress.status);
+  }
+}
+
+/** The largest tables first, so that none is left alone at the end. */
+function rangesOf(copiers: readonly TableCopier[]): { copier: TableCopier; range: TableRange | null }[] {
+  return copiers
+    .toSorted((left, right) => right.table.bytes - left.table.bytes)
+    .flatMap((copier) => {
+      const { ranges } = copier.table;
+      return (ranges.length === 0 ? [null] : ranges).map((range) => ({ copier, range }));
+    });
+}
+
+/** The other tables' copies may go on. */
+function isOfOneTable(error: unknown): boolean {
+  return hasCode(error, "source-changed", "copy-refused", "schema-mismatch", "table-not-empty");
+}
+
+function has({ tables }: Snapshot, { schema, name }: TableName): boolean {
+  return tables.some(({ table }: SnapshotTable) => table.schema === schema && table.name === name);
+}

@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger, SourceSession, SourceTable } from "@lockstep/core";
+
+/** How often the primary is asked for new tables. */
+const LOOK_INTERVAL_MS = 5_000;
+
+/** Which tables the source streams, as last heard; new ones are looked for while it is held. */
+export class Published {
+  readonly #logger: Logger;
+  #tables: readonly SourceTable[];
+  #reported = "";
+
+  constructor(tables: readonly SourceTable[], logger: Logger) {
+    this.#tables = tables;
+    this.#logger = logger;
+  }
+
+  /** Another array whenever it has been heard anew and differs. */
+  get tables(): readonly SourceTable[] {
+    return this.#tables;
+  }
+
+  /** Those that are streamed still: another table of the same name is not. */
+  stillHas<T extends SourceTable>(tables: readonly T[]): T[] {
+    const has = new Set(
+      this.#tables.map(({ schema, name, identity }) => JSON.stringify([schema, name, identity])),
+    );
+    return tables.filter(({ schema, name, identity }) => has.has(JSON.stringify([schema, name, identity])));
+  }
+
+  hear(tables: readonly SourceTable[]): void {
+    if (JSON.stringify(tables) !== JSON.stringify(this.#tables)) this.#tables = tables;
+  }
+
+  /** Until aborted; a failure stops nothing: it is tried again. */
+  async watch(session: SourceSession, signal: AbortSignal): Promise<void> {
+    this.hear(session.tables);
+    for (;;) {
+      await sleep(LOOK_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      try {
+        this.hear(await session.takeInTables(signal));
+      } catch (error) {
+        if (signal.aborted || String(error) === this.#reported) continue;
+        this.#reported = String(error);
+        this.#logger.warn({ err: error }, "cannot look for new tables; trying again");
+      }
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  eventually,
+  execute,
+  openSession,
+  startPostgresServers,
+  type LockstepProcess,
+  type PostgresServer,
+} from "@lockstep/testkit";
+import { createDatabases, Scenario } from "./scenario.ts";
+
+/* Tables that come while a pipeline runs. */
+let servers: PostgresServer[];
+beforeAll(async () => {
+  servers = await startPostgresServers(3);
+});
+afterAll(async () => {
+  await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
+});
+
+async function newScenario(extra = ""): Promise<Scenario> {
+  const scenario = await Scenario.create({ urls: await createDatabases(servers), extra });
+  await scenario.onPrimary("create table items (id int primary key, v text)");
+  return scenario;
+}
+
+const joined = async (run: LockstepProcess, count: number): Promise<unknown> =>
+  await run.waitForLog("tables joined the replica", { count, timeoutMs: 30_000 });
+
+test("a new table is taken in by itself, with the rows that were there before, under load", async () => {
+  const scenario = await newScenario();
+  await using run = scenario.run();
+  await run.waitForLog("following", { count: 2 });
+  const stop = new AbortController();
+  const working = (async (): Promise<void> => {
+    await scenario.onPrimary("create table late (id serial primary key, item int, v text)");
+    for (let id = 0; !stop.signal.aborted; id++) {
+      await scenario.onPrimary(
+        `begin; insert into items values (${id}, 'v'); insert into late (item) values (${id});
+         update late set v = 'again' where id = ${Math.floor(id / 2)}; commit`,
+      );
+    }
+  })();
+  await joined(run, 2);
+  await run.waitForLog("tables are live", { count: 4 });
+  stop.abort();
+  await working;
+  await scenario.expectEqual();
+  expect(scenario.conflicts).toEqual([]);
+});
+
+test("what a transaction changed before the table was published is in the copy, though it commits later", async () => {
+  const scenario = await newScenario();
+  await using run = scenario.run();
+  await run.waitForLog("following", { count: 2 });
+  await scenario.onPrimary("create table late (id int primary key, v text)");
+  const open = await openSession(scenario.primaryUrl);
+  await open.query("begin; insert into late values (1, 'before')");
+  await run.waitForLog("waiting for transactions before a copy", { timeoutMs: 30_000 });
+  await open.query("insert into late values (2, 'after')");
+  await scenario.onPrimary(
+    "insert into late values (3, 'meanwhile'); insert into items values (1, 'meanwhile')",
+  );
+  const [replica = ""] = scenario.replicaUrls;
+  await eventually("the others go on", async () =>
+    expect(await execute(replica, "select from items")).toHaveLength(1),
+  );
+  await open.query("commit");
+  await joined(run, 2);
+  await scenario.expectEqual();
+  expect(scenario.conflicts).toEqual([]);
+  await open[Symbol.asyncDispose]();
+});
+
+test("a table that is dropped and made again is another one", async () => {
+  const scenario = await newScenario();
+  await scenario.onPrimary("insert into items values (1, 'former'), (2, 'former')");
+  await using run = scenario.run();
+  await run.waitForLog("tables are live", { count: 2 });
+  await scenario.onPrimary(
+    "drop table items; create table items (id int primary key, v text); insert into items values (2, 'new'), (3, 'new')",
+  );
+  await joined(run, 2);
+  await scenario.onPrimary(
+    "insert into items values (4, 'new'); update items set v = 'changed' where id = 2",
+  );
+  await scenario.expectEqual();
+  expect(scenario.conflicts).toEqual([]);
+});
+
+test.each(["range-copied:1", "table-copied:1", "table-joined:1", "tables-completed:1"])(
+  "killed at %s, a joining table is resumed",
+  async (failpoint) => {
+    const scenario = await newScenario();
+    {
+      await using run = scenario.run();
+      await run.waitForLog("tables are live", { count: 2 });
+    }
+    await using run = scenario.run({ LOCKSTEP_FAILPOINT: failpoint });
+    await run.waitForLog("following", { count: 2 });
+    await scenario.onPrimary(
+      "create table late (id int primary key, v text); insert into late select g, 'v' from generate_series(1, 2000) g",
+    );
+    expect(await run.exited).toEqual({ code: null, signal: "SIGKILL" });
+    await scenario.onPrimary("update late set v = 'w' where id % 2 = 0; delete from late where id % 3 = 0");
+    await using next = scenario.run();
+    await next.waitForLog("following", { count: 2 });
+    await scenario.onPrimary("insert into late values (-1, 'after')");
+    await scenario.expectEqual();
+    for (const url of scenario.replicaUrls) {
+      await eventually("it is live", async () =>
+        expect(await execute(url, "select distinct state, joins from lockstep.tables")).toEqual([
+          { state: "live", joins: false },
+        ]),
+      );
+    }
+    expect(scenario.conflicts).toEqual([]);
+  },
+);
+
+test("a table that was made, filled and dropped again while a replica was away is nothing to it", async () => {
+  const scenario = await newScenario();
+  await using run = scenario.run();
+  await run.waitForLog("tables are live", { count: 2 });
+  const [, , away] = servers;
+  await away?.stop("immediate");
+  await scenario.onPrimary("create table brief (id int primary key)");
+  await run.waitForLog("took new tables in", { timeoutMs: 30_000 });
+  for (let id = 0; id < 20; id++) await scenario.onPrimary(`insert into brief values (${id})`);
+  await joined(run, 1);
+  const [replica = ""] = scenario.replicaUrls;
+  await eventually("it has arrived", async () =>
+    expect(await execute(replica, "select from brief")).toHaveLength(20),
+  );
+  await scenario.onPrimary("drop table brief; insert into items values (1, 'after')");
+  await execute(replica, "drop table brief");
+  await away?.start();
+  await scenario.expectEqual();
+  expect(scenario.conflicts).toEqual([]);
+  expect(run.log.filter(({ text }) => text.includes("new tables in the topic")).length).toBeLessThan(3);
+});
+
+test("a replica that was away when a table came copies it when it is back", async () => {
+  const scenario = await newScenario();
+  await using run = scenario.run();
+  await run.waitForLog("tables are live", { count: 2 });
+  const [, , away] = servers;
+  await away?.stop("immediate");
+  await scenario.onPrimary(
+    "create table late (id int primary key, v text); insert into late values (1, 'early')",
+  );
+  await joined(run, 1);
+  await scenario.onPrimary("insert into late values (2, 'second'); delete from late where id = 1");
+  await away?.start();
+  await joined(run, 2);
+  await scenario.expectEqual();
+  expect(scenario.conflicts).toEqual([]);
+});
