@@ -10,8 +10,8 @@ export type Fault = RunFault | Disturbance;
 interface Named {
   readonly name: string;
   readonly logs: readonly LogKind[];
-  /** Whether `npm test` injects it; `npm run test:faults` injects all. */
-  readonly isSampled: boolean;
+  /** Where `npm test` injects it; `npm run test:faults` injects all on all their logs. */
+  readonly sampledOn: readonly LogKind[];
 }
 
 /** What happens to runs themselves. */
@@ -36,3 +36,5 @@ export interface Disturbance extends Named {
 
 export const BOTH_LOGS: readonly LogKind[] = ["kafka", "embedded"];
 export const KAFKA: readonly LogKind[] = ["kafka"];
+export const EMBEDDED: readonly LogKind[] = ["embedded"];
+export const NEVER: readonly LogKind[] = [];

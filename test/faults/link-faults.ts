@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TcpProxy } from "@lockstep/testkit";
-import { BOTH_LOGS, KAFKA, type Disturbance } from "./fault.ts";
+import { BOTH_LOGS, EMBEDDED, KAFKA, NEVER, type Disturbance } from "./fault.ts";
 import type { Random } from "./random.ts";
 import type { Part } from "./rig.ts";
 import { victim } from "./server-faults.ts";
@@ -75,7 +75,8 @@ export const LINK_FAULTS: readonly Disturbance[] = PARTS.flatMap((breaks) =>
     name: `the link to the ${breaks} is ${what}`,
     breaks: [breaks],
     logs: breaks === "broker" ? KAFKA : BOTH_LOGS,
-    isSampled: isShort,
+    // Each once: what lies beyond the link is the same on both logs.
+    sampledOn: !isShort ? NEVER : breaks === "broker" ? KAFKA : EMBEDDED,
     inject: async (rig, random) => await breakAndMend(victim(rig, breaks, random).link, random),
   })),
 );

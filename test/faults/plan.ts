@@ -29,7 +29,7 @@ export function planRounds(log: LogKind): readonly (readonly [name: string, roun
   const chosen =
     rounds === undefined
       ? shuffled(
-          known.filter(({ isSampled }) => isSampled).map((fault): Fault[] => [fault]),
+          known.filter(({ sampledOn }) => sampledOn.includes(log)).map((fault): Fault[] => [fault]),
           random,
         )
       : Array.from({ length: Number(rounds) }, () => chooseFaults(known, random));

@@ -1,12 +1,15 @@
+import { dirname, join } from "node:path";
 import {
   Bank,
   BANK_TABLES,
   eventually,
   execute,
+  fillableDisk,
   freePort,
   startKafka,
   startPostgresServers,
   TcpProxy,
+  type FillableDisk,
   type KafkaBroker,
   type LockstepProcess,
   type PostgresServer,
@@ -36,6 +39,7 @@ interface RigOptions {
   readonly primary: ReachedDatabase;
   readonly replicas: readonly ReachedDatabase[];
   readonly broker: Reached<KafkaBroker> | null;
+  readonly logDisk: FillableDisk | null;
   readonly scenario: Scenario;
 }
 
@@ -46,6 +50,7 @@ export class Rig implements AsyncDisposable {
   readonly scenario: Scenario;
   readonly bank: Bank;
   readonly #broker: Reached<KafkaBroker> | null;
+  readonly #logDisk: FillableDisk | null;
   readonly #runs = new Set<LockstepProcess>();
 
   static async start(log: LogKind): Promise<Rig> {
@@ -65,15 +70,18 @@ export class Rig implements AsyncDisposable {
     const reachedAs = [primary, ...replicas].map(({ url, link }) => withPort(url, link.port));
     const brokers = broker === null ? {} : { brokers: broker.server.brokers };
     const scenario = await Scenario.create({ urls, reachedAs, ...brokers });
-    const rig = new Rig({ primary, replicas, broker, scenario });
+    const folder = join(dirname(scenario.configPath), "log");
+    const logDisk = broker === null ? await fillableDisk(folder) : null;
+    const rig = new Rig({ primary, replicas, broker, logDisk, scenario });
     await rig.#open();
     return rig;
   }
 
-  private constructor({ primary, replicas, broker, scenario }: RigOptions) {
+  private constructor({ primary, replicas, broker, logDisk, scenario }: RigOptions) {
     this.primary = primary;
     this.replicas = replicas;
     this.#broker = broker;
+    this.#logDisk = logDisk;
     this.scenario = scenario;
     this.bank = new Bank(scenario.primaryUrl, { accounts: 50, clients: 4, pauseMs: 5 });
   }
@@ -81,6 +89,12 @@ export class Rig implements AsyncDisposable {
   get broker(): Reached<KafkaBroker> {
     if (this.#broker === null) throw new Error("the embedded log has no broker");
     return this.#broker;
+  }
+
+  /** Where the embedded log lies. */
+  get logDisk(): FillableDisk {
+    if (this.#logDisk === null) throw new Error("the log lies with a broker");
+    return this.#logDisk;
   }
 
   get topic(): string {
@@ -146,6 +160,7 @@ export class Rig implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.endRuns();
+    await this.#logDisk?.[Symbol.asyncDispose]();
     const parts = [this.primary, ...this.replicas, ...(this.#broker === null ? [] : [this.#broker])];
     for (const { server, link } of parts) {
       await link[Symbol.asyncDispose]();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import { BOTH_LOGS, KAFKA, type Disturbance } from "./fault.ts";
+import { BOTH_LOGS, KAFKA, NEVER, type Disturbance } from "./fault.ts";
 import type { Random } from "./random.ts";
 import type { Part, Rig } from "./rig.ts";
 
@@ -38,7 +38,7 @@ const KILLED = PARTS.map((breaks): Disturbance => ({
   name: `the ${breaks} is killed and comes back`,
   breaks: [breaks],
   logs: breaks === "broker" ? KAFKA : BOTH_LOGS,
-  isSampled: true,
+  sampledOn: KAFKA,
   inject: async (rig, random) => {
     const { server } = victim(rig, breaks, random);
     await sleep(random.between(0, 300));
@@ -54,7 +54,7 @@ const RESTARTED = PARTS.map((breaks): Disturbance => ({
   name: `the ${breaks} is restarted`,
   breaks: [breaks],
   logs: breaks === "broker" ? KAFKA : BOTH_LOGS,
-  isSampled: false,
+  sampledOn: NEVER,
   inject: async (rig, random) => {
     const { server } = victim(rig, breaks, random);
     for (let count = random.between(1, 3); count > 0; count--) {
@@ -71,7 +71,7 @@ const FROZEN = (["primary", "broker"] as const).map((breaks): Disturbance => ({
   name: `the ${breaks} freezes for a while`,
   breaks: [breaks],
   logs: breaks === "broker" ? KAFKA : BOTH_LOGS,
-  isSampled: false,
+  sampledOn: NEVER,
   inject: async (rig, random) => {
     const { server } = victim(rig, breaks, random);
     server.suspend();
@@ -86,7 +86,7 @@ const REPLICA_FROZEN: Disturbance = {
   name: "a replica freezes for 20 s; the other goes on",
   breaks: ["replica"],
   logs: BOTH_LOGS,
-  isSampled: true,
+  sampledOn: KAFKA,
   inject: async (rig, random) => {
     const frozen = random.pick(rig.replicas);
     const others = rig.replicas.filter((replica) => replica !== frozen).map(({ url }) => url);
@@ -109,7 +109,7 @@ const SHUT_DOWN_WITHOUT_LOG: Disturbance = {
   name: "the primary is asked to shut down while the log is away",
   breaks: ["primary", "broker"],
   logs: KAFKA,
-  isSampled: false,
+  sampledOn: NEVER,
   inject: async (rig, random) => {
     const { link } = rig.broker;
     link.blackHole();
@@ -128,7 +128,7 @@ const DISK_FULL: Disturbance = {
   name: "the broker's disk is full",
   breaks: ["broker"],
   logs: KAFKA,
-  isSampled: true,
+  sampledOn: KAFKA,
   inject: async (rig, random) => {
     const { server } = rig.broker;
     await server.fillDisk();

@@ -2,6 +2,7 @@ export { Bank, BANK_TABLES, watchTotal, type BankOptions, type TotalWatch } from
 export { databaseDigest, expectEqualDatabases, type TableDigest } from "./database-digest.ts";
 export { lockTable, openSession, type DatabaseSession } from "./database-session.ts";
 export { eventually } from "./eventually.ts";
+export { fillableDisk, type FillableDisk } from "./fillable-disk.ts";
 export { Following } from "./following.ts";
 export { freePort } from "./free-port.ts";
 export { startKafka, withAdmin, type KafkaBroker, type StartKafkaOptions } from "./kafka-broker.ts";
