@@ -41,3 +41,19 @@ test("tail prints every event of the topic, for people and as JSON", async () =>
   expect(await following.exited).toEqual({ code: 0, signal: null });
   expect(following.output.join("\n")).toContain(`public.items  {"id":"1"} →  {"id":"3","label":"eins"}`);
 });
+
+test("a tail that ends has printed everything, however slowly it is read", async () => {
+  const scenario = await Scenario.create({
+    brokers: sharedKafka(),
+    urls: [await freshDatabase(0), await freshDatabase(1)],
+  });
+  await scenario.everywhere("create table items (id int primary key, label text)");
+  await using run = scenario.run();
+  await run.waitForLog("following");
+  await scenario.onPrimary("insert into items select g, repeat('x', 200) from generate_series(1, 20000) g");
+  await scenario.expectEqual();
+  const from = ["--from", "beginning", "--no-follow", "--json"];
+  await using tail = new LockstepProcess(["tail", "-c", scenario.configPath, ...from]);
+  expect(await tail.exited).toEqual({ code: 0, signal: null });
+  expect(tail.output.filter((line) => line.includes('"insert"'))).toHaveLength(20_000);
+});
