@@ -177,9 +177,14 @@ export class Follower {
       if (this.#reached !== this.#stored) this.#ack({ events: 0, conflicts: 0 });
       return;
     }
-    const result = await session.apply(this.#window.take(this.#read), hardSignal);
-    failpoints?.hit("committed");
-    this.#applied(result);
+    let [events, conflicts] = [0, 0];
+    for (const window of this.#window.take(this.#read)) {
+      const result = await session.apply(window, hardSignal);
+      failpoints?.hit("committed");
+      events += result.events;
+      conflicts += result.conflicts;
+    }
+    this.#applied({ events, conflicts });
   }
 
   #applied(result: ApplyResult): void {

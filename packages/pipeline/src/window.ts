@@ -5,20 +5,20 @@ import {
   type ComparePositions,
   type Position,
   type Progress,
-  type RecordChanges,
   type Table,
   type Transaction,
 } from "@lockstep/core";
 import { groupOf, placeOf, type CarriedTables } from "./carried-tables.ts";
 import type { DecodedEntry } from "./decoded-entry.ts";
+import { cutAtDefinitions, hasSeveralDefinitions, type Collected } from "./definition-cuts.ts";
 
 /** Small records that queued up are applied together, up to so many changes in one target transaction. */
 const MAX_WINDOW_EVENTS = 5_000;
 
-/** Collects the records that one target transaction will apply. */
+/** Collects the records that one target transaction will apply, or a few where a table changes its columns. */
 export class Window {
   readonly #compare: ComparePositions;
-  #groups: RecordChanges[] = [];
+  #collected: Collected[] = [];
   #events = 0;
   /** The one record of the window, taken whole: then its fold is shared. */
   #whole: DecodedEntry | null = null;
@@ -28,7 +28,7 @@ export class Window {
   }
 
   get isEmpty(): boolean {
-    return this.#groups.length === 0;
+    return this.#collected.length === 0;
   }
 
   get isFull(): boolean {
@@ -52,7 +52,8 @@ export class Window {
       transactions.every((transaction, at) => transaction === record.transactions[at]);
     this.#whole = this.isEmpty && isWhole ? entry : null;
     const { tables } = record;
-    this.#groups.push({ offset, ...(isWhole ? { tables, transactions } : groupOf(transactions, tables)) });
+    const group = { offset, ...(isWhole ? { tables, transactions } : groupOf(transactions, tables)) };
+    this.#collected.push({ entry, group });
     for (const { events } of transactions) this.#events += events.length;
   }
 
@@ -69,15 +70,17 @@ export class Window {
     });
   }
 
-  /** What was collected, and starts anew. */
-  take(progress: Progress): ApplyWindow {
-    const groups = this.#groups;
+  /** What was collected, to be applied one after the other, and starts anew. */
+  take(progress: Progress): readonly ApplyWindow[] {
+    const collected = this.#collected;
+    const groups = collected.map(({ group }) => group);
     const record = this.#whole?.record;
     const folded =
       this.#whole !== null && record?.kind === "transactions" ? this.#whole.foldWhole(record) : fold(groups);
-    this.#groups = [];
+    this.#collected = [];
     this.#events = 0;
     this.#whole = null;
-    return { groups, folded, progress };
+    const isOne = folded.kind === "bulk" || !hasSeveralDefinitions(groups); // Only those do not fold.
+    return isOne ? [{ groups, folded, progress }] : cutAtDefinitions(collected, progress);
   }
 }

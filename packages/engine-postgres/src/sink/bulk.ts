@@ -104,8 +104,8 @@ class Given {
     const { keyColumns } = this.#plan;
     return keyColumns
       .map((index) => {
-        const column = columnOf(this.#plan, index);
-        return `t.${column.quoted} ${column.equals} ${this.value(index)}`;
+        const { quoted, equals, comparedAs } = columnOf(this.#plan, index);
+        return `t.${quoted}${comparedAs} ${equals} ${this.value(index)}${comparedAs}`;
       })
       .join(" and ");
   }

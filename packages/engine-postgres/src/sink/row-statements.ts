@@ -116,8 +116,8 @@ function keyCondition(plan: TablePlan, row: Row, values: Values): string {
   }
   return plan.keyColumns
     .map((index) => {
-      const column = plan.columns[index];
-      return `t.${column?.quoted ?? ""} ${column?.equals ?? "="} ${values.add(index, row[index] ?? null)}`;
+      const { quoted = "", equals = "=", comparedAs = "" } = plan.columns[index] ?? {};
+      return `t.${quoted}${comparedAs} ${equals} ${values.add(index, row[index] ?? null)}${comparedAs}`;
     })
     .join(" and ");
 }

@@ -13,8 +13,9 @@ export interface TargetColumn {
   readonly typeName: string;
   /** Arrays and composites: `unnest` would take them apart, so they travel as text. */
   readonly isThroughText: boolean;
-  /** How two values of it are compared for equality. */
+  /** How two values of it are compared for equality, once both are cast by `comparedAs`, which may be empty. */
   readonly equals: string;
+  readonly comparedAs: string;
   /** Generated always as identity: an INSERT can set it, an UPDATE cannot. */
   readonly isAlwaysIdentity: boolean;
 }
@@ -42,6 +43,8 @@ interface CatalogColumn {
   readonly category: string;
   /** Of a column of the key: the operator by which its index compares. */
   readonly equals: string | null;
+  /** The enum under a domain: no operator takes the domain itself. */
+  readonly comparedAs: string | null;
   /** There is a unique index on just the key's columns. */
   readonly hasIndex: boolean;
   /** Its primary key is on the key's columns, but deferrable. */
@@ -68,6 +71,13 @@ const READ_COLUMNS = `
   select a.attname as "name", pg_catalog.format_type(a.atttypid, a.atttypmod) as "nativeType",
          tn.nspname as "typeSchema", t.typname as "typeName", t.typtype as "typeKind", t.typcategory as "category",
          k.equals, i.indexrelid is not null as "hasIndex",
+         (with recursive base (oid) as (
+            select t.oid union all
+            select d.typbasetype from base join pg_catalog.pg_type d on d.oid = base.oid where d.typtype = 'd')
+          select pg_catalog.format('::%I.%I', bn.nspname, b.typname)
+            from base join pg_catalog.pg_type b on b.oid = base.oid
+            join pg_catalog.pg_namespace bn on bn.oid = b.typnamespace
+           where t.typtype = 'd' and b.typtype = 'e') as "comparedAs",
          exists (select from indexes d where d.indrelid = c.oid and d.indisprimary and not d.indimmediate
                     and d.columns = $3) as "isKeyDeferrable",
          a.attgenerated <> '' as "isGenerated", a.attidentity = 'a' as "isAlwaysIdentity",
@@ -186,6 +196,7 @@ function targetColumn({ isKey }: Column, target: CatalogColumn): TargetColumn {
     // be cut to its length in silence (V1).
     isThroughText: target.category === "C" || (target.category === "A" && target.typeKind !== "d"),
     equals: target.equals ?? "=",
+    comparedAs: target.comparedAs ?? "",
     isAlwaysIdentity: target.isAlwaysIdentity,
   };
 }
