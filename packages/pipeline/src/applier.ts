@@ -227,7 +227,11 @@ export class Applier {
   /** What the replica knows of its tables, those included that were published since. */
   async #carried(session: SinkSession, signal: AbortSignal): Promise<CarriedTables> {
     const { source, published, sink, logger } = this.#options;
-    const carried = new CarriedTables(await session.readTables(signal), source);
+    const former = new CarriedTables(await session.readTables(signal), source).pending;
+    const still = new Set(published.stillHas(former));
+    const gone = former.filter((table) => !still.has(table));
+    if (gone.length > 0) await session.forgetTables(gone, signal);
+    const carried = new CarriedTables(session.tables, source);
     this.#keep(session);
     const unknown = carried.unknown(published.tables);
     if (unknown.length === 0) return carried;

@@ -21,6 +21,7 @@ import { TablePlans } from "./plans.ts";
 import { advanceStatement } from "./progress.ts";
 import { explainedByOrder, explainFailure } from "./refusal.ts";
 import { ReplicaTables } from "./replica-tables.ts";
+import { deletePendingRows } from "./table-rows.ts";
 import { countEvents, PostgresTargetTransaction } from "./target-transaction.ts";
 
 export interface PostgresSinkSessionOptions {
@@ -83,6 +84,11 @@ export class PostgresSinkSession implements SinkSession {
 
   async addTables(tables: readonly SourceTable[], signal: AbortSignal): Promise<void> {
     await this.#onTables(signal, async () => await this.#tables.add(tables));
+  }
+
+  async forgetTables(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
+    const { client } = this.#options.connected;
+    await this.#onTables(signal, async () => await deletePendingRows(client, this.#options, tables));
   }
 
   async copyAgain(tables: readonly TableName[], signal: AbortSignal): Promise<void> {

@@ -108,6 +108,20 @@ export async function changeTableRows(
   return rowCount === tables.length;
 }
 
+/** Tables that are not there any more, and of which nothing has been copied. */
+export async function deletePendingRows(
+  client: Client,
+  { pipeline, owner }: { readonly pipeline: string; readonly owner: string },
+  tables: readonly TableName[],
+): Promise<void> {
+  await client.query(
+    `delete from lockstep.tables
+      where pipeline = $1 and owner = $2 and state = 'pending'
+        and (schema_name, table_name) in (select * from unnest($3::text[], $4::text[]))`,
+    [pipeline, owner, tables.map(({ schema }) => schema), tables.map(({ name }) => name)],
+  );
+}
+
 /** As stored in the row. */
 export function markText({ view, start }: CopyMark): string {
   const { epoch, position: at, offset: record, open, run } = start;

@@ -18,7 +18,7 @@ import { createMissing } from "../../schema/create-missing.ts";
 import type { PostgresSchema } from "../../schema/definition.ts";
 import { firstNonEmpty } from "../../schema/tables.ts";
 import { endSessions, type ReplicaConnection } from "../replica-session.ts";
-import { changeTableRows } from "../table-rows.ts";
+import { changeTableRows, deletePendingRows } from "../table-rows.ts";
 import { planTable } from "../table-plan.ts";
 import { copyRefused, notOurs } from "./copy-refused.ts";
 import { CopySessions } from "./copy-sessions.ts";
@@ -111,17 +111,7 @@ export class PostgresCopyTarget implements CopyTarget {
   async forget(tables: readonly TableName[]): Promise<void> {
     if (tables.length === 0) return;
     await this.#use(null, async (client) => {
-      await client.query(
-        `delete from lockstep.tables
-          where pipeline = $1 and owner = $2 and state = 'pending'
-            and (schema_name, table_name) in (select * from unnest($3::text[], $4::text[]))`,
-        [
-          this.#options.pipeline,
-          this.#options.owner,
-          tables.map(({ schema }) => schema),
-          tables.map(({ name }) => name),
-        ],
-      );
+      await deletePendingRows(client, this.#options, tables);
     });
   }
 
