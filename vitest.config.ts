@@ -3,7 +3,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config
 import { ClosingLineReporter } from "./packages/testkit/src/closing-line-reporter.ts";
 
 /** What measures runs when nothing else does; … */
-const ALONE = ["test/catch-up.test.ts"];
+const ALONE = ["test/catch-up.test.ts", "test/idle.test.ts"];
 /** … but what only lets time pass does not disturb it. */
 const WAITING = ["packages/engine-postgres/src/link-watch.pg.test.ts"];
 

@@ -41,6 +41,10 @@ const START_TIMEOUT_MS = 60_000;
 const BEHIND_US = 100_000;
 const SMALL_READ_BYTES = 32 * 1024;
 const GATHER_MS = 1;
+/** A commit in another database of the server sends a word of its own: after so many in a row, … */
+const QUIET_READS = 10;
+/** … they are gathered too. What is ours waits as long, at most, behind them. */
+const QUIET_GATHER_MS = 5;
 const BEGIN = 0x42;
 
 export interface WalStreamOptions {
@@ -74,6 +78,8 @@ export class WalStream implements AsyncDisposable {
   #wake: (() => void) | null = null;
   readonly #watch: StreamWatch;
   #processId = 0;
+  /** Reads in a row that brought no WAL. */
+  #quietReads = 0;
   #ticker: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
 
@@ -182,6 +188,7 @@ export class WalStream implements AsyncDisposable {
 
   #received(chunk: Buffer): void {
     this.#watch.received();
+    this.#quietReads += 1;
     try {
       this.#framer.push(chunk);
     } catch (error) {
@@ -191,15 +198,16 @@ export class WalStream implements AsyncDisposable {
     }
     this.#wake?.();
     if (this.#arrived.bytes > MAX_PENDING_BYTES) this.#socket?.pause();
-    else if (this.#arrived.lagUs > BEHIND_US && chunk.length < SMALL_READ_BYTES) this.#gather();
+    else if (this.#arrived.lagUs > BEHIND_US && chunk.length < SMALL_READ_BYTES) this.#gather(GATHER_MS);
+    else if (this.#quietReads > QUIET_READS) this.#gather(QUIET_GATHER_MS);
   }
 
-  #gather(): void {
+  #gather(forMs: number): void {
     this.#socket?.pause();
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined;
       if (this.#arrived.bytes <= MAX_PENDING_BYTES) this.#socket?.resume();
-    }, GATHER_MS);
+    }, forMs);
   }
 
   /** Nothing is left to take: what is pending is less than a piece, or one row, which has its own limit. */
@@ -222,6 +230,7 @@ export class WalStream implements AsyncDisposable {
   }
 
   #walData(buffer: Buffer, start: number, end: number): void {
+    this.#quietReads = 0;
     const payload = start + XLOG_DATA_HEADER_BYTES;
     const decoded = this.#decoder.decode(buffer, payload, end);
     if (decoded?.kind === "commit") {
