@@ -14,6 +14,7 @@ export type ErrorCode =
   | "append-uncertain"
   | "source-busy"
   | "source-changed"
+  | "copy-stalled"
   | "authentication-failed"
   | "permission-denied"
   | "config-invalid"
@@ -76,6 +77,10 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "source-changed": {
     action: "retry",
     means: "Tables of the primary were dropped, rewritten or truncated while they were looked at or copied.",
+  },
+  "copy-stalled": {
+    action: "retry",
+    means: "A replica took no rows for a while; the primary's table was let go, and the range is read again.",
   },
   "authentication-failed": { action: "operator", means: "A database refuses the user or the password." },
   "permission-denied": {

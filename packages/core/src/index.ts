@@ -63,6 +63,7 @@ export type {
   ReplicaTableState,
   SchemaDefinition,
   Snapshot,
+  SnapshotLimits,
   SnapshotTable,
   TableCopy,
   TableRange,

@@ -41,6 +41,9 @@ export interface SinkSession extends AsyncDisposable {
   /** Tables that the replica has not known: pending from now on. One that it knows is left as it is. */
   addTables(tables: readonly SourceTable[], signal: AbortSignal): Promise<void>;
 
+  /** Joining tables whose copies are of no use any more are pending again. */
+  copyAgain(tables: readonly TableName[], signal: AbortSignal): Promise<void>;
+
   /** Reads anew what is stored of the tables: others write it too. */
   readTables(signal: AbortSignal): Promise<readonly ReplicaTable[]>;
 

@@ -19,6 +19,7 @@ const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   statement_timeout: "0",
   lock_timeout: "0",
   idle_in_transaction_session_timeout: "0",
+  idle_session_timeout: "0",
   // The server's own view of a dead link: it releases what the session holds.
   tcp_keepalives_idle: "10",
   tcp_keepalives_interval: "5",

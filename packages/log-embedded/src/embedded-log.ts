@@ -96,6 +96,10 @@ class EmbeddedLog implements EventLog {
     return (await this.#opened(signal)).offsetAt(timeMs);
   }
 
+  async offsetOfLast(bytes: number, signal: AbortSignal): Promise<Offset> {
+    return (await this.#opened(signal)).offsetOfLast(bytes);
+  }
+
   async trim(before: Offset, signal: AbortSignal): Promise<void> {
     await (await this.#opened(signal)).trim(before);
   }

@@ -142,6 +142,18 @@ export class Store implements AsyncDisposable {
     return offset(low);
   }
 
+  /** The first entry of those that may stay when no more than so many bytes are to be kept. */
+  offsetOfLast(bytes: number): Offset {
+    let [at, surplus] = [this.first, this.bytes - bytes];
+    if (surplus <= 0) return at;
+    for (const { value } of this.#entries.getRange({ start: keyOf(at) })) {
+      if (surplus <= 0) break;
+      surplus -= costOf(value);
+      at = offset(at + 1n);
+    }
+    return at;
+  }
+
   async trim(before: Offset): Promise<void> {
     const end = before < this.next ? before : this.next;
     while (this.first < end) await this.#write(() => this.#trimSome(end));

@@ -10,7 +10,8 @@ const table = (bytes: number, rows: number) => ({
 });
 
 test("what is on its way counts, and never as all of it", () => {
-  const progress = new CopyProgress([table(1_000, 100), table(1_000, 50)]);
+  const progress = new CopyProgress();
+  progress.begin([table(1_000, 100), table(1_000, 50)]);
   const [one, other] = [progress.range(1_000), progress.range(1_000)];
   one.read(500);
   expect(progress.status).toMatchObject({ done: 0.25, bytes: 500, rows: 0, rowsTotal: 150, tablesDone: 0 });
@@ -25,7 +26,8 @@ test("what is on its way counts, and never as all of it", () => {
 });
 
 test("empty tables are done when they are", () => {
-  const progress = new CopyProgress([table(0, 0)]);
+  const progress = new CopyProgress();
+  progress.begin([table(0, 0)]);
   expect(progress.status).toMatchObject({ done: 0, secondsLeft: null });
   progress.tableDone();
   expect(progress.status.done).toBe(1);

@@ -28,16 +28,18 @@ export interface RangeProgress {
 
 /** Counts what is copied. */
 export class CopyProgress {
-  readonly #startedMs = performance.now();
-  readonly #tables: number;
-  readonly #rowsTotal: number;
-  readonly #diskBytes: number;
+  #startedMs = performance.now();
+  #tables = 0;
+  #rowsTotal = 0;
+  #diskBytes = 0;
   #tablesDone = 0;
   #rows = 0;
   #bytes = 0;
   #diskBytesDone = 0;
 
-  constructor(tables: readonly SnapshotTable[]) {
+  /** Of these tables. */
+  begin(tables: readonly SnapshotTable[]): void {
+    this.#startedMs = performance.now();
     this.#tables = tables.length;
     this.#rowsTotal = tables.reduce((sum, { rows }) => sum + rows, 0);
     this.#diskBytes = tables.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -69,7 +71,7 @@ export class CopyProgress {
 
   get status(): CopyStatus {
     const seconds = (performance.now() - this.#startedMs) / 1_000;
-    const isDone = this.#tablesDone === this.#tables;
+    const isDone = this.#tables > 0 && this.#tablesDone === this.#tables;
     const done = isDone ? 1 : this.#diskBytes === 0 ? 0 : Math.min(1, this.#diskBytesDone / this.#diskBytes);
     const canTell = seconds >= LEAST_SECONDS && done > 0;
     return {

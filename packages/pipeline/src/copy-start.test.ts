@@ -7,10 +7,12 @@ import {
   type Epoch,
   type EventLog,
   type LogPublisher,
+  type Offset,
   type Position,
+  type Progress,
 } from "@lockstep/core";
 import { MemoryTopic } from "@lockstep/testkit";
-import { startOfCopy } from "./copy-start.ts";
+import { endOfTopic, startOfCopy } from "./copy-start.ts";
 
 const signal = (): AbortSignal => AbortSignal.timeout(10_000);
 const at = (value: number): Position => position(String(value));
@@ -37,6 +39,11 @@ async function append(publisher: LogPublisher, committedAtUs: readonly number[])
   }
 }
 
+async function startIn(log: EventLog, earliestUs: number | null, end?: Offset): Promise<Progress | null> {
+  const { next } = await log.bounds(signal());
+  return await startOfCopy(log, { epoch: EPOCH, earliestUs, end: end ?? next }, signal());
+}
+
 test("nothing that was committed at or after the time lies at or below the start", async () => {
   const steps = fc.array(fc.record({ step: fc.nat(20), jitter: fc.nat(4) }), { maxLength: 40 });
   await fc.assert(
@@ -46,9 +53,9 @@ test("nothing that was committed at or after the time lies at or below the start
       // Commits cross each other: their times fall back by some seconds.
       const times = commits.map(({ step, jitter }) => ((seconds += step) - jitter) * SECOND_US);
       await append(publisher, times);
-      const start = await startOfCopy(log, EPOCH, earliest * SECOND_US, signal());
+      const start = await startIn(log, earliest * SECOND_US);
       const missed = times.filter(
-        (us, index) => us >= earliest * SECOND_US && index + 1 <= Number(start.position),
+        (us, index) => us >= earliest * SECOND_US && index + 1 <= Number(start?.position),
       );
       expect(missed).toEqual([]);
     }),
@@ -62,17 +69,29 @@ test("it does not begin earlier than it must", async () => {
     publisher,
     Array.from({ length: 100 }, (_, second) => second * SECOND_US),
   );
-  const start = await startOfCopy(log, EPOCH, 60 * SECOND_US, signal());
-  expect(Number(start.position)).toBe(50); // Ten seconds before.
+  const start = await startIn(log, 60 * SECOND_US);
+  expect(Number(start?.position)).toBe(50); // Ten seconds before.
   expect(start).toMatchObject({ offset: 51n, open: 0n, run: "run" });
 });
 
-test("where nothing is known it begins at the topic's beginning, and behind what was trimmed", async () => {
+test("where nothing is known it begins at the topic's beginning, and nowhere once that was trimmed", async () => {
   const { log, publisher } = await writtenTopic();
-  await append(publisher, [SECOND_US, 2 * SECOND_US, 3 * SECOND_US]);
-  expect(await startOfCopy(log, EPOCH, null, signal())).toMatchObject({ position: "0" });
-  await log.trim(offset(3), signal());
-  // The first record that is left comes after position 1.
-  expect(await startOfCopy(log, EPOCH, null, signal())).toMatchObject({ position: "1", run: "" });
-  expect(await startOfCopy(log, EPOCH, 0, signal())).toMatchObject({ position: "1" });
+  await append(publisher, [SECOND_US, 2 * SECOND_US, 30 * SECOND_US]);
+  expect(await startIn(log, null)).toMatchObject({ position: "0" });
+  expect(await startIn(log, 0)).toMatchObject({ position: "0" });
+  await log.trim(offset(2), signal());
+  expect(await startIn(log, null)).toBeNull();
+  expect(await startIn(log, 0)).toBeNull(); // What the copy lacks may have been trimmed.
+  expect(await startIn(log, 20 * SECOND_US)).toMatchObject({ position: "2" });
+});
+
+test("a clock that was set back after the view misleads no further than where the topic ended before it", async () => {
+  const { log, publisher } = await writtenTopic();
+  await append(publisher, [100 * SECOND_US]);
+  const { next } = await log.bounds(signal());
+  const later = { position: at(2), xid: "late", committedAtUs: 10 * SECOND_US }; // Committed after the view.
+  const record = { kind: "idle", previous: at(1), position: at(2), last: later } as const;
+  await publisher.append(encodeRecord(record, STAMP), signal());
+  expect(await startIn(log, 111 * SECOND_US, next)).toMatchObject({ position: "1" });
+  expect(await endOfTopic(log, EPOCH, next, signal())).toMatchObject({ position: "1" });
 });

@@ -13,7 +13,7 @@ import {
 } from "@lockstep/core";
 import { Applier, type Reached } from "./applier.ts";
 import { Confirmer } from "./confirmer.ts";
-import { KeptOffsets } from "./kept-offsets.ts";
+import { KeptOffsets, type Keeper } from "./kept-offsets.ts";
 import type { CopyStatus } from "./copy-progress.ts";
 import { LogTail } from "./log-tail.ts";
 import { open, type Opened } from "./opening.ts";
@@ -42,6 +42,8 @@ export interface PipelineOptions {
   readonly times?: PublisherTimes;
   /** How long the log keeps what replicas may still need. */
   readonly retentionMs: number;
+  /** And how much of it at most; null for no limit. */
+  readonly retentionBytes: number | null;
   readonly copies: CopyLimits;
 }
 
@@ -60,7 +62,7 @@ export interface CopyLimits {
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #counters: Counters;
-  readonly #kept = new KeptOffsets();
+  readonly #kept: KeptOffsets;
   readonly #limit: RateLimit;
   /** What appliers wait for, told to the publisher of the time. */
   #wanted: Position | null = null;
@@ -69,6 +71,7 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#limit = new RateLimit(options.copies.bytesPerSecond);
+    this.#kept = new KeptOffsets(options.sinks.map((sink) => sink.replica));
     this.#counters = new Counters(options.sinks.map((sink) => sink.replica));
   }
 
@@ -206,13 +209,14 @@ export class Pipeline {
   }
 
   #trimmer(publisher: Publisher): Trimmer {
-    const { log, logger, retentionMs } = this.#options;
+    const { log, logger, retentionMs, retentionBytes } = this.#options;
     const keepFrom = (): Offset => this.#kept.least(publisher.keepFrom);
     const stored = (): Record<string, Offset | null> =>
       Object.fromEntries(
         Object.entries(this.#counters.snapshot().replicas).map(([name, replica]) => [name, replica.stored]),
       );
-    return new Trimmer({ log, logger, retentionMs, keepFrom, stored });
+    const areNeedsKnown = (): boolean => this.#kept.areKnown;
+    return new Trimmer({ log, logger, retentionMs, retentionBytes, keepFrom, stored, areNeedsKnown });
   }
 
   /** Null when another run has the source: then this one's term is over. */
@@ -261,7 +265,8 @@ export class Pipeline {
         parallel: copies.parallel,
         limit: this.#limit,
         onCopying: (status: CopyStatus | null): void => this.#counters.copying(replica, status),
-        onKeep: (from: Offset | null | undefined): void => this.#kept.keep(replica, from),
+        onKeep: (keeper: Keeper, from: Offset | null | undefined): void =>
+          this.#kept.keep(replica, keeper, from),
         onWaiting: (position: Position): void => this.#want(position),
         log,
         tail,

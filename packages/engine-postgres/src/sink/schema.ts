@@ -25,6 +25,7 @@ create table if not exists lockstep.tables (
   schema_name text not null,
   table_name  text not null,
   identity    text,
+  published_as text,
   state       text not null check (state in ('pending', 'copied', 'live')),
   joins       boolean not null,
   is_created  boolean not null default false,

@@ -85,6 +85,10 @@ export class PostgresSinkSession implements SinkSession {
     await this.#onTables(signal, async () => await this.#tables.add(tables));
   }
 
+  async copyAgain(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
+    await this.#onTables(signal, async () => await this.#tables.copyAgain(tables));
+  }
+
   async readTables(signal: AbortSignal): Promise<readonly ReplicaTable[]> {
     await this.#onTables(signal, async () => await Promise.resolve());
     return this.#known;

@@ -2,6 +2,7 @@ import { PassThrough, Readable } from "node:stream";
 import { expect, test } from "vitest";
 import {
   position,
+  ReplicationError,
   type CopyMark,
   type CopyTarget,
   type ExistingRows,
@@ -24,8 +25,13 @@ const NOTHING: SchemaDefinition & { objects: []; tables: []; sequences: [] } = {
 };
 const SNAPSHOT: SnapshotTable = { table: ITEMS, formats: [TEXT_FORMAT], ranges: [], rows: 0, bytes: 0 };
 const MARK: CopyMark = { view: { through: position("0/9"), text: "9:9:" }, start: progressAt(3) };
-const rows = (...ids: readonly number[]): Readable =>
-  Readable.from(ids.map((id) => Buffer.from(`${id}\tx\t1\n`)));
+type Rows = () => AsyncIterable<Uint8Array>;
+const opening =
+  (rows: AsyncIterable<Uint8Array>): Rows =>
+  () =>
+    rows;
+const rows = (...ids: readonly number[]): Rows =>
+  opening(Readable.from(ids.map((id) => Buffer.from(`${id}\tx\t1\n`))));
 
 interface Fixture {
   readonly url: string;
@@ -60,7 +66,7 @@ test("ranges of one attempt arrive side by side, and the mark with the last", as
   await using target = await openCopy();
   await target.prepare(NOTHING, [SNAPSHOT], never());
   const copy = await target.begin(SNAPSHOT, never());
-  const counts = await Promise.all([rows(1, 2), rows(3), rows()].map((part) => copy.write(part, never())));
+  const counts = await Promise.all([rows(1, 2), rows(3), rows()].map((part) => copy.write(part)));
   expect(counts).toEqual([2, 1, 0]);
   await copy.finish(MARK, never());
   expect(await itemsIn(url)).toEqual([1, 2, 3]);
@@ -73,10 +79,10 @@ test("what a former attempt still sends is refused, and its rows are gone", asyn
   const { url, openCopy } = await replicaBeingCopied();
   await using former = await openCopy();
   const first = await former.begin(SNAPSHOT, never());
-  await first.write(rows(1), never());
+  await first.write(rows(1));
   const endless = new PassThrough();
   endless.write("2\tx\t1\n");
-  const hanging = first.write(endless, never()).catch((error: unknown) => error);
+  const hanging = first.write(opening(endless)).catch((error: unknown) => error);
   await eventually("it hangs in the middle of a range", async () => {
     const sessions =
       "select from pg_stat_activity where datname = current_database() and query like 'copy%' and state = 'active'";
@@ -88,9 +94,9 @@ test("what a former attempt still sends is refused, and its rows are gone", asyn
   expect(await itemsIn(url)).toEqual([]);
   endless.end("3\tx\t1\n");
   expect(await hanging).toMatchObject({ action: "retry" });
-  await expect(first.write(rows(4), never())).rejects.toMatchObject({ code: "connection-lost" });
+  await expect(first.write(rows(4))).rejects.toMatchObject({ code: "connection-lost" });
   await expect(first.finish(MARK, never())).rejects.toMatchObject({ action: "retry" });
-  await second.write(rows(5), never());
+  await second.write(rows(5));
   expect(await itemsIn(url)).toEqual([5]);
 });
 
@@ -100,7 +106,7 @@ test("an attempt waits for what it cannot end, and never runs beside it", async 
   const first = await former.begin(SNAPSHOT, never());
   const endless = new PassThrough();
   endless.write("2\tx\t1\n");
-  const hanging = first.write(endless, never());
+  const hanging = first.write(opening(endless));
   await eventually("its row is held", async () =>
     expect(
       await execute(
@@ -131,7 +137,7 @@ test("when another owner has come, nothing of the former arrives", async () => {
   const { url, sink, openCopy } = await replicaBeingCopied();
   await using target = await openCopy();
   const copy = await target.begin(SNAPSHOT, never());
-  const hanging = copy.write(new PassThrough(), never()).catch((error: unknown) => error);
+  const hanging = copy.write(opening(new PassThrough())).catch((error: unknown) => error);
   await eventually("it copies", async () =>
     expect(
       await execute(
@@ -142,7 +148,7 @@ test("when another owner has come, nothing of the former arrives", async () => {
   );
   await using session = await sink.claim("another", true, never());
   expect(await hanging).toMatchObject({ action: "retry" });
-  await expect(copy.write(rows(1), never())).rejects.toMatchObject({ code: "connection-lost" });
+  await expect(copy.write(rows(1))).rejects.toMatchObject({ code: "connection-lost" });
   await expect(copy.finish(MARK, never())).rejects.toMatchObject({ code: "connection-lost" });
   await expect(target.begin(SNAPSHOT, never())).rejects.toMatchObject({ code: "connection-lost" });
   expect(session.tables).toMatchObject([{ state: { kind: "pending" } }]);
@@ -157,15 +163,37 @@ test("a value that the replica refuses is named by table and SQLSTATE, never sho
   await using target = await openCopy();
   const copy = await target.begin(SNAPSHOT, never());
   const secret = Readable.from([Buffer.from("11\tsecret text\t1\n")]);
-  const failure = await copy.write(secret, never()).catch((error: unknown) => error);
+  const failure = await copy.write(opening(secret)).catch((error: unknown) => error);
   expect(failure).toMatchObject({
     code: "copy-refused",
     message: "replica r refuses rows of public.items: SQLSTATE 23514 (low)",
   });
   const malformed = Readable.from([Buffer.from("secret number\tx\t1\n")]);
-  const other = await copy.write(malformed, never()).catch((error: unknown) => error);
+  const other = await copy.write(opening(malformed)).catch((error: unknown) => error);
   expect(JSON.stringify(other)).not.toContain("secret");
   expect(String(other)).not.toContain("secret");
+});
+
+test("rows that stall are undone, and asked for again on the same session", async () => {
+  const { url, openCopy } = await replicaBeingCopied();
+  await using target = await openCopy();
+  const copy = await target.begin(SNAPSHOT, never());
+  let asked = 0;
+  const count = await copy.write(async function* () {
+    asked += 1;
+    yield Buffer.from("1\tx\t1\n");
+    if (asked < 3) throw new ReplicationError("copy-stalled", "nobody took rows");
+    yield Buffer.from("2\tx\t1\n");
+  });
+  expect([count, asked]).toEqual([2, 3]);
+  expect(await itemsIn(url)).toEqual([1, 2]);
+  const failing = copy.write(async function* () {
+    yield Buffer.from("3\tx\t1\n");
+    throw new ReplicationError("connection-lost", "the primary is gone");
+  });
+  await expect(failing).rejects.toMatchObject({ code: "connection-lost", message: "the primary is gone" });
+  expect(await itemsIn(url)).toEqual([1, 2]);
+  await copy.finish(MARK, never());
 });
 
 test("kept rows come to be in one transaction with the mark, however many ranges there are", async () => {
@@ -176,7 +204,7 @@ test("kept rows come to be in one transaction with the mark, however many ranges
   await using target = await openCopy();
   await target.prepare(NOTHING, [SNAPSHOT], never());
   const copy = await target.begin(SNAPSHOT, never());
-  await Promise.all([copy.write(rows(1, 2), never()), copy.write(rows(3), never())]);
+  await Promise.all([copy.write(rows(1, 2)), copy.write(rows(3))]);
   expect(await itemsIn(url)).toEqual([1, 9]); // Nothing yet.
   await copy.finish(MARK, never());
   expect(await execute(url, "select id, label from items order by id")).toEqual([

@@ -14,7 +14,7 @@ import {
 import type { Client } from "pg";
 import { applicationName } from "../../connection.ts";
 import { carriedSchema } from "../../schema/carried-schema.ts";
-import { createMissing, findAbsent } from "../../schema/create-missing.ts";
+import { createMissing } from "../../schema/create-missing.ts";
 import type { PostgresSchema } from "../../schema/definition.ts";
 import { firstNonEmpty } from "../../schema/tables.ts";
 import { endSessions, type ReplicaConnection } from "../replica-session.ts";
@@ -58,8 +58,7 @@ export class PostgresCopyTarget implements CopyTarget {
     this.#schema = definition;
     const names = tables.map(({ table }) => table);
     await this.#use(null, async (client) => {
-      await this.#noteAbsent(client, names);
-      await createMissing(client, definition, names);
+      await createMissing(client, definition, names, async (table) => await this.#noteCreated(client, table));
       const stored = await this.#read(client, names);
       for (const { table } of tables) {
         const row = stored.get(tableKey(table));
@@ -134,11 +133,10 @@ export class PostgresCopyTarget implements CopyTarget {
     return this.#options.connection.replica;
   }
 
-  /** Tables that are about to be made are ours, wherever we are killed. */
-  async #noteAbsent(client: Client, names: readonly TableName[]): Promise<void> {
-    const absent = await findAbsent(client, names);
+  /** In the transaction that makes it: its rows, keys and constraints are ours. */
+  async #noteCreated(client: Client, table: TableName): Promise<void> {
     const change = { set: "is_created = true", where: "state = 'pending'" };
-    if (!(await changeTableRows(client, this.#options, absent, change))) throw notOurs(this.#replica);
+    if (!(await changeTableRows(client, this.#options, [table], change))) throw notOurs(this.#replica);
   }
 
   async #refuseRows(client: Client, table: TableName): Promise<void> {
