@@ -117,7 +117,7 @@ test("what cannot be carried over is named, and is taken as it is once it is the
     fix: "create operator public.===(integer,integer) there as it is on the primary, or name the tables that need it in tables.exclude",
   });
   await execute(replica, operator.replace("create function", "create or replace function"));
-  expect(await createOn(replica, read)).toEqual(read.tables);
+  expect(await createOn(replica, read)).toMatchObject([{ name: "one" }]);
 });
 
 test("a table is there with all of its partitions or not at all", async () => {
