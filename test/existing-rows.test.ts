@@ -51,6 +51,33 @@ test("keep leaves those that the primary does not have, and overwrites the other
   expect(scenario.conflicts).toEqual([]);
 });
 
+test("keep overwrites columns that are generated always as identity, and leaves the replica's own", async () => {
+  const urls = [await freshDatabase(0), await freshDatabase(1)];
+  const extra = "snapshot: { existing: keep }";
+  const scenario = await Scenario.create({ brokers: sharedKafka(), urls, extra });
+  const [replica = ""] = scenario.replicaUrls;
+  await scenario.everywhere(
+    "create table items (id int primary key, n int generated always as identity, v text)",
+  );
+  await scenario.onPrimary("insert into items (id, v) values (1, 'one'), (2, 'two'), (3, 'three')");
+  await execute(
+    replica,
+    `alter table items add column own text default 'new'; insert into items (id, v, own) values (9, 'mine', 'kept'), (2, 'mine', 'kept')`,
+  );
+  await using run = scenario.run();
+  await run.waitForLog("following");
+  await scenario.onPrimary("update items set n = default, v = 'drei' where id = 3");
+  await eventually("it has arrived", async () => {
+    expect(await execute(replica, "select items::text as row from items order by id")).toEqual([
+      { row: "(1,1,one,new)" },
+      { row: "(2,2,two,kept)" },
+      { row: "(3,4,drei,new)" },
+      { row: "(9,1,mine,kept)" },
+    ]);
+  });
+  expect(scenario.conflicts).toEqual([]);
+});
+
 test("keep without a key to tell rows by is refused by name", async () => {
   const urls = [await freshDatabase(0), await freshDatabase(1)];
   const extra = "snapshot: { existing: keep }";

@@ -77,6 +77,21 @@ test("restored from a backup of its files, and written to since: it tells the st
   await expectRefusal("history-diverged", "where the topic has transaction");
 });
 
+test("restored from a backup of its files under a run, which stops when it comes back", async () => {
+  await primary.stop();
+  await using backup = await FileBackup.take(primary);
+  await primary.start();
+  await using run = scenario.run();
+  await run.waitForLog("following");
+  await scenario.onPrimary("insert into items select g, 'lost' from generate_series(10, 2000) g");
+  await scenario.expectEqual();
+  await primary.stop();
+  await backup.restore();
+  await primary.start();
+  expect(await run.exited).toEqual({ code: 1, signal: null });
+  for (const word of ["server-changed", "flushed position", "fix"]) expect(wordsOf(run)).toContain(word);
+});
+
 test("a new timeline that forked behind what we hold is the same server", async () => {
   await primary.stop();
   await startOnNewTimeline(primary);

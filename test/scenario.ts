@@ -16,6 +16,8 @@ export interface ScenarioOptions {
   readonly maxLogBytes?: number;
   /** A URL of the primary's database, then one of each replica's. */
   readonly urls: readonly string[];
+  /** The same as the configuration has them, where a proxy stands in between. */
+  readonly reachedAs?: readonly string[];
   readonly pipeline?: string;
   /** As in the configuration file; default: `["public.*"]`. */
   readonly include?: string;
@@ -77,18 +79,20 @@ export class Scenario {
       try {
         await eventually("replica equals primary", compare, { timeoutMs, intervalMs: 200 });
       } catch (error) {
-        throw new Error(`a replica differs; the runs said:\n${this.#lastWords()}`, { cause: error });
+        throw new Error(`a replica differs; the runs said:\n${this.lastWords()}`, { cause: error });
       }
     }
   }
 
-  #lastWords(): string {
+  lastWords(): string {
     const said = this.#runs.map(({ pid, log }) => [`pid ${pid}:`, ...log.slice(-30).map(({ text }) => text)]);
     return said.flat().join("\n");
   }
 
-  #config({ brokers, maxLogBytes, include = '["public.*"]', extra = "" }: ScenarioOptions): string {
-    const replicas = this.replicaUrls.map(
+  #config(options: ScenarioOptions): string {
+    const { brokers, maxLogBytes, include = '["public.*"]', extra = "" } = options;
+    const [primaryUrl, ...replicaUrls] = options.reachedAs ?? options.urls;
+    const replicas = replicaUrls.map(
       (url, index) => `  - { name: replica-${index + 1}, engine: postgres, url: "${url}" }`,
     );
     return [
@@ -96,7 +100,7 @@ export class Scenario {
       brokers === undefined
         ? `log: { embedded: { path: log${maxLogBytes === undefined ? "" : `, maxBytes: ${maxLogBytes}`} } }`
         : `log: { kafka: { brokers: ${JSON.stringify(brokers)} } }`,
-      `primary: { name: main, engine: postgres, url: "${this.primaryUrl}" }`,
+      `primary: { name: main, engine: postgres, url: "${primaryUrl}" }`,
       "replicas:",
       ...replicas,
       `tables: { include: ${include} }`,

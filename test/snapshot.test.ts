@@ -230,7 +230,8 @@ test("a rate limit is kept, and the status tells how far it is", async () => {
   await scenario.expectEqual();
 });
 
-test("a replica that is added when the topic has been trimmed begins with what is left of it", async () => {
+/** A pipeline whose topic has forgotten its beginning. */
+async function trimmedScenario(): Promise<Scenario> {
   const first = await newScenario(1, { extra: "retention: { hours: 0.0003 }" });
   await first.onPrimary(ITEMS);
   for (const id of [-1, -2]) {
@@ -240,15 +241,39 @@ test("a replica that is added when the topic has been trimmed begins with what i
     await first.expectEqual();
     await again.stop();
   }
-  await using last = first.run();
+  return first;
+}
+
+async function trim(scenario: Scenario): Promise<void> {
+  await using last = scenario.run();
   await last.waitForLog("trimmed the log", { timeoutMs: 30_000 });
   await last.stop();
+}
+
+test("a replica that is added when the topic has been trimmed begins with what is left of it", async () => {
+  const first = await trimmedScenario();
+  await trim(first);
   const scenario = await withAnotherReplica(first);
   await using two = scenario.run();
   await live(two, 1);
   await scenario.onPrimary("insert into items values (-3, 'new')");
   await scenario.expectEqual();
   expect(scenario.conflicts).toEqual([]);
+});
+
+test("a copy waits for a transaction that is older than what is left of the topic", async () => {
+  const first = await trimmedScenario();
+  const old = await openSession(first.primaryUrl);
+  await old.query("begin; insert into items values (-3, 'old')");
+  await trim(first); // Had it waited in its commit all the while, it would be trimmed, and in no view.
+  const scenario = await withAnotherReplica(first);
+  await using two = scenario.run();
+  await two.waitForLog("waiting for the transactions that run on the primary");
+  await old.query("commit");
+  await live(two, 1);
+  await scenario.expectEqual();
+  expect(scenario.conflicts).toEqual([]);
+  await old[Symbol.asyncDispose]();
 });
 
 test("without any word of a replica's progress, rows that were copied are not copied over (A2)", async () => {

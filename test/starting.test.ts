@@ -15,14 +15,14 @@ import { Scenario } from "./scenario.ts";
 
 const TABLE = "create table items (id int primary key, label text)";
 
-async function newScenario(brokers: readonly string[] = sharedKafka()): Promise<Scenario> {
+async function newScenario(brokers: readonly string[] | null = sharedKafka()): Promise<Scenario> {
   const urls = await Promise.all([freshDatabase(0), freshDatabase(1), freshDatabase(1)]);
-  const scenario = await Scenario.create({ brokers, urls });
+  const scenario = await Scenario.create(brokers === null ? { urls } : { brokers, urls });
   await scenario.everywhere(TABLE);
   return scenario;
 }
 
-describe("killed between any two steps of the start, the next start goes on", () => {
+describe.each(["kafka", "embedded"])("on the %s log, killed between any two steps of the start", (log) => {
   test.each([
     "publication-created",
     "slot-created",
@@ -32,8 +32,8 @@ describe("killed between any two steps of the start, the next start goes on", ()
     "copy-begun",
     "table-copied",
     "copy-ended",
-  ])("killed at %s", async (failpoint) => {
-    const scenario = await newScenario();
+  ])("at %s, the next start goes on", async (failpoint) => {
+    const scenario = await newScenario(log === "kafka" ? sharedKafka() : null);
     await scenario.onPrimary("insert into items values (0, 'before')");
     {
       await using first = scenario.run({ LOCKSTEP_FAILPOINT: failpoint });

@@ -14,6 +14,7 @@ export type ErrorCode =
   | "append-uncertain"
   | "source-busy"
   | "source-changed"
+  | "copy-stalled"
   | "authentication-failed"
   | "permission-denied"
   | "config-invalid"
@@ -60,7 +61,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   "server-unavailable": {
     action: "retry",
-    means: "A database answers, but not now: it starts, stops, recovers, or has no connection left.",
+    means:
+      "A database answers, but not now: it starts, stops, recovers, is read-only, has no connection, disk or memory left, or ended a deadlock.",
   },
   "log-unavailable": {
     action: "retry",
@@ -76,10 +78,14 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     action: "retry",
     means: "Tables of the primary were dropped, rewritten or truncated while they were looked at or copied.",
   },
+  "copy-stalled": {
+    action: "retry",
+    means: "A replica took no rows for a while; the primary's table was let go, and the range is read again.",
+  },
   "authentication-failed": { action: "operator", means: "A database refuses the user or the password." },
   "permission-denied": {
     action: "operator",
-    means: "A role lacks a right; the message and the fix name it.",
+    means: "A role lacks a right; the message and the fix name it, and the change that needed it.",
   },
   // Configuration and set-up
   "config-invalid": {
@@ -109,7 +115,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   // What a replica cannot accept
   "apply-refused": {
     action: "operator",
-    means: "The replica's server refuses a change; table, key and SQLSTATE are named, never the row.",
+    means:
+      "The replica's server refuses a change, and would again; record, transaction, table, key and SQLSTATE are named, never the row.",
   },
   "copy-refused": {
     action: "operator",

@@ -31,6 +31,12 @@ export interface EventLog extends AsyncDisposable {
   /** The first entry appended at or after a time (milliseconds since 1970, by the log's clock), or the end. */
   offsetAt(timeMs: number, signal: AbortSignal): Promise<Offset>;
 
+  /**
+   * The first of the last entries that take no more than so many bytes together, by the log's own account; the
+   * first there is when all of them do, the end when not even the last one does.
+   */
+  offsetOfLast(bytes: number, signal: AbortSignal): Promise<Offset>;
+
   /** Forgets every entry below an offset, for good; does nothing where it has forgotten them already. */
   trim(before: Offset, signal: AbortSignal): Promise<void>;
 

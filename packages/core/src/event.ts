@@ -67,6 +67,8 @@ export interface TableName {
 export interface SourceTable extends TableName {
   /** The source's own lasting name of it, where it has one: another one is another table of the same name. */
   readonly identity?: string;
+  /** Which time it was published, where that is known: what was committed between two times was not streamed. */
+  readonly publishedAs?: string;
 }
 
 /** One definition of a table. A table that is altered gets another `id`; ids mean nothing outside their batch. */

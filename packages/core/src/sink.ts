@@ -1,5 +1,5 @@
 import type { EpochRef } from "./epoch.ts";
-import type { EventGroup, SourceTable, TableName } from "./event.ts";
+import type { EventGroup, ReplicationEvent, SourceTable, TableName } from "./event.ts";
 import type { Folded } from "./fold.ts";
 import type { Offset } from "./offset.ts";
 import type { Position } from "./position.ts";
@@ -40,6 +40,9 @@ export interface SinkSession extends AsyncDisposable {
 
   /** Tables that the replica has not known: pending from now on. One that it knows is left as it is. */
   addTables(tables: readonly SourceTable[], signal: AbortSignal): Promise<void>;
+
+  /** Joining tables whose copies are of no use any more are pending again. */
+  copyAgain(tables: readonly TableName[], signal: AbortSignal): Promise<void>;
 
   /** Reads anew what is stored of the tables: others write it too. */
   readTables(signal: AbortSignal): Promise<readonly ReplicaTable[]>;
@@ -101,9 +104,23 @@ export interface ApplyWindow extends ChangeSet {
 /** Changes that are applied together. */
 export interface ChangeSet {
   /** In source order. */
-  readonly groups: readonly EventGroup[];
+  readonly groups: readonly RecordChanges[];
   /** The net effect of `groups`, or why there is none. */
   readonly folded: Folded;
+}
+
+/** The changes of one record of the topic, or of those of its transactions that are still to be applied. */
+export interface RecordChanges extends EventGroup {
+  readonly offset: Offset;
+  readonly transactions: readonly OriginTransaction[];
+}
+
+/** A transaction, or a piece of one, so that a change which is refused can be found on the primary. */
+interface OriginTransaction {
+  readonly xid: string;
+  /** As `Transaction.position`; of a large one whose last piece has not come, the start of its commit record. */
+  readonly position: Position;
+  readonly events: readonly ReplicationEvent[];
 }
 
 export interface ApplyResult {

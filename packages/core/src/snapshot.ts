@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import type { SourceTable, Table, TableName } from "./event.ts";
 import type { Position } from "./position.ts";
 import type { Progress } from "./sink.ts";
@@ -32,14 +31,27 @@ export interface Snapshot extends AsyncDisposable {
   readonly tables: readonly SnapshotTable[];
   readonly schema: SchemaDefinition;
 
-  /** The rows of one range as bytes of that format. A failure destroys the stream with a `ReplicationError`. */
-  read(range: TableRange, format: string, signal: AbortSignal): Promise<Readable>;
+  /**
+   * The rows of one range as bytes of that format, cut anywhere. Rejects with `copy-stalled` when the consumer
+   * takes nothing for long, since reading holds a lock on the table (H1).
+   */
+  read(range: TableRange, format: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
 
   /**
    * Resolves when what was read of the table is one view of it: rejects with `source-changed` when the table
    * was rewritten or truncated meanwhile; then copy it again under a new view.
    */
   verify(table: SnapshotTable, signal: AbortSignal): Promise<void>;
+}
+
+export interface SnapshotLimits {
+  /** About how large a range is. */
+  readonly rangeBytes: number;
+  /**
+   * First every transaction that runs now is waited for: then whatever the source's log has by now is in the view.
+   * For where `earliestMissingUs` does not help.
+   */
+  readonly waitsForAll: boolean;
 }
 
 /** A table of the view. Sizes are the server's estimates. */
@@ -98,8 +110,11 @@ export interface TableCopy {
   /** One of the table's formats. */
   readonly format: string;
 
-  /** Writes one range; durable once resolved. Returns how many rows. Several at a time. */
-  write(rows: Readable, signal: AbortSignal): Promise<number>;
+  /**
+   * Writes one range; durable once resolved. Returns how many rows. Several at a time. The rows are asked for once
+   * the replica takes them, and again after they ended with `copy-stalled`.
+   */
+  write(open: () => AsyncIterable<Uint8Array>): Promise<number>;
 
   /** After all ranges: keys and indexes, then the mark. Rejects with `replica-claimed` when another owner has come. */
   finish(mark: CopyMark, signal: AbortSignal): Promise<void>;

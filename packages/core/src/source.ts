@@ -8,7 +8,7 @@ import type {
   TransactionMark,
 } from "./event.ts";
 import type { ComparePositions, Position } from "./position.ts";
-import type { SchemaDefinition, Snapshot, View } from "./snapshot.ts";
+import type { SchemaDefinition, Snapshot, SnapshotLimits, View } from "./snapshot.ts";
 
 /** The connector that reads a primary's log. */
 export interface Source {
@@ -29,7 +29,7 @@ export interface Source {
    * Opens a view of the tables, on connections of its own. Waits for transactions that changed one of them
    * before its changes were streamed. A table that is gone is left out.
    */
-  openSnapshot(tables: readonly TableName[], signal: AbortSignal): Promise<Snapshot>;
+  openSnapshot(tables: readonly TableName[], limits: SnapshotLimits, signal: AbortSignal): Promise<Snapshot>;
 
   /** The definitions of tables as they are now. */
   readSchema(tables: readonly TableName[], signal: AbortSignal): Promise<SchemaDefinition>;

@@ -19,6 +19,7 @@ const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   statement_timeout: "0",
   lock_timeout: "0",
   idle_in_transaction_session_timeout: "0",
+  idle_session_timeout: "0",
   // The server's own view of a dead link: it releases what the session holds.
   tcp_keepalives_idle: "10",
   tcp_keepalives_interval: "5",
@@ -148,7 +149,9 @@ function placeOf({ url }: Pick<ConnectOptions, "url">): string {
 /** All slots are in use, or a like limit is reached. */
 const CONFIGURATION_LIMIT = "53400";
 /** SQLSTATEs that say: not now. */
-const NOT_NOW = /^(?:08...|57P0[1235]|53...|40001|40P01|57014|55P03)$/;
+const NOT_NOW = /^(?:08...|57P0[1235]|53...|4000[13]|40P01|57014|55P03|25006)$/;
+/** Why a server that would take the session does not: it may be mended while we wait. */
+const NOT_ACCEPTING = "55000";
 const LOST = /ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN/;
 const LOST_MESSAGE =
   /Connection terminated|connection error|Client was closed|timeout expired|not queryable|timeout exceeded/i;
@@ -158,7 +161,8 @@ export function toReplicationError(error: unknown, where: string): unknown {
   if (error instanceof ReplicationError || !(error instanceof Error)) return error;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (error instanceof DatabaseError) {
-    const known = knownCode(code);
+    const known =
+      code === NOT_ACCEPTING && error.severity === "FATAL" ? "server-unavailable" : knownCode(code);
     if (known === null) return error;
     return new ReplicationError(known, `${where}: ${error.message}`, {
       cause: error,
@@ -181,6 +185,15 @@ function knownCode(sqlState: string): ErrorCode | null {
   return null;
 }
 
+/** What a person can do about what would pass only by itself. */
+const WAIT_FIXES: Readonly<Record<string, string>> = {
+  "25006": "make the server writable (default_transaction_read_only = off, or end its recovery); ",
+  "53100": "free space on the server's disk; ",
+  "53200": "give the server more memory; ",
+  "53300": "raise the connection limit of role, database or server, or close other connections; ",
+  [NOT_ACCEPTING]: "let the database accept connections (alter database … allow_connections true); ",
+};
+
 function fixFor(code: ErrorCode, sqlState: string, where: string): string {
   switch (code) {
     case "authentication-failed":
@@ -192,7 +205,7 @@ function fixFor(code: ErrorCode, sqlState: string, where: string): string {
         ? "raise the setting that the message names (max_replication_slots, max_wal_senders, …), or free what holds it"
         : "create the database, or correct its name in the url";
     default:
-      return "it is tried again until it works";
+      return `${WAIT_FIXES[sqlState] ?? ""}it is tried again until it works`;
   }
 }
 

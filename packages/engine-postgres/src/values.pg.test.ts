@@ -103,7 +103,7 @@ class Road implements AsyncDisposable {
     await this.#following.waitFor(this.#windows);
     const groups = this.#following.batches
       .slice(this.#applied)
-      .flatMap((batch) => (batch.kind === "transactions" ? [batch] : []));
+      .flatMap((batch) => (batch.kind === "transactions" ? [{ ...batch, offset: offset(1) }] : []));
     this.#applied = this.#following.batches.length;
     const folded: Folded = mode === "bulk" ? fold(groups) : { kind: mode, reason: "asked for" };
     expect(folded).toMatchObject({ kind: mode });

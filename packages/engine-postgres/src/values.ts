@@ -1,4 +1,5 @@
 import type { LogicalType } from "@lockstep/core";
+import type { CatalogKeys } from "./wal/full-identity-keys.ts";
 
 /** What the catalog says of a column's type; key `<type oid>:<modifier>`. */
 export interface ColumnType {
@@ -12,8 +13,7 @@ export type ColumnTypes = ReadonlyMap<string, ColumnType>;
 /** What of the primary's catalog is needed to understand its stream. */
 export interface SourceCatalog {
   readonly types: ColumnTypes;
-  /** The columns of each published table's primary key, by the table's oid. */
-  readonly primaryKeys: ReadonlyMap<number, ReadonlySet<string>>;
+  readonly keys: CatalogKeys;
 }
 
 export function columnTypeKey(oid: number, modifier: number): string {

@@ -57,7 +57,7 @@ const snapshot = z.strictObject({
     .describe("how many sessions of a replica copy at the same time"),
   maxBytesPerSecond: z
     .int()
-    .min(64 * 1024)
+    .min(256 * 1024)
     .optional()
     .describe("how much all copies read from the primary together"),
 });
@@ -70,7 +70,7 @@ export interface Config {
   readonly replicas: readonly ReplicaConfig[];
   readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
   readonly maxRowBytes: number;
-  readonly retention: { readonly hours: number };
+  readonly retention: { readonly hours: number; readonly bytes?: number | undefined };
   readonly snapshot: SnapshotConfig;
   readonly onConflict: "primary_wins" | "replica_wins" | "halt" | { readonly latest_wins: string };
 }
@@ -131,6 +131,11 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
         .positive()
         .default(DEFAULT_RETENTION_HOURS)
         .describe("how long the topic keeps records"),
+      bytes: z
+        .int()
+        .min(MIB)
+        .optional()
+        .describe("how much the topic keeps at most; the oldest records go first"),
     })
     .default({ hours: DEFAULT_RETENTION_HOURS }),
   snapshot: snapshot.default({ existing: "refuse", parallel: DEFAULT_PARALLEL }),

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -57,4 +59,45 @@ test("what is deleted makes room: the file does not grow with what passes throug
   expect([first >= 295n, next]).toEqual([true, 300n]);
   expect(await log.usage(signal())).toBeLessThan(1);
   expect(statSync(join(path, pipeline, "data.mdb")).size).toBeLessThan(10_000_000);
+});
+
+/** Takes LMDB's write lock and does not go on. */
+const HOLDER = `
+  const { open } = await import(process.argv[1]);
+  const root = open({ path: process.argv[2], noSubdir: false, maxDbs: 4 });
+  root.transactionSync(() => {
+    process.stdout.write("holding");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  });
+`;
+
+test("a process that was stopped in the middle of a write holds nobody up in silence", async () => {
+  const pipeline = uniqueName("held");
+  {
+    await using log = newLog(pipeline);
+    await log.prepare(signal());
+  }
+  await using open = newLog(pipeline);
+  await open.prepare(signal());
+  const args = ["--input-type=module", "-e", HOLDER, import.meta.resolve("lmdb"), join(path, pipeline)];
+  const holder = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    await once(holder.stdout, "data");
+    let ticks = 0;
+    const ticking = setInterval(() => (ticks += 1), 100);
+    await using late = newLog(pipeline);
+    const refusal = { code: "log-unavailable", action: "retry", fix: expect.stringContaining("SIGKILL") };
+    await Promise.all([
+      expect(late.prepare(signal())).rejects.toMatchObject(refusal),
+      expect(open.openPublisher(signal())).rejects.toMatchObject(refusal),
+    ]);
+    clearInterval(ticking);
+    expect(ticks).toBeGreaterThan(10); // It waited, and was not held up itself.
+  } finally {
+    holder.kill("SIGKILL");
+  }
+  await using next = newLog(pipeline);
+  await next.prepare(signal());
+  await using publisher = await next.openPublisher(signal());
+  expect(await publisher.append({ headers: { kind: "open" }, value: Buffer.alloc(1) }, signal())).toBe(0n);
 });

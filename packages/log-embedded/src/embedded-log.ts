@@ -43,18 +43,19 @@ class EmbeddedLog implements EventLog {
   readonly #folder: string;
   readonly #arrivals = new Arrivals();
   #store: Store | null = null;
+  #opening: Promise<Store | null> = Promise.resolve(null);
 
   constructor(options: EmbeddedLogOptions) {
     this.#options = options;
     this.#folder = join(options.path, options.pipeline);
   }
 
-  async prepare(): Promise<void> {
-    this.#store ??= await Store.open(this.#folder, this.#options.maxBytes, true);
+  async prepare(signal: AbortSignal): Promise<void> {
+    await this.#open(true, signal);
   }
 
-  async openPublisher(): Promise<LogPublisher> {
-    const store = await this.#opened();
+  async openPublisher(opening: AbortSignal): Promise<LogPublisher> {
+    const store = await this.#opened(opening);
     let publisher = await store.newPublisher();
     return {
       append: async (record, signal) => {
@@ -70,13 +71,13 @@ class EmbeddedLog implements EventLog {
     };
   }
 
-  async bounds(): Promise<LogBounds> {
-    const { first, next } = await this.#opened();
+  async bounds(signal: AbortSignal): Promise<LogBounds> {
+    const { first, next } = await this.#opened(signal);
     return { first, next };
   }
 
   async read({ from, maxBytes, maxWaitMs }: ReadRequest, signal: AbortSignal): Promise<LogChunk> {
-    const store = await this.#opened();
+    const store = await this.#opened(signal);
     const deadlineMs = performance.now() + maxWaitMs;
     for (;;) {
       signal.throwIfAborted();
@@ -91,16 +92,20 @@ class EmbeddedLog implements EventLog {
     }
   }
 
-  async offsetAt(timeMs: number): Promise<Offset> {
-    return (await this.#opened()).offsetAt(timeMs);
+  async offsetAt(timeMs: number, signal: AbortSignal): Promise<Offset> {
+    return (await this.#opened(signal)).offsetAt(timeMs);
   }
 
-  async trim(before: Offset): Promise<void> {
-    await (await this.#opened()).trim(before);
+  async offsetOfLast(bytes: number, signal: AbortSignal): Promise<Offset> {
+    return (await this.#opened(signal)).offsetOfLast(bytes);
   }
 
-  async usage(): Promise<number> {
-    return (await this.#opened()).bytes / this.#options.maxBytes;
+  async trim(before: Offset, signal: AbortSignal): Promise<void> {
+    await (await this.#opened(signal)).trim(before);
+  }
+
+  async usage(signal: AbortSignal): Promise<number> {
+    return (await this.#opened(signal)).bytes / this.#options.maxBytes;
   }
 
   async showProgress(): Promise<void> {
@@ -108,17 +113,33 @@ class EmbeddedLog implements EventLog {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const store = this.#store;
+    const store = await this.#opening.catch(() => null);
     this.#store = null;
+    this.#opening = Promise.resolve(null);
     await store?.[Symbol.asyncDispose]();
   }
 
-  async #opened(): Promise<Store> {
-    this.#store ??= await Store.open(this.#folder, this.#options.maxBytes, false);
-    if (this.#store !== null) return this.#store;
+  async #opened(signal: AbortSignal): Promise<Store> {
+    const store = await this.#open(false, signal);
+    if (store !== null) return store;
     throw new ReplicationError("log-missing", `there is no event log in ${this.#folder}`, {
       fix: "restore the folder; if it is lost, remove the pipeline and start it anew",
     });
+  }
+
+  /** One after the other: an environment may be opened only once. */
+  async #open(mayCreate: boolean, signal: AbortSignal): Promise<Store | null> {
+    if (this.#store !== null) return this.#store;
+    const before = this.#opening;
+    const opening = before
+      .catch(() => null)
+      .then(
+        async (store) =>
+          store ?? (await Store.open(this.#folder, { maxBytes: this.#options.maxBytes, mayCreate }, signal)),
+      );
+    this.#opening = opening;
+    this.#store = await opening;
+    return this.#store;
   }
 
   /** A full log stops the source, never a start. */

@@ -1,8 +1,17 @@
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { offset, ReplicationError, type EncodedRecord, type LogEntry, type Offset } from "@lockstep/core";
+import {
+  Deferred,
+  offset,
+  ReplicationError,
+  type EncodedRecord,
+  type LogEntry,
+  type Offset,
+} from "@lockstep/core";
 import { open, type Database, type RootDatabase } from "lmdb";
+import { lockNotGiven, toStoreError } from "./store-errors.ts";
+import { isWriteLockFree, LOCK_PATIENCE_MS } from "./write-lock.ts";
 
 /*
  * One LMDB environment a pipeline:
@@ -23,26 +32,45 @@ const TRIM_BATCH = 500;
 
 type StateName = "first" | "next" | "bytes" | "time" | "publishers" | "publisher";
 
-/** The entries on disk. Every method that writes resolves when it is durable. */
+/**
+ * The entries on disk. Every method that writes resolves when it is durable, and rejects with `log-unavailable`
+ * when the disk does not take it, or another process that does not go on is in the way.
+ */
 export class Store implements AsyncDisposable {
+  readonly #folder: string;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #entries: Database<Buffer, Buffer>;
   readonly #times: Database<number, Buffer>;
   readonly #state: Database<number, string>;
 
   /** Null when there is none and `mayCreate` does not say to make one. */
-  static async open(folder: string, maxBytes: number, mayCreate: boolean): Promise<Store | null> {
-    if (!mayCreate && !existsSync(join(folder, "data.mdb"))) return null;
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    return new Store(folder, maxBytes);
+  static async open(
+    folder: string,
+    options: { readonly maxBytes: number; readonly mayCreate: boolean },
+    signal: AbortSignal,
+  ): Promise<Store | null> {
+    const exists = existsSync(join(folder, "data.mdb"));
+    if (!exists && !options.mayCreate) return null;
+    if (exists && !(await isWriteLockFree(folder, signal))) {
+      signal.throwIfAborted();
+      throw lockNotGiven(folder);
+    }
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      return new Store(folder, options.maxBytes);
+    } catch (error) {
+      throw await toStoreError(error, folder);
+    }
   }
 
   private constructor(folder: string, maxBytes: number) {
+    this.#folder = folder;
     this.#root = open<Buffer, Buffer>({
       path: folder,
       noSubdir: false,
       mapSize: maxBytes * MAP_FACTOR + MAP_RESERVE_BYTES,
       overlappingSync: false, // A write that resolved is on the disk (P1).
+      eventTurnBatching: false, // Its batches are promises of their own that nobody hears when a commit fails.
       encoding: "binary",
       keyEncoding: "binary",
       maxDbs: 4,
@@ -114,6 +142,18 @@ export class Store implements AsyncDisposable {
     return offset(low);
   }
 
+  /** The first entry of those that may stay when no more than so many bytes are to be kept. */
+  offsetOfLast(bytes: number): Offset {
+    let [at, surplus] = [this.first, this.bytes - bytes];
+    if (surplus <= 0) return at;
+    for (const { value } of this.#entries.getRange({ start: keyOf(at) })) {
+      if (surplus <= 0) break;
+      surplus -= costOf(value);
+      at = offset(at + 1n);
+    }
+    return at;
+  }
+
   async trim(before: Offset): Promise<void> {
     const end = before < this.next ? before : this.next;
     while (this.first < end) await this.#write(() => this.#trimSome(end));
@@ -136,9 +176,18 @@ export class Store implements AsyncDisposable {
     this.#set("bytes", Math.max(0, bytes));
   }
 
-  /** One transaction; LMDB lets one process write at a time. */
+  /** One transaction; LMDB lets one process write at a time. One that is given up may still come about. */
   async #write<T>(work: () => T): Promise<T> {
-    return await this.#root.childTransaction(work);
+    const late = new Deferred<never>();
+    const timer = setTimeout(() => late.reject(lockNotGiven(this.#folder)), LOCK_PATIENCE_MS);
+    const written = this.#root.childTransaction(work).catch(async (error: unknown) => {
+      throw await toStoreError(error, this.#folder);
+    });
+    try {
+      return await Promise.race([written, late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #get(name: StateName): number {

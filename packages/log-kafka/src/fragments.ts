@@ -69,6 +69,11 @@ export function beginningOf(at: Offset, message: Message): Offset {
   return offset(at - BigInt(placeOf(message)?.index ?? 0));
 }
 
+/** What the record's messages before this one hold. */
+export function bytesOfRecordUpTo(message: Message): number {
+  return (placeOf(message)?.index ?? 0) * FRAGMENT_BYTES;
+}
+
 function placeOf({ headers }: Message): { readonly index: number; readonly count: number } | null {
   const match = FRAGMENT.exec(headers[FRAGMENT_HEADER] ?? "");
   return match === null ? null : { index: Number(match[1]), count: Number(match[2]) };

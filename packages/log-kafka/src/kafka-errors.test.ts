@@ -20,3 +20,12 @@ test("what kafkajs stumbles over is the broker's doing; the same in our own code
   expect(toLogError(theirs, "t")).toMatchObject({ code: "log-unavailable", action: "retry" });
   expect(toLogError(ours, "t")).toBe(ours);
 });
+
+test("a disk that is full is named, and waited for", () => {
+  const error = Object.assign(new Error("Disk error when trying to access log file on the disk"), {
+    type: "KAFKA_STORAGE_ERROR",
+  });
+  const sorted = toLogError(error, "t");
+  expect(sorted).toMatchObject({ code: "log-unavailable", action: "retry" });
+  expect(sorted).toHaveProperty("fix", expect.stringContaining("make room on the broker's disk"));
+});

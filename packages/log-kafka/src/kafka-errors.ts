@@ -25,6 +25,12 @@ const FIXES: Readonly<Partial<Record<ErrorCode, string>>> = {
   "log-unavailable": "start the broker or mend the network; this is tried again until it works",
 };
 
+/** More exact than what its code says. */
+const FIXES_BY_TYPE: Readonly<Record<string, string>> = {
+  KAFKA_STORAGE_ERROR:
+    "make room on the broker's disk or mend it, and start the broker; this is tried again until it works",
+};
+
 /** Sorts what kafkajs throws. What is neither ours nor the protocol's refusal is: not reachable now. */
 export function toLogError(error: unknown, topic: string): unknown {
   if (error instanceof ReplicationError || !(error instanceof Error)) return error;
@@ -34,9 +40,10 @@ export function toLogError(error: unknown, topic: string): unknown {
   const code = isAuthentication
     ? "authentication-failed"
     : ((type === null ? undefined : BY_TYPE[type]) ?? "log-unavailable");
+  const fix = (type === null ? undefined : FIXES_BY_TYPE[type]) ?? FIXES[code];
   return new ReplicationError(code, `topic ${topic}: ${error.message}`, {
     cause: error,
-    ...(FIXES[code] === undefined ? {} : { fix: FIXES[code] }),
+    ...(fix === undefined ? {} : { fix }),
     fields: { topic },
   });
 }

@@ -14,7 +14,7 @@ import { mendRequestQueue, Sockets } from "./kafkajs-internals.ts";
 import { atMost, FAREWELL_MS, LeaderLink } from "./leader-link.ts";
 import { LinkPool } from "./link-pool.ts";
 import { KafkaPublisher } from "./publisher.ts";
-import { readBounds, readChunk, readOffsetAt } from "./reader.ts";
+import { readBounds, readBytes, readChunk, readOffsetAt, readOffsetOfLast } from "./reader.ts";
 import { ensureTopic } from "./topic.ts";
 
 /** Short: who calls decides how long to go on trying. */
@@ -91,7 +91,16 @@ class KafkaLog implements EventLog {
   async openPublisher(signal: AbortSignal): Promise<LogPublisher> {
     const link = new LeaderLink(this.#kafka, this.#topic);
     try {
-      const publisher = await KafkaPublisher.open({ link, topic: this.#topic, logger: this.#logger }, signal);
+      const links = { fetch: this.#probeLink, admin: this.#adminLink };
+      const publisher = await KafkaPublisher.open(
+        {
+          link,
+          topic: this.#topic,
+          logger: this.#logger,
+          readBytes: async () => await readBytes(links, this.#topic, signal),
+        },
+        signal,
+      );
       this.#publishers.add(publisher);
       return publisher;
     } catch (error) {
@@ -113,6 +122,11 @@ class KafkaLog implements EventLog {
 
   async offsetAt(timeMs: number, signal: AbortSignal): Promise<Offset> {
     return await readOffsetAt(this.#adminLink, this.#topic, timeMs, signal);
+  }
+
+  async offsetOfLast(bytes: number, signal: AbortSignal): Promise<Offset> {
+    const links = { fetch: this.#probeLink, admin: this.#adminLink };
+    return await readOffsetOfLast(links, this.#topic, bytes, signal);
   }
 
   async trim(before: Offset, signal: AbortSignal): Promise<void> {

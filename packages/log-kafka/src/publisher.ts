@@ -8,6 +8,7 @@ import {
   type LogPublisher,
   type Offset,
 } from "@lockstep/core";
+import { costOf, withAccount } from "./account.ts";
 import { cut, type Message } from "./fragments.ts";
 import { protocolTypeOf } from "./kafka-errors.ts";
 import type { LeaderLink } from "./leader-link.ts";
@@ -27,6 +28,8 @@ interface KafkaPublisherOptions {
   readonly link: LeaderLink;
   readonly topic: string;
   readonly logger: Logger;
+  /** Reads how many bytes the topic took until now. */
+  readonly readBytes: () => Promise<number>;
 }
 
 interface ProducerEpoch {
@@ -44,23 +47,29 @@ export class KafkaPublisher implements LogPublisher {
   readonly #logger: Logger;
   #epoch: ProducerEpoch;
   #sequence = 0;
+  /** What the topic took until now. */
+  #bytes: number;
 
   static async open(options: KafkaPublisherOptions, signal: AbortSignal): Promise<KafkaPublisher> {
-    return new KafkaPublisher(options, await takeEpoch(options.link, options.topic, signal));
+    const epoch = await takeEpoch(options.link, options.topic, signal);
+    return new KafkaPublisher(options, epoch, await options.readBytes());
   }
 
-  private constructor({ link, topic, logger }: KafkaPublisherOptions, epoch: ProducerEpoch) {
+  private constructor({ link, topic, logger }: KafkaPublisherOptions, epoch: ProducerEpoch, bytes: number) {
     this.#link = link;
     this.#topic = topic;
     this.#logger = logger;
     this.#epoch = epoch;
+    this.#bytes = bytes;
   }
 
   async append(record: EncodedRecord, signal: AbortSignal): Promise<Offset> {
     const [first, ...rest] = cut(record);
     if (first === undefined) throw new TypeError("a record is cut into one message at least");
-    let at = await this.#appendMessage(first, signal);
-    for (const message of rest) at = await this.#appendMessage(message, signal);
+    const before = this.#bytes;
+    let at = await this.#appendMessage(withAccount(first, before), signal);
+    for (const message of rest) at = await this.#appendMessage(withAccount(message, before), signal);
+    for (const message of [first, ...rest]) this.#bytes += costOf(message);
     return at;
   }
 

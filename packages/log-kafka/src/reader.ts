@@ -9,6 +9,7 @@ import {
   type Offset,
   type ReadRequest,
 } from "@lockstep/core";
+import { bytesUntilNow, offsetOfLast, withoutAccount, type Account } from "./account.ts";
 import { Assembler, beginningOf, type Message } from "./fragments.ts";
 import { protocolTypeOf } from "./kafka-errors.ts";
 import type { FetchedMessage } from "./kafkajs-internals.ts";
@@ -24,7 +25,7 @@ const NONE = "-1";
  * Records that were cut come whole, at the offset of their last message.
  */
 export async function readChunk(
-  links: { readonly fetch: LeaderLink; readonly admin: LeaderLink },
+  links: Links,
   topic: string,
   { from, maxBytes, maxWaitMs }: ReadRequest,
   signal: AbortSignal,
@@ -48,7 +49,7 @@ export async function readChunk(
       }
     }
     for (const message of messages) {
-      const entry = message.isControlRecord ? null : assembler.add(message.offset, message);
+      const entry = message.isControlRecord ? null : assembler.add(message.offset, withoutAccount(message));
       if (entry !== null && entry.offset >= from) entries.push(entry);
     }
     at = nextOffset(last.offset);
@@ -90,13 +91,35 @@ async function listOffset(
   return found;
 }
 
+/** How many bytes the topic took until now, trimmed or not. */
+export async function readBytes(links: Links, topic: string, signal: AbortSignal): Promise<number> {
+  return await bytesUntilNow(await accountOf(links, topic, signal));
+}
+
+/** Where the last records begin that take no more than so many bytes together. */
+export async function readOffsetOfLast(
+  links: Links,
+  topic: string,
+  bytes: number,
+  signal: AbortSignal,
+): Promise<Offset> {
+  return await offsetOfLast(await accountOf(links, topic, signal), bytes);
+}
+
+async function accountOf(links: Links, topic: string, signal: AbortSignal): Promise<Account> {
+  return {
+    bounds: await readBounds(links.admin, topic, signal),
+    at: async (from) => (await fetchAt(links, topic, { from, maxBytes: 1, maxWaitMs: 0 }, signal))[0] ?? null,
+  };
+}
+
 interface OffsetMessage extends Message {
   readonly offset: Offset;
   readonly isControlRecord: boolean;
 }
 
 async function fetchAt(
-  links: { readonly fetch: LeaderLink; readonly admin: LeaderLink },
+  links: Links,
   topic: string,
   { from, maxBytes, maxWaitMs }: ReadRequest,
   signal: AbortSignal,
@@ -146,4 +169,9 @@ function outOfRange(topic: string, from: bigint, { first, next }: LogBounds): Re
       fields: { topic, from, first, next },
     },
   );
+}
+
+interface Links {
+  readonly fetch: LeaderLink;
+  readonly admin: LeaderLink;
 }

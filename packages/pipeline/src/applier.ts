@@ -25,6 +25,7 @@ import { Follower } from "./follower.ts";
 import { epochConflict } from "./history-errors.ts";
 import { joinTables } from "./join-tables.ts";
 import { JoiningCopy } from "./joining.ts";
+import type { Keeper } from "./kept-offsets.ts";
 import { locate } from "./locate.ts";
 import type { LogTail } from "./log-tail.ts";
 import type { Published } from "./published.ts";
@@ -59,8 +60,8 @@ export interface ApplierOptions {
   ) => void;
   /** Null: nothing is copied any more. */
   readonly onCopying: (status: CopyStatus | null) => void;
-  /** The topic must keep what lies from here on: `null` everything, `undefined` nothing for a copy's sake. */
-  readonly onKeep: (from: Offset | null | undefined) => void;
+  /** The topic must keep what lies from here on: `null` everything, `undefined` nothing for that keeper's sake. */
+  readonly onKeep: (keeper: Keeper, from: Offset | null | undefined) => void;
   /** The replica waits for the topic to get there. */
   readonly onWaiting: (position: Position) => void;
 }
@@ -85,6 +86,8 @@ export class Applier {
   /** Said in the log, of this session. */
   #isFollowing = false;
   #isWhole = true;
+  /** What interrupted it last, until it has applied something again. */
+  #said = "";
 
   constructor(options: ApplierOptions) {
     this.#options = options;
@@ -94,8 +97,9 @@ export class Applier {
   async run(signal: AbortSignal): Promise<void> {
     const { logger, sink } = this.#options;
     const onRetry = (error: unknown, attempt: number): void => {
-      if (attempt === 1 || attempt % 30 === 0)
-        logger.warn({ replica: sink.replica, err: error }, "replica interrupted; going on");
+      if (String(error) === this.#said && attempt % 30 !== 0) return;
+      this.#said = String(error);
+      logger.warn({ replica: sink.replica, err: error }, "replica interrupted; going on");
     };
     while (!signal.aborted) {
       try {
@@ -149,8 +153,9 @@ export class Applier {
 
   async #copy(tables: readonly ReplicaTable[], signal: AbortSignal): Promise<void> {
     const { onCopying, onKeep } = this.#options;
+    const onStart = (from: Offset | null | undefined): void => onKeep("copy", from);
     try {
-      await copyTables({ ...this.#options, onStart: onKeep, onProgress: onCopying }, tables, signal);
+      await copyTables({ ...this.#options, onStart, onProgress: onCopying }, tables, signal);
     } finally {
       onCopying(null);
     }
@@ -167,13 +172,11 @@ export class Applier {
     const { tables } = published;
     joining.look();
     const carried = await this.#carried(session, signal);
+    if (!joining.isRunning) this.#options.onKeep("copy", undefined); // What it has left is kept by its mark.
     joining.start(published.stillHas(carried.pending));
-    if (carried.joining.length > 0) {
-      await joinTables({ ...this.#options, session, tables: carried.joining }, signal);
-      this.#options.onKeep(undefined);
-      return;
-    }
     const progress = expectProgress(session);
+    const joinable = carried.joinable(progress.position);
+    if (joinable.length > 0) return await joinTables({ ...this.#options, session, tables: joinable }, signal);
     if (await this.#complete(session, carried, signal)) return;
     const { at, open } = await locate(log, progress, compare, signal);
     this.#sayFollowing(progress, at);
@@ -194,10 +197,11 @@ export class Applier {
       open,
       carried,
       onAcked: (reached, applied) => this.#acked(reached, applied),
-      isEnough: (reached) => isChanged() || carried.passed(reached).length > 0,
+      isEnough: (reached) =>
+        isChanged() || carried.passed(reached).length > 0 || carried.joinable(reached).length > 0,
       onUnknown: async (unknown) => {
         logger.info({ replica: sink.replica, tables: unknown.map(tableLabel) }, "new tables in the topic");
-        await session.addTables(unknown, hardSignal);
+        await session.addTables(published.known(unknown), hardSignal);
         carried = new CarriedTables(session.tables, source);
         joining.start(published.stillHas(carried.pending));
         return carried;
@@ -206,10 +210,10 @@ export class Applier {
   }
 
   #acked(reached: Reached, applied: { readonly events: number; readonly conflicts: number }): void {
-    // A first copy needs the topic from where it is; what joins has said so itself.
-    if (!reached.isWhole) this.#options.onKeep(reached.stored);
-    else if (!this.#isWhole) this.#options.onKeep(undefined);
+    if (!reached.isWhole) this.#options.onKeep("replica", reached.stored);
+    else if (!this.#isWhole) this.#options.onKeep("replica", undefined);
     this.#isWhole = reached.isWhole;
+    if (applied.events > 0) this.#said = "";
     this.#options.onAcked(reached, applied);
   }
 
@@ -224,11 +228,24 @@ export class Applier {
   async #carried(session: SinkSession, signal: AbortSignal): Promise<CarriedTables> {
     const { source, published, sink, logger } = this.#options;
     const carried = new CarriedTables(await session.readTables(signal), source);
+    this.#keep(session);
     const unknown = carried.unknown(published.tables);
     if (unknown.length === 0) return carried;
     logger.info({ replica: sink.replica, tables: unknown.map(tableLabel) }, "new tables on the primary");
     await session.addTables(unknown, signal);
     return new CarriedTables(session.tables, source);
+  }
+
+  /** The topic is kept for what is copied and needs it, as stored in the replica. */
+  #keep({ tables, isCopying, progress }: SinkSession): void {
+    const { onKeep } = this.#options;
+    const starts = tables.flatMap(({ state, joins }) =>
+      state.kind === "copied" && (joins || isCopying) ? [state.mark.start] : [],
+    );
+    onKeep("tables", this.#earliest(starts)?.offset);
+    const isWhole = tables.every(({ state, joins }) => joins || state.kind === "live");
+    onKeep("replica", isWhole || isCopying ? undefined : progress?.offset);
+    this.#isWhole = isWhole;
   }
 
   /** What needs tables together, once they are consistent. True when something was done. */

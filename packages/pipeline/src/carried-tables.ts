@@ -26,11 +26,15 @@ export interface TransactionPlace {
 export class CarriedTables {
   readonly #source: Pick<Source, "contains" | "compare">;
   readonly #byKey: ReadonlyMap<string, ReplicaTable>;
+  /** Copied while the replica was live, and to be joined. */
+  readonly joining: readonly ReplicaTable[];
   /** Of the first copy, and not passed yet. */
   readonly #copied: readonly ReplicaTable[];
   readonly #isAlone: boolean;
   readonly #known = new WeakSet<Table>();
   readonly #live = new WeakSet<Table>();
+  /** The first copy's tables have all been passed: the replica shows whole transactions (A3). */
+  readonly isWhole: boolean;
   /** The furthest view that is still to be passed; null when there is none. */
   readonly through: Position | null;
   /** Every table that it knows is live: nothing is to be left out. */
@@ -48,28 +52,23 @@ export class CarriedTables {
     this.#isAlone = isAlone;
     this.#byKey = new Map(tables.map((table) => [tableKey(table), table]));
     this.#copied = tables.filter(({ state, joins }) => !joins && state.kind === "copied");
+    this.joining = tables.filter(({ state, joins }) => joins && state.kind === "copied");
+    this.isWhole = tables.every(({ state, joins }) => joins || state.kind === "live");
     this.through = this.#furthest();
     this.takesAll = !isAlone && tables.every(({ state }) => state.kind === "live");
-  }
-
-  /** The first copy's tables have all been passed: the replica shows whole transactions (A3). */
-  get isWhole(): boolean {
-    return [...this.#byKey.values()].every(({ state, joins }) => joins || state.kind === "live");
   }
 
   get pending(): ReplicaTable[] {
     return [...this.#byKey.values()].filter(({ state }) => state.kind === "pending");
   }
 
-  /** Copied while the replica was live, and to be joined. */
-  get joining(): ReplicaTable[] {
-    return [...this.#byKey.values()].filter(({ state, joins }) => joins && state.kind === "copied");
-  }
-
   /** The copied tables, once a replica at `position` has left all their views behind: only then they fit together. */
   passed(position: Position): readonly ReplicaTable[] {
-    const { through } = this;
-    return through !== null && includes(this.#source.compare, position, through) ? this.#copied : [];
+    const isBehind = this.#copied.every(
+      ({ state }) =>
+        state.kind === "copied" && includes(this.#source.compare, position, state.mark.view.through),
+    );
+    return isBehind ? this.#copied : [];
   }
 
   /** Those that fit together at the replica's position, `passed` ones included. */
@@ -79,12 +78,22 @@ export class CarriedTables {
 
   #furthest(): Position | null {
     let furthest: Position | null = null;
-    for (const { state } of this.#copied) {
+    for (const { state } of [...this.#copied, ...this.joining]) {
       if (state.kind !== "copied") continue;
       const { through } = state.mark.view;
       if (furthest === null || !includes(this.#source.compare, furthest, through)) furthest = through;
     }
     return furthest;
+  }
+
+  /** Joining tables whose views all lie behind a replica at `position`: before, they would be ahead of the others. */
+  joinable(position: Position): readonly ReplicaTable[] {
+    const { joining } = this;
+    const isBehind = joining.every(
+      ({ state }) =>
+        state.kind === "copied" && includes(this.#source.compare, position, state.mark.view.through),
+    );
+    return isBehind ? joining : [];
   }
 
   /** Those of `tables` that the replica does not know; another table of a known name is unknown too. */
@@ -143,10 +152,9 @@ export class CarriedTables {
   #find(table: SourceTable): ReplicaTable | null {
     const known = this.#byKey.get(tableKey(table));
     if (known === undefined) return null;
-    const { identity } = table;
-    return identity === undefined || known.identity === undefined || identity === known.identity
-      ? known
-      : null;
+    const { identity, publishedAs } = table;
+    if (identity !== undefined && known.identity !== undefined && identity !== known.identity) return null;
+    return publishedAs === undefined || publishedAs === known.publishedAs ? known : null;
   }
 }
 

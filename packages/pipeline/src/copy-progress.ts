@@ -17,30 +17,52 @@ export interface CopyStatus {
 /** Before this an estimate of what is left jumps about. */
 const LEAST_SECONDS = 2;
 
+/** So much of a range counts before its end. */
+const NEARLY = 0.95;
+
+/** One range on its way. */
+export interface RangeProgress {
+  read(bytes: number): void;
+  done(rows: number): void;
+}
+
 /** Counts what is copied. */
 export class CopyProgress {
-  readonly #startedMs = performance.now();
-  readonly #tables: number;
-  readonly #rowsTotal: number;
-  readonly #diskBytes: number;
+  #startedMs = performance.now();
+  #tables = 0;
+  #rowsTotal = 0;
+  #diskBytes = 0;
   #tablesDone = 0;
   #rows = 0;
   #bytes = 0;
   #diskBytesDone = 0;
 
-  constructor(tables: readonly SnapshotTable[]) {
+  /** Of these tables. */
+  begin(tables: readonly SnapshotTable[]): void {
+    this.#startedMs = performance.now();
     this.#tables = tables.length;
     this.#rowsTotal = tables.reduce((sum, { rows }) => sum + rows, 0);
     this.#diskBytes = tables.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  read(bytes: number): void {
-    this.#bytes += bytes;
-  }
-
-  rangeDone(rows: number, diskBytes: number): void {
-    this.#rows += rows;
-    this.#diskBytesDone += diskBytes;
+  /** Counts one range; `diskBytes` is its share of the whole. */
+  range(diskBytes: number): RangeProgress {
+    let counted = 0;
+    const count = (to: number): void => {
+      this.#diskBytesDone += to - counted;
+      counted = to;
+    };
+    return {
+      read: (bytes) => {
+        this.#bytes += bytes;
+        // Rows take about as many bytes on their way as on disk; only the end says that all were read.
+        count(Math.min(counted + bytes, diskBytes * NEARLY));
+      },
+      done: (rows) => {
+        this.#rows += rows;
+        count(diskBytes);
+      },
+    };
   }
 
   tableDone(): void {
@@ -49,7 +71,7 @@ export class CopyProgress {
 
   get status(): CopyStatus {
     const seconds = (performance.now() - this.#startedMs) / 1_000;
-    const isDone = this.#tablesDone === this.#tables;
+    const isDone = this.#tables > 0 && this.#tablesDone === this.#tables;
     const done = isDone ? 1 : this.#diskBytes === 0 ? 0 : Math.min(1, this.#diskBytesDone / this.#diskBytes);
     const canTell = seconds >= LEAST_SECONDS && done > 0;
     return {

@@ -16,20 +16,28 @@ const PROBE_BYTES = 64 * 1024;
 /** Commits that cross each other stand in the log a little out of the order of their times. */
 const MARGIN_US = 10_000_000;
 
+export interface CopyStartOptions {
+  readonly epoch: EpochRef;
+  /** The earliest commit that the copy can lack, by the source's clock; null where that is unknown. */
+  readonly earliestUs: number | null;
+  /** Where the topic ended before the copy's view was taken: a clock that was set back misleads no further. */
+  readonly end: Offset;
+}
+
 /**
- * Where a copy's changes begin: behind the last record whose newest transaction was committed well before
- * `earliestUs`, the earliest commit that the copy can lack; at the topic's beginning where that is unknown. Commit
- * times rise along a topic, give or take the margin, so it is a binary search.
+ * Where a copy's changes begin: behind the last record whose newest transaction was committed well before the
+ * earliest commit that the copy can lack; where that is unknown, or older than all, at the beginning of a topic that
+ * has the epoch's. Null: what the copy lacks may have been trimmed already. Commit times rise along a topic, give or
+ * take the margin, so it is a binary search.
  */
 export async function startOfCopy(
   log: EventLog,
-  epoch: EpochRef,
-  earliestUs: number | null,
+  { epoch, earliestUs, end }: CopyStartOptions,
   signal: AbortSignal,
-): Promise<Progress> {
-  const { first, next } = await log.bounds(signal);
+): Promise<Progress | null> {
+  const { first } = await log.bounds(signal);
   let low: bigint = first;
-  let high: bigint = next;
+  let high: bigint = end;
   let found: Found | null = null;
   while (earliestUs !== null && low < high) {
     const middle = (low + high) / 2n;
@@ -39,12 +47,21 @@ export async function startOfCopy(
       low = probe.entry.offset + 1n;
     } else high = middle;
   }
-  if (found !== null) return progressAt(found, epoch);
-  const earliest = await nextPositioned(log, epoch, first, next, signal);
-  if (earliest === null) throw new TypeError("a topic with an epoch has no record with a position");
-  const { previous } = earliest.headers;
-  // The first epoch's own record has nothing before it; else what comes first is applied too.
-  return previous === null ? progressAt(earliest, epoch) : before(earliest, previous, epoch);
+  found ??= await nextPositioned(log, epoch, first, end, signal);
+  if (found === null) return null;
+  const isBeginning = found.headers.kind === "epoch";
+  const isProved = isBeginning || (earliestUs !== null && lastCommitUs(found.entry) < earliestUs - MARGIN_US);
+  return isProved ? progressAt(found, epoch) : null;
+}
+
+/** The last record before `end` that has a position. */
+export async function endOfTopic(
+  log: EventLog,
+  epoch: EpochRef,
+  end: Offset,
+  signal: AbortSignal,
+): Promise<Progress | null> {
+  return await startOfCopy(log, { epoch, earliestUs: Number.POSITIVE_INFINITY, end }, signal);
 }
 
 interface Found {
@@ -83,9 +100,4 @@ function lastCommitUs(entry: LogEntry): number {
 function progressAt({ entry, headers, position }: Found, { number, id }: EpochRef): Progress {
   const { open, run } = headers;
   return { epoch: { number, id }, position, offset: entry.offset, open: open ?? entry.offset, run };
-}
-
-/** The offset is a hint that fits no record: it is found by its position. */
-function before({ entry }: Found, previous: Position, { number, id }: EpochRef): Progress {
-  return { epoch: { number, id }, position: previous, offset: entry.offset, open: entry.offset, run: "" };
 }

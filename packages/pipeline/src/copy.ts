@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import {
   hasCode,
   type ComparePositions,
@@ -7,6 +8,7 @@ import {
   type EventLog,
   type Logger,
   type Offset,
+  type Progress,
   type Sink,
   type Snapshot,
   type SnapshotTable,
@@ -15,7 +17,7 @@ import {
   type TableRange,
 } from "@lockstep/core";
 import { CopyProgress, type CopyStatus } from "./copy-progress.ts";
-import { startOfCopy } from "./copy-start.ts";
+import { endOfTopic, startOfCopy } from "./copy-start.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { TableCopier } from "./table-copier.ts";
 
@@ -30,8 +32,8 @@ export interface CopyOptions {
   /** How many ranges are copied at the same time. */
   readonly parallel: number;
   readonly limit: RateLimit;
-  /** The topic must keep what lies from here on; null: everything, since that is not known yet. */
-  readonly onStart: (from: Offset | null) => void;
+  /** The topic must keep what lies from here on; null: everything, since that is not known yet; undefined: nothing. */
+  readonly onStart: (from: Offset | null | undefined) => void;
   readonly onProgress: (status: CopyStatus) => void;
 }
 
@@ -48,40 +50,75 @@ export async function copyTables(
   tables: readonly TableName[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { source, sink, owner, log, epoch, onStart } = options;
+  const { sink, owner, onStart } = options;
   // Whatever happens, no session outlives the call.
   const ended = new AbortController();
   const both = AbortSignal.any([signal, ended.signal]);
+  setMaxListeners(0, both); // Every session listens, and so does every range that is on its way.
+  const progress = new CopyProgress();
+  let isDone = false;
   try {
     await using target = await sink.openCopy(owner, both);
     await target.endFormer(both);
-    onStart(null);
-    await using snapshot = await source.openSnapshot(tables, both);
+    const { snapshot, start } = await openView(options, tables, both);
+    await using held = snapshot;
     await target.forget(
-      tables.filter((table) => !has(snapshot, table)),
+      tables.filter((table) => !has(held, table)),
       both,
     );
-    await target.prepare(snapshot.schema, snapshot.tables, both);
-    const start = await startOfCopy(log, epoch, snapshot.earliestMissingUs, both);
-    onStart(start.offset);
-    await copySnapshot(options, { snapshot, target, mark: { view: snapshot.view, start } }, both);
+    await target.prepare(held.schema, held.tables, both);
+    progress.begin(held.tables);
+    await copySnapshot(options, { snapshot: held, target, progress, mark: { view: held.view, start } }, both);
+    isDone = true;
   } finally {
+    // What has been copied needs the topic from this copy's start on, until its mark is read.
+    if (!isDone && progress.status.tablesDone === 0) onStart(undefined);
     ended.abort(signal.reason);
   }
+}
+
+/** A view, and where in the topic its changes begin; the topic is kept from there on. */
+async function openView(
+  options: CopyOptions,
+  tables: readonly TableName[],
+  signal: AbortSignal,
+): Promise<{ readonly snapshot: Snapshot; readonly start: Progress }> {
+  const { source, log, epoch, limit, parallel, logger, sink, onStart } = options;
+  const rangeBytes = limit.rangeBytes(parallel);
+  const { next: end } = await log.bounds(signal);
+  const snapshot = await source.openSnapshot(tables, { rangeBytes, waitsForAll: false }, signal);
+  try {
+    onStart(null);
+    const { earliestMissingUs: earliestUs } = snapshot;
+    const start = await startOfCopy(log, { epoch, earliestUs, end }, signal);
+    onStart(start?.offset);
+    if (start !== null) return { snapshot, start };
+  } catch (error) {
+    await snapshot[Symbol.asyncDispose]();
+    throw error;
+  }
+  await snapshot[Symbol.asyncDispose]();
+  logger.info({ replica: sink.replica }, "the topic does not reach back to what runs on the primary");
+  const { next } = await log.bounds(signal);
+  const start = await endOfTopic(log, epoch, next, signal);
+  if (start === null) throw new TypeError("a topic with an epoch has no record with a position");
+  onStart(start.offset);
+  return { snapshot: await source.openSnapshot(tables, { rangeBytes, waitsForAll: true }, signal), start };
 }
 
 interface OpenCopy {
   readonly snapshot: Snapshot;
   readonly target: CopyTarget;
+  readonly progress: CopyProgress;
   readonly mark: CopyMark;
 }
 
 async function copySnapshot(options: CopyOptions, open: OpenCopy, signal: AbortSignal): Promise<void> {
   const { logger, sink, parallel, onProgress, limit } = options;
-  const { snapshot, target, mark } = open;
-  const progress = new CopyProgress(snapshot.tables);
+  const { snapshot, target, progress, mark } = open;
   const fields = { replica: sink.replica, tables: snapshot.tables.length };
-  logger.info({ ...fields, view: mark.view, start: mark.start.position }, "copying tables");
+  const { through } = mark.view;
+  logger.info({ ...fields, through, start: mark.start.position }, "copying tables");
   const timer = setInterval(() => onProgress(progress.status), TELL_INTERVAL_MS);
   try {
     const common = { snapshot, target, mark, limit, progress, logger, replica: sink.replica };

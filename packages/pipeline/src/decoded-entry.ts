@@ -7,6 +7,7 @@ import {
   type LogEntry,
   type LogRecord,
   type Offset,
+  type Position,
   type RecordHeaders,
   type TransactionsRecord,
 } from "@lockstep/core";
@@ -33,16 +34,19 @@ export class DecodedEntry {
     return this.#record;
   }
 
-  /** What the replica takes of a `begin`, `middle` or `end` record. */
-  piece(carried: CarriedTables, place: TransactionPlace): ChangeSet {
-    const { record } = this;
+  /** What the replica takes of a `begin`, `middle` or `end` record, of a transaction whose `begin` says these. */
+  piece(carried: CarriedTables, place: TransactionPlace, commitStart: Position): ChangeSet {
+    const { record, offset } = this;
     if (!("events" in record)) throw new TypeError(`a ${record.kind} record is no piece`);
-    const events = carried.take(record.events, record.tables, place);
+    const { tables } = record;
+    const events = carried.take(record.events, tables, place);
+    const position = record.kind === "end" ? record.position : commitStart;
+    const transactions = [{ xid: place.xid, position, events }];
     if (events !== record.events) {
-      const groups = [groupOf([{ events }], record.tables)];
+      const groups = [{ offset, ...groupOf(transactions, tables) }];
       return { groups, folded: fold(groups) };
     }
-    const groups = [{ tables: record.tables, transactions: [record] }];
+    const groups = [{ offset, tables, transactions }];
     this.#folded ??= fold(groups);
     return { groups, folded: this.#folded };
   }

@@ -4,8 +4,8 @@ import {
   tableKey,
   type ApplyWindow,
   type Progress,
+  type RecordChanges,
   type Table,
-  type TransactionGroup,
 } from "@lockstep/core";
 import { groupOf } from "./carried-tables.ts";
 import type { DecodedEntry } from "./decoded-entry.ts";
@@ -13,7 +13,7 @@ import type { DecodedEntry } from "./decoded-entry.ts";
 /** What a window takes of one record. */
 export interface Collected {
   readonly entry: DecodedEntry;
-  readonly group: TransactionGroup;
+  readonly group: RecordChanges;
 }
 
 /**
@@ -22,7 +22,7 @@ export interface Collected {
  */
 export function cutAtDefinitions(collected: readonly Collected[], progress: Progress): ApplyWindow[] {
   const windows: ApplyWindow[] = [];
-  let groups: TransactionGroup[] = [];
+  let groups: RecordChanges[] = [];
   let definitions = new Map<string, Table>();
   let reached = progress;
   const cut = (at: Progress): void => {
@@ -32,7 +32,7 @@ export function cutAtDefinitions(collected: readonly Collected[], progress: Prog
   };
   for (const { entry, group } of collected) {
     for (const transaction of group.transactions) {
-      const part = groupOf([transaction], group.tables);
+      const part = { offset: entry.offset, ...groupOf([transaction], group.tables) };
       const used = [...part.tables.values()];
       if (used.some((table) => isChanged(table, definitions)) && groups.length > 0) cut(reached);
       for (const table of used) definitions.set(tableKey(table), table);
@@ -45,7 +45,7 @@ export function cutAtDefinitions(collected: readonly Collected[], progress: Prog
 }
 
 /** Whether some table comes with more than one definition. */
-export function hasSeveralDefinitions(groups: readonly TransactionGroup[]): boolean {
+export function hasSeveralDefinitions(groups: readonly RecordChanges[]): boolean {
   const definitions = new Map<string, Table>();
   for (const { tables } of groups) {
     for (const table of tables.values()) {

@@ -67,7 +67,7 @@ export class Follower {
     this.#state = { epoch: progress.epoch, position: progress.position, open, begin: null };
   }
 
-  /** Resolves when it is enough; rejects as whatever it uses does, after a clean stop with the signal's reason. */
+  /** Resolves only when it is enough; rejects as whatever it uses does, and after a clean stop with the signal's reason. */
   async run(from: Offset, signal: AbortSignal): Promise<void> {
     try {
       for (let at = from; !this.#isEnough();) {
@@ -80,6 +80,7 @@ export class Follower {
       if (error !== signal.reason || this.#options.hardSignal.aborted) throw error;
       await this.#pieces.abandon();
       await this.#save(); // A clean stop.
+      throw error;
     }
   }
 

@@ -18,8 +18,20 @@ export function historyGap(
     "history-gap",
     `replica ${replica} is at ${position}, and the log goes on only from ${previous ?? "elsewhere"}: ${why}`,
     {
-      fix: `empty the replica's tables and its row in lockstep.progress, and copy it anew`,
+      fix: `empty its tables and delete the rows of the pipeline in its lockstep.progress and lockstep.tables: it is copied anew`,
       fields: { replica, position, previous, first },
+    },
+  );
+}
+
+/** An append came to lie at or before one that the log had already taken (A2). */
+export function logLostItsEnd(at: Offset, before: Offset): ReplicationError {
+  return new ReplicationError(
+    "history-gap",
+    `the log put a record at offset ${at}, and had put the one before it at ${before}: it lost what it held`,
+    {
+      fix: "the topic was deleted and made again, or its broker lost its data: remove the pipeline and start it anew",
+      fields: { at, before },
     },
   );
 }

@@ -1,4 +1,12 @@
-import { includes, tableLabel, type Progress, type ReplicaTable, type SinkSession } from "@lockstep/core";
+import {
+  hasCode,
+  includes,
+  tableLabel,
+  type Progress,
+  type ReplicaTable,
+  type SinkSession,
+  type TargetTransaction,
+} from "@lockstep/core";
 import type { ApplierOptions } from "./applier.ts";
 import { CarriedTables } from "./carried-tables.ts";
 import { Follower } from "./follower.ts";
@@ -16,11 +24,45 @@ export interface JoinOptions extends ApplierOptions {
  * commit they are like any other.
  */
 export async function joinTables(options: JoinOptions, signal: AbortSignal): Promise<void> {
-  const { session, tables, source, log, compare, sink, logger, hardSignal } = options;
+  const { session, tables, sink, logger, hardSignal } = options;
   const { progress } = session;
   if (progress === null) throw new TypeError("a replica without progress is not joined");
   const start = earliestStart(options);
   const target = await session.openTransaction(hardSignal);
+  try {
+    const events = await passAgain(options, { target, start, progress }, signal);
+    await target.join(tables, hardSignal);
+    await target.commit(progress, hardSignal);
+    options.failpoints?.hit("table-joined");
+    logger.info(
+      { replica: sink.replica, tables: tables.map(tableLabel), events },
+      "tables joined the replica",
+    );
+  } catch (error) {
+    if (!hasCode(error, "history-gap")) throw error;
+    // The replica itself is well: only these tables' copies are too old.
+    logger.warn(
+      { replica: sink.replica, tables: tables.map(tableLabel), err: error },
+      "copying tables again",
+    );
+    await target.rollback(hardSignal);
+    await session.copyAgain(tables, hardSignal);
+  }
+}
+
+interface Pass {
+  readonly target: TargetTransaction;
+  readonly start: Progress;
+  readonly progress: Progress;
+}
+
+/** Applies what lies between the tables' start and the replica's position; returns how many changes. */
+async function passAgain(
+  options: JoinOptions,
+  { target, start, progress }: Pass,
+  signal: AbortSignal,
+): Promise<number> {
+  const { tables, source, log, compare } = options;
   // Read as a replica whose only tables are these.
   const carried = new CarriedTables(
     tables.map((table) => ({ ...table, joins: false })),
@@ -42,10 +84,7 @@ export async function joinTables(options: JoinOptions, signal: AbortSignal): Pro
     });
     await follower.run(at, signal);
   }
-  await target.join(tables, hardSignal);
-  await target.commit(progress, hardSignal);
-  options.failpoints?.hit("table-joined");
-  logger.info({ replica: sink.replica, tables: tables.map(tableLabel), events }, "tables joined the replica");
+  return events;
 }
 
 function earliestStart({ tables, compare }: JoinOptions): Progress {

@@ -36,6 +36,10 @@ export class JoiningCopy implements AsyncDisposable {
     return this.#hasCopied;
   }
 
+  get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
   look(): void {
     this.#hasCopied = false;
   }

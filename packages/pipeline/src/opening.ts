@@ -134,7 +134,7 @@ async function refuseFormerProgress({ sinks, logger }: OpeningOptions, signal: A
       "progress-without-history",
       `replica ${sink.replica} is at ${progress.position} of epoch ${progress.epoch.id}, but the topic is unwritten`,
       {
-        fix: "restore the topic, or empty the replica (its row in lockstep.progress too) and start anew",
+        fix: "restore the topic, or empty the replica, its rows in lockstep.progress and lockstep.tables too, and start anew",
         fields: { replica: sink.replica, position: progress.position },
       },
     );

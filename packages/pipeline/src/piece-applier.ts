@@ -2,6 +2,7 @@ import type {
   ComparePositions,
   Failpoints,
   Offset,
+  Position,
   Progress,
   SinkSession,
   TargetTransaction,
@@ -14,6 +15,8 @@ interface OpenPieces {
   readonly target: TargetTransaction;
   readonly begin: Offset;
   readonly place: TransactionPlace;
+  /** Where its commit record starts, which its `begin` says. */
+  readonly commitStart: Position;
 }
 
 /**
@@ -53,7 +56,10 @@ export class PieceApplier {
   /** Applies the piece that the entry holds; a `begin` opens the transaction. */
   async add(entry: DecodedEntry, carried: CarriedTables): Promise<void> {
     const open = await this.#opened(entry);
-    const { events, conflicts } = await open.target.apply(entry.piece(carried, open.place), this.#hardSignal);
+    const { events, conflicts } = await open.target.apply(
+      entry.piece(carried, open.place, open.commitStart),
+      this.#hardSignal,
+    );
     this.#applied = {
       events: this.#applied.events + events,
       conflicts: this.#applied.conflicts + conflicts,
@@ -84,8 +90,9 @@ export class PieceApplier {
       await this.abandon();
       this.#applied = { events: 0, conflicts: 0 };
       const target = await this.#session.openTransaction(this.#hardSignal);
-      const place = placeOfPieces(record.xid, record.commitStart, this.#compare);
-      this.#open = { target, begin: entry.offset, place };
+      const { xid, commitStart } = record;
+      const place = placeOfPieces(xid, commitStart, this.#compare);
+      this.#open = { target, begin: entry.offset, place, commitStart };
     }
     if (this.#open === null) throw new TypeError(`a ${record.kind} piece came without its begin`);
     return this.#open;

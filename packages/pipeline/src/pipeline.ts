@@ -11,15 +11,14 @@ import {
   type Sink,
   type Source,
 } from "@lockstep/core";
-import { Applier, type Reached } from "./applier.ts";
 import { Confirmer } from "./confirmer.ts";
 import { KeptOffsets } from "./kept-offsets.ts";
-import type { CopyStatus } from "./copy-progress.ts";
 import { LogTail } from "./log-tail.ts";
 import { open, type Opened } from "./opening.ts";
 import { Published } from "./published.ts";
 import { Publisher, PUBLISHER_TIMES, type PublisherTimes } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { runReplicas, type ReplicasOptions } from "./replicas.ts";
 import { Counters, type PipelineStatus } from "./status.ts";
 import { Trimmer } from "./trimmer.ts";
 
@@ -42,6 +41,8 @@ export interface PipelineOptions {
   readonly times?: PublisherTimes;
   /** How long the log keeps what replicas may still need. */
   readonly retentionMs: number;
+  /** And how much of it at most; null for no limit. */
+  readonly retentionBytes: number | null;
   readonly copies: CopyLimits;
 }
 
@@ -60,7 +61,7 @@ export interface CopyLimits {
 export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #counters: Counters;
-  readonly #kept = new KeptOffsets();
+  readonly #kept: KeptOffsets;
   readonly #limit: RateLimit;
   /** What appliers wait for, told to the publisher of the time. */
   #wanted: Position | null = null;
@@ -69,6 +70,7 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     this.#options = options;
     this.#limit = new RateLimit(options.copies.bytesPerSecond);
+    this.#kept = new KeptOffsets(options.sinks.map((sink) => sink.replica));
     this.#counters = new Counters(options.sinks.map((sink) => sink.replica));
   }
 
@@ -99,15 +101,34 @@ export class Pipeline {
     const confirmer = this.#confirmer();
     await using tail = new LogTail(this.#options.log);
     const published = new Published(first.session.tables, this.#options.logger);
-    const appliers = this.#startAppliers(first, { tail, confirmer, hardSignal, end: ended, published }, term);
+    const onClaimed = (): void => ended.abort();
+    const shared = { epoch: first.epoch, tail, confirmer, published, hardSignal, onClaimed };
+    const replicas = runReplicas(this.#replicas(), shared, term);
     try {
       await this.#publish(first, { confirmer, published }, term);
     } catch (error) {
       if (!ended.signal.aborted) throw error; // Else the term was ended because another run has come.
     } finally {
       ended.abort();
-      await Promise.all(appliers);
+      await replicas;
     }
+  }
+
+  #replicas(): ReplicasOptions {
+    const { source, sinks, log, logger, failpoints, newId, copies } = this.#options;
+    return {
+      source,
+      sinks,
+      log,
+      logger,
+      failpoints,
+      newId,
+      parallel: copies.parallel,
+      limit: this.#limit,
+      counters: this.#counters,
+      kept: this.#kept,
+      onWaiting: (position) => this.#want(position),
+    };
   }
 
   #confirmer(): Confirmer {
@@ -206,13 +227,14 @@ export class Pipeline {
   }
 
   #trimmer(publisher: Publisher): Trimmer {
-    const { log, logger, retentionMs } = this.#options;
+    const { log, logger, retentionMs, retentionBytes } = this.#options;
     const keepFrom = (): Offset => this.#kept.least(publisher.keepFrom);
     const stored = (): Record<string, Offset | null> =>
       Object.fromEntries(
         Object.entries(this.#counters.snapshot().replicas).map(([name, replica]) => [name, replica.stored]),
       );
-    return new Trimmer({ log, logger, retentionMs, keepFrom, stored });
+    const areNeedsKnown = (): boolean => this.#kept.areKnown;
+    return new Trimmer({ log, logger, retentionMs, retentionBytes, keepFrom, stored, areNeedsKnown });
   }
 
   /** Null when another run has the source: then this one's term is over. */
@@ -236,65 +258,10 @@ export class Pipeline {
     return next;
   }
 
-  #startAppliers(
-    { epoch }: Opened,
-    shared: Shared & {
-      readonly tail: LogTail;
-      readonly hardSignal: AbortSignal;
-      readonly end: AbortController;
-    },
-    signal: AbortSignal,
-  ): Promise<void>[] {
-    const { sinks, log, source, newId, logger, failpoints, copies } = this.#options;
-    const owner = newId();
-    const { tail, confirmer, hardSignal, published } = shared;
-    return sinks.map(async (sink) => {
-      const { replica } = sink;
-      const onAcked = (reached: Reached, applied: { events: number; conflicts: number }): void => {
-        this.#counters.acked(replica, reached, applied);
-        if (reached.isWhole) confirmer.acked(replica, reached.position); // Before, it counts for nobody.
-      };
-      const common = {
-        source,
-        sink,
-        published,
-        parallel: copies.parallel,
-        limit: this.#limit,
-        onCopying: (status: CopyStatus | null): void => this.#counters.copying(replica, status),
-        onKeep: (from: Offset | null | undefined): void => this.#kept.keep(replica, from),
-        onWaiting: (position: Position): void => this.#want(position),
-        log,
-        tail,
-        epoch,
-        compare: source.compare,
-        owner,
-        logger,
-        failpoints,
-        hardSignal,
-      };
-      try {
-        const onHalted = (error: unknown): void => this.#halted(replica, error);
-        await new Applier({ ...common, onAcked, onHalted }).run(signal);
-      } catch (error) {
-        if (hasCode(error, "replica-claimed")) {
-          logger.warn({ replica }, "another run has claimed the replica; giving up the source too");
-          shared.end.abort();
-        } else this.#halted(replica, error);
-      }
-    });
-  }
-
   #want(position: Position): void {
     const { compare } = this.#options.source;
     if (this.#wanted === null || !includes(compare, this.#wanted, position)) this.#wanted = position;
     this.#publisher?.want(this.#wanted);
-  }
-
-  #halted(replica: string, error: unknown): void {
-    const before = this.#counters.snapshot().replicas[replica];
-    this.#counters.halted(replica, error);
-    if (before?.state === "halted" && String(before.error) === String(error)) return; // Said already.
-    this.#options.logger.error({ replica, err: error }, "replica halted");
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Logger, SourceSession, SourceTable } from "@lockstep/core";
+import { tableKey, type Logger, type SourceSession, type SourceTable } from "@lockstep/core";
 
 /** How often the primary is asked for new tables. */
 const LOOK_INTERVAL_MS = 5_000;
@@ -26,6 +26,14 @@ export class Published {
       this.#tables.map(({ schema, name, identity }) => JSON.stringify([schema, name, identity])),
     );
     return tables.filter(({ schema, name, identity }) => has.has(JSON.stringify([schema, name, identity])));
+  }
+
+  /** The same tables, with which time they were published where that has been heard. */
+  known(tables: readonly SourceTable[]): SourceTable[] {
+    const heard = new Map(
+      this.#tables.map((table) => [JSON.stringify([tableKey(table), table.identity]), table]),
+    );
+    return tables.map((table) => heard.get(JSON.stringify([tableKey(table), table.identity])) ?? table);
   }
 
   hear(tables: readonly SourceTable[]): void {

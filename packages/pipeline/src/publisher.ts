@@ -17,6 +17,7 @@ import {
   type SourceSession,
 } from "@lockstep/core";
 import { Gathered, type Taken, type TakenTransactions } from "./gathered.ts";
+import { logLostItsEnd } from "./history-errors.ts";
 import { ReRead } from "./re-read.ts";
 import type { ReachedPosition } from "./topic-history.ts";
 
@@ -76,6 +77,7 @@ export class Publisher {
   #stamp: RecordStamp;
   #reached: ReachedPosition;
   #keepFrom: Offset;
+  #appendedAt: Offset;
   #bytesSinceOpen = 0;
   #openedMs = performance.now();
   #appendedMs = performance.now();
@@ -90,6 +92,7 @@ export class Publisher {
     this.#stamp = { epoch: options.epoch, run: options.run, open: options.open };
     this.#reached = options.reached;
     this.#keepFrom = options.keepFrom;
+    this.#appendedAt = options.open;
   }
 
   /** Somebody waits for the topic to reach a position: an idle record carries it there without delay. */
@@ -222,7 +225,10 @@ export class Publisher {
   async #put(record: LogRecord, signal: AbortSignal): Promise<Offset> {
     const encoded = encodeRecord(record, this.#stamp);
     this.#bytesSinceOpen += encoded.value.length;
-    return await this.#options.log.append(encoded, signal);
+    const at = await this.#options.log.append(encoded, signal);
+    if (at <= this.#appendedAt) throw logLostItsEnd(at, this.#appendedAt); // A2: before it is confirmed
+    this.#appendedAt = at;
+    return at;
   }
 
   /** Only between appends, and only while the source's lock is proved to be ours. */

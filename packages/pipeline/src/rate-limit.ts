@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Transform, type Readable } from "node:stream";
+
+/** A range is read in a second or so: so long may somebody who alters its table wait for us (H1). */
+const RANGE_BYTES = 32 * 1024 * 1024;
+const LEAST_RANGE_BYTES = 1024 * 1024;
 
 /** So much may pass at once after a quiet while. */
 const BURST_MS = 100;
@@ -14,18 +17,23 @@ export class RateLimit {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
+  /** How large ranges should be when so many are read at the same time. */
+  rangeBytes(parallel: number): number {
+    if (this.#bytesPerSecond === null) return RANGE_BYTES;
+    return Math.min(RANGE_BYTES, Math.max(LEAST_RANGE_BYTES, this.#bytesPerSecond / parallel));
+  }
+
   /** The same bytes, no quicker than allowed. `onBytes` hears of each chunk. */
-  limit(rows: Readable, onBytes: (bytes: number) => void, signal: AbortSignal): Readable {
-    const take = async (bytes: number): Promise<void> => await this.#take(bytes, signal);
-    const limited = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        onBytes(chunk.length);
-        take(chunk.length).then(() => done(null, chunk), done);
-      },
-    });
-    rows.on("error", (error) => limited.destroy(error));
-    limited.on("close", () => rows.destroy());
-    return rows.pipe(limited);
+  async *limit(
+    rows: AsyncIterable<Uint8Array>,
+    onBytes: (bytes: number) => void,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of rows) {
+      onBytes(chunk.length);
+      await this.#take(chunk.length, signal);
+      yield chunk;
+    }
   }
 
   async #take(bytes: number, signal: AbortSignal): Promise<void> {

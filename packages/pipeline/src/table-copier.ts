@@ -58,16 +58,14 @@ export class TableCopier {
 
   async #copyRows(range: TableRange, attempt: TableCopy, signal: AbortSignal): Promise<void> {
     const { snapshot, limit, progress } = this.#options;
-    const rows = await snapshot.read(range, attempt.format, signal);
-    try {
-      const limited = limit.limit(rows, (bytes) => progress.read(bytes), signal);
-      const count = await attempt.write(limited, signal);
-      this.#rows += count;
-      progress.rangeDone(count, range.bytes);
-      this.#left -= 1;
-    } finally {
-      rows.destroy();
-    }
+    const counted = progress.range(range.bytes);
+    const count = await attempt.write(() => {
+      const rows = snapshot.read(range, attempt.format, signal);
+      return limit.limit(rows, (bytes) => counted.read(bytes), signal);
+    });
+    this.#rows += count;
+    counted.done(count);
+    this.#left -= 1;
   }
 
   async #finish(attempt: TableCopy, signal: AbortSignal): Promise<void> {

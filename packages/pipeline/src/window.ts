@@ -40,7 +40,7 @@ export class Window {
    * that what the replica takes.
    */
   add(entry: DecodedEntry, position: Position, carried: CarriedTables): void {
-    const { record } = entry;
+    const { record, offset } = entry;
     if (record.kind !== "transactions") throw new TypeError(`a ${record.kind} record has no transactions`);
     const above = record.transactions.filter(
       (transaction) => !includes(this.#compare, position, transaction.position),
@@ -51,7 +51,9 @@ export class Window {
       transactions.length === record.transactions.length &&
       transactions.every((transaction, at) => transaction === record.transactions[at]);
     this.#whole = this.isEmpty && isWhole ? entry : null;
-    this.#collected.push({ entry, group: isWhole ? record : groupOf(transactions, record.tables) });
+    const { tables } = record;
+    const group = { offset, ...(isWhole ? { tables, transactions } : groupOf(transactions, tables)) };
+    this.#collected.push({ entry, group });
     for (const { events } of transactions) this.#events += events.length;
   }
 

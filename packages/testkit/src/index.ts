@@ -2,10 +2,12 @@ export { Bank, BANK_TABLES, watchTotal, type BankOptions, type TotalWatch } from
 export { databaseDigest, expectEqualDatabases, type TableDigest } from "./database-digest.ts";
 export { lockTable, openSession, type DatabaseSession } from "./database-session.ts";
 export { eventually } from "./eventually.ts";
+export { fillableDisk, type FillableDisk } from "./fillable-disk.ts";
 export { Following } from "./following.ts";
 export { freePort } from "./free-port.ts";
 export { startKafka, withAdmin, type KafkaBroker, type StartKafkaOptions } from "./kafka-broker.ts";
-export { LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
+export { loseTail } from "./kafka-segments.ts";
+export { LOCKSTEP_BIN, LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
 export {
   startPostgres,
   startPostgresServers,
@@ -18,4 +20,5 @@ export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-server
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
 export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";
 export { MemoryTopic } from "./memory-log.ts";
+export { mountSmallDisk, type SmallDisk } from "./small-disk.ts";
 export { silentLogger } from "./silent-logger.ts";

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { Kafka, logLevel, type Admin } from "kafkajs";
 import { removeFolder, temporaryFolder } from "./child-guard.ts";
 import { eventually } from "./eventually.ts";
+import { fillableDisk, type FillableDisk } from "./fillable-disk.ts";
 import { freePort } from "./free-port.ts";
 import { kafkaRuntime, type KafkaRuntime } from "./kafka-runtime.ts";
 
@@ -24,6 +25,10 @@ export interface KafkaBroker extends AsyncDisposable {
   kill(): Promise<void>;
   suspend(): void;
   resume(): void;
+  /** Only with a disk of its own: hardly anything more fits, and a broker that notices ends itself. */
+  fillDisk(): Promise<void>;
+  /** There is room again; `start` it. */
+  freeDisk(): Promise<void>;
 }
 
 export interface StartKafkaOptions {
@@ -31,6 +36,8 @@ export interface StartKafkaOptions {
   readonly port?: number;
   /** What clients are told to connect to: the port of a proxy in front. */
   readonly advertisedPort?: number;
+  /** Its data lie on a disk of their own, which can be full. */
+  readonly hasOwnDisk?: boolean;
 }
 
 export async function startKafka(options: StartKafkaOptions = {}): Promise<KafkaBroker> {
@@ -40,6 +47,7 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
   const runtime = await kafkaRuntime();
   const advertised = options.advertisedPort ?? port;
   const properties = join(folder, "server.properties");
+  const disk = options.hasOwnDisk === true ? await fillableDisk(join(folder, "data")) : null;
   const settings = {
     ...serverSettings(port, controllerPort, advertised, join(folder, "data")),
     ...options.settings,
@@ -53,7 +61,7 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
   const clusterId = randomClusterId();
   const format = ["format", "--standalone", "-t", clusterId, "-c", properties];
   await runtime.run(folder, ["kafka.tools.StorageTool", ...format]);
-  const broker = new OwnKafka({ runtime, folder, properties, port, advertised });
+  const broker = new OwnKafka({ runtime, folder, properties, port, advertised, disk });
   await broker.start();
   return broker;
 }
@@ -103,6 +111,7 @@ interface OwnKafkaOptions {
   readonly properties: string;
   readonly port: number;
   readonly advertised: number;
+  readonly disk: FillableDisk | null;
 }
 
 class OwnKafka implements KafkaBroker {
@@ -156,9 +165,26 @@ class OwnKafka implements KafkaBroker {
     this.#signal("SIGCONT");
   }
 
+  async fillDisk(): Promise<void> {
+    const pid = this.#process?.pid;
+    if (pid === undefined) throw new Error(`Kafka on port ${this.port} is not running`);
+    await this.#disk.fill(pid);
+  }
+
+  async freeDisk(): Promise<void> {
+    await this.kill(); // Most often it has ended itself.
+    await this.#disk.free();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
+    await this.#options.disk?.[Symbol.asyncDispose]();
     removeFolder(this.#options.folder);
+  }
+
+  get #disk(): FillableDisk {
+    if (this.#options.disk === null) throw new Error(`Kafka on port ${this.port} has no disk of its own`);
+    return this.#options.disk;
   }
 
   #signal(signal: NodeJS.Signals): void {

@@ -5,7 +5,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { spawnGuarded } from "./child-guard.ts";
 
-const BIN = fileURLToPath(new URL("../../lockstep/bin/lockstep.js", import.meta.url));
+/** The command, built. */
+export const LOCKSTEP_BIN: string = fileURLToPath(new URL("../../lockstep/bin/lockstep.js", import.meta.url));
 const KEPT_LINES = 5_000;
 
 export interface LogLine {
@@ -34,7 +35,7 @@ export class LockstepProcess implements AsyncDisposable {
   readonly #events = new EventEmitter();
 
   constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    const child = spawnGuarded(process.execPath, [BIN, ...args], {
+    const child = spawnGuarded(process.execPath, [LOCKSTEP_BIN, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...environment },
     });

@@ -80,6 +80,17 @@ class MemoryLog implements EventLog {
     return index < 0 ? this.#topic.next : offset(index);
   }
 
+  async offsetOfLast(bytes: number): Promise<Offset> {
+    await this.#expectTopic();
+    const { entries, first } = this.#topic;
+    let [at, left] = [entries.length, bytes];
+    while (at > Number(first) && left >= (entries[at - 1]?.value.length ?? 0)) {
+      at -= 1;
+      left -= entries[at]?.value.length ?? 0;
+    }
+    return offset(at);
+  }
+
   async trim(before: Offset): Promise<void> {
     await this.#expectTopic();
     if (before > this.#topic.first) this.#topic.first = before;

@@ -90,11 +90,7 @@ export function asCarried(catalog: Catalog): Catalog {
     ...catalog,
     columns:
       catalog["columns"]?.map((row) => {
-        const { t, attname } = row;
-        // An update must be able to set an identity column that is no key.
-        if (t === "public.keyless" && attname === "a") return { ...row, attidentity: "d" };
-        if (t === "shop.everything" && attname === "big") return { ...row, attidentity: "d" };
-        return t === "public.orphan" ? { ...row, attislocal: true, attinhcount: 0 } : row;
+        return row["t"] === "public.orphan" ? { ...row, attislocal: true, attinhcount: 0 } : row;
       }) ?? [],
     tables:
       catalog["tables"]?.map((row) => (row["t"] === "public.orphan" ? { ...row, parents: [] } : row)) ?? [],

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ReplicationError, type Logger } from "@lockstep/core";
+import { ReplicationError, tableKey, type Logger } from "@lockstep/core";
 import { execute, silentLogger, uniqueName } from "@lockstep/testkit";
 import { createOn, freshPair, readFrom, withClient } from "./carried.fixture.ts";
 import { completeTable } from "./complete-table.ts";
@@ -117,7 +117,7 @@ test("what cannot be carried over is named, and is taken as it is once it is the
     fix: "create operator public.===(integer,integer) there as it is on the primary, or name the tables that need it in tables.exclude",
   });
   await execute(replica, operator.replace("create function", "create or replace function"));
-  expect(await createOn(replica, read)).toMatchObject([{ name: "one" }]);
+  expect((await createOn(replica, read)).map(tableKey)).toEqual(read.tables.map(tableKey));
 });
 
 test("a table is there with all of its partitions or not at all", async () => {
@@ -178,12 +178,14 @@ test("rows that a key, a check or a foreign key refuses are not shown (S1)", asy
     create table one (id text primary key, n text check (n::int > 0), up text references one);
     create index on one ((n::int));`);
   const { schema, tables } = await readFrom(primary);
+  const warned: unknown[] = [];
+  const logger: Logger = { ...silentLogger, warn: (fields) => void warned.push(fields) };
   const complete = async (): Promise<ReplicationError> =>
     await refusalOf(
       withClient(replica, async (client) => {
         await createMissing(client, schema, tables);
         await completeTable(client, schema, table("one"));
-        await completeForeignKeys(client, schema, tables, silentLogger);
+        await completeForeignKeys(client, schema, tables, logger);
       }),
     );
   await withClient(replica, async (client) => await createMissing(client, schema, tables));
@@ -194,12 +196,17 @@ test("rows that a key, a check or a foreign key refuses are not shown (S1)", asy
   await execute(replica, "update one set n = '-1'");
   refusals.push(await complete());
   await execute(replica, "update one set n = '1', up = 'another secret'");
-  refusals.push(await complete());
+  // The primary may have got it since, and what made it hold is still to come: it is left out.
+  await withClient(replica, async (client) => {
+    await completeTable(client, schema, table("one"));
+    await completeForeignKeys(client, schema, tables, logger);
+  });
+  expect(warned).toMatchObject([{ table: "public.one", constraint: "one_up_fkey" }]);
+  expect(JSON.stringify(warned)).not.toContain("secret");
   expect(refusals.map(({ code, fields }) => [code, fields["object"], fields["sqlState"]])).toEqual([
     ["schema-mismatch", "constraint one_pkey of table public.one", "23505"],
     ["schema-mismatch", "index one_n_idx of table public.one", "22P02"],
     ["schema-mismatch", "constraint one_n_check of table public.one", "23514"],
-    ["schema-mismatch", "foreign key one_up_fkey of table public.one", "23503"],
   ]);
   for (const { message, fix, fields, cause } of refusals) {
     expect(JSON.stringify({ message, fix, fields, cause })).not.toContain("secret");

@@ -12,12 +12,13 @@ import { unitsOf, type Unit } from "./unit.ts";
  * Creates on a replica those of `tables` that are absent there, each in one transaction with its partitions, and
  * what they need that is absent: no keys, constraints and indexes yet, so that a copy is quick. What exists is
  * left as it is, whatever it looks like. Returns the tables that it created. May be killed at any time and run
- * again: then it returns what that run created, so ask `findAbsent` first, and keep the answer.
+ * again: then it returns what that run created; `onCreated` runs in the transaction that creates a table.
  */
 export async function createMissing(
   client: Client,
   schema: PostgresSchema,
   tables: readonly TableName[],
+  onCreated: (table: TableName) => Promise<void> = async () => await Promise.resolve(),
 ): Promise<readonly TableName[]> {
   const absent = await findAbsent(client, tables);
   const units = unitsOf(schema, absent);
@@ -35,7 +36,7 @@ export async function createMissing(
     if ("object" in step) await ensureObject(client, step.object);
     // What came before may have brought it along: an extension, another run.
     else if ((await findAbsent(client, [step.unit.top])).length > 0) {
-      await createUnit(client, step.unit, server);
+      await createUnit(client, step.unit, server, onCreated);
       created.push({ schema: step.unit.top.schema, name: step.unit.top.name });
     }
   }
@@ -52,18 +53,21 @@ const FIND_ABSENT = `
    order by g.at`;
 
 /** Those of `relations` that the server does not have. */
-export async function findAbsent(
-  client: Client,
-  relations: readonly TableName[],
-): Promise<readonly TableName[]> {
+async function findAbsent(client: Client, relations: readonly TableName[]): Promise<readonly TableName[]> {
   const schemas = relations.map(({ schema }) => schema);
   const names = relations.map(({ name }) => name);
   return (await client.query<TableName>(FIND_ABSENT, [schemas, names])).rows;
 }
 
-async function createUnit(client: Client, { members }: Unit, server: ServerAbilities): Promise<void> {
+async function createUnit(
+  client: Client,
+  { top, members }: Unit,
+  server: ServerAbilities,
+  onCreated: (table: TableName) => Promise<void>,
+): Promise<void> {
   await inTransaction(client, async () => {
     for (const table of members) await createOne(client, table, server);
+    await onCreated(top);
   });
 }
 

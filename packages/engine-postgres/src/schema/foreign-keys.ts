@@ -1,4 +1,4 @@
-import { tableLabel, type Logger, type TableName } from "@lockstep/core";
+import { ReplicationError, tableLabel, type Logger, type TableName } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
 import type { PostgresSchema } from "./definition.ts";
@@ -32,7 +32,15 @@ export async function completeForeignKeys(
     if (state === "absent") {
       const what = `foreign key ${name} of table ${tableLabel(table)}`;
       const statement = `alter table ${quoteTable(table)} add constraint ${quoteIdentifier(name)} ${definition}`;
-      await define(client, statement, { what });
+      try {
+        await define(client, statement, { what });
+      } catch (error) {
+        if (!isViolated(error)) throw error;
+        logger.warn(
+          { table: tableLabel(table), constraint: name, fix: statement },
+          "a foreign key is left out: rows of the replica do not satisfy it yet",
+        );
+      }
     } else if (state === "without target") {
       logger.warn(
         { table: tableLabel(table), constraint: name, references: tableLabel(references) },
@@ -40,6 +48,11 @@ export async function completeForeignKeys(
       );
     }
   }
+}
+
+/** The primary has got it since, and what made it hold is still to be applied. */
+function isViolated(error: unknown): boolean {
+  return error instanceof ReplicationError && error.fields["sqlState"] === "23503";
 }
 
 function foreignKeysOf(

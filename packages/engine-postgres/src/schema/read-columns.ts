@@ -2,13 +2,6 @@ import type { Client } from "pg";
 import type { ColumnDefinition, ColumnValue } from "./definition.ts";
 import { SEQUENCE_OPTIONS } from "./object-statements.ts";
 
-/** The column is of the key by which the primary names rows. */
-const IS_KEY = `
-  exists (select from pg_catalog.pg_index i
-           where i.indrelid = c.oid and i.indisvalid and i.indimmediate
-             and case c.relreplident when 'i' then i.indisreplident else i.indisprimary end
-             and a.attnum = any (i.indkey[0:i.indnkeyatts - 1]))`;
-
 const IDENTITY_OPTIONS = `
   (select format('sequence name %I.%I %s', sn.nspname, sc.relname, ${SEQUENCE_OPTIONS})
      from pg_catalog.pg_depend sd join pg_catalog.pg_sequence s on s.seqrelid = sd.objid
@@ -30,7 +23,7 @@ const READ_COLUMNS = `
          case when nn.convalidated
               then json_build_object('name', nn.conname, 'isNoInherit', nn.connoinherit, 'isLocal', nn.conislocal) end as "notNull",
          pg_get_expr(d.adbin, d.adrelid) as "expression", a.attgenerated = 's' as "isStored",
-         a.attgenerated = 'v' as "isVirtual", a.attidentity = 'a' and ${IS_KEY} as "isAlways",
+         a.attgenerated = 'v' as "isVirtual", a.attidentity = 'a' as "isAlways",
          case when a.attidentity <> '' and not c.relispartition then ${IDENTITY_OPTIONS} end as "identityOptions",
          case when a.attstorage <> t.typstorage
               then case a.attstorage when 'p' then 'plain' when 'e' then 'external' when 'm' then 'main'
@@ -50,7 +43,6 @@ interface ColumnRow extends Omit<ColumnDefinition, "value"> {
   readonly expression: string | null;
   readonly isStored: boolean;
   readonly isVirtual: boolean;
-  /** An update never sets a column of the key; any other that is generated always could not be written. */
   readonly isAlways: boolean;
   readonly identityOptions: string | null;
 }

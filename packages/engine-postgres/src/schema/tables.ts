@@ -8,6 +8,7 @@ import {
 } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteLiteral, quoteTable } from "../connection.ts";
+import { readFullIdentityKeys } from "./full-identity.ts";
 import {
   COLUMN_TYPE_COLUMNS,
   columnTypeKey,
@@ -165,25 +166,14 @@ const PUBLISHED_COLUMN_TYPES = `
     left join pg_catalog.pg_type t on t.oid = c.oid
     left join pg_catalog.pg_namespace n on n.oid = t.typnamespace`;
 
-const PUBLISHED_PRIMARY_KEYS = `
-  select r.oid, pg_catalog.array_agg(a.attname::pg_catalog.text) as "columns"
-    from pg_catalog.pg_publication_tables p
-    join pg_catalog.pg_namespace s on s.nspname = p.schemaname
-    join pg_catalog.pg_class r on r.relnamespace = s.oid and r.relname = p.tablename
-    join pg_catalog.pg_index i on i.indrelid = r.oid and i.indisprimary and i.indisvalid and i.indimmediate
-    join lateral pg_catalog.unnest(i.indkey) with ordinality as key(attnum, at) on key.at <= i.indnkeyatts
-    join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attnum = key.attnum
-   where p.pubname = $1 group by r.oid having pg_catalog.bool_and(a.attgenerated = '')`;
-
 /** What is needed to read the stream of a publication; `also` are types that a stream named and the catalog no longer has. */
 export async function readCatalog(
   client: Client,
   publication: string,
   also: readonly { readonly oid: number; readonly modifier: number }[],
 ): Promise<SourceCatalog> {
-  const keys = await client.query<{ oid: number; columns: string[] }>(PUBLISHED_PRIMARY_KEYS, [publication]);
-  const primaryKeys = new Map(keys.rows.map(({ oid, columns }) => [oid, new Set(columns)]));
-  return { types: await readColumnTypes(client, publication, also), primaryKeys };
+  const types = await readColumnTypes(client, publication, also);
+  return { types, keys: await readFullIdentityKeys(client, publication) };
 }
 
 async function readColumnTypes(

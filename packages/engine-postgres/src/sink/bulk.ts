@@ -1,7 +1,8 @@
 import { type Folded, type FoldedTable, type Row } from "@lockstep/core";
 import { columnLiteral } from "./array-literal.ts";
 import type { Statement } from "./batch.ts";
-import { settableColumns, type TablePlan, type TargetColumn } from "./table-plan.ts";
+import { sameIdentity } from "./row-statements.ts";
+import { carriedColumns, type TablePlan, type TargetColumn } from "./table-plan.ts";
 
 /**
  * The statements of a folded window: truncates, then table by table deletes, updates, inserts. Each raises
@@ -38,17 +39,23 @@ function deleteStatement(plan: TablePlan, rows: readonly Row[]): Statement {
   );
 }
 
-/** Null when the rows carry nothing but their key: the row stays as it is. */
+/**
+ * Null when the rows carry nothing but their key: the row stays as it is. A row whose column that no UPDATE can
+ * set is another is not met.
+ */
 function updateStatement(plan: TablePlan, rows: readonly Row[]): Statement | null {
-  const settable = settableColumns(plan, rows[0] ?? []);
-  if (settable.length === 0) return null;
+  const { settable, fixed } = carriedColumns(plan, rows[0] ?? []);
+  if (settable.length + fixed.length === 0) return null;
   const given = new Given(plan, rows);
   const assignments = settable
     .map((index) => `${columnOf(plan, index).quoted} = ${given.value(index)}`)
     .join(", ");
-  const condition = given.keyCondition();
+  const unchanged = fixed.map((index) => sameIdentity(columnOf(plan, index).quoted, given.value(index)));
+  const condition = [given.keyCondition(), ...unchanged].join(" and ");
   return given.expecting(
-    `update ${plan.target} as t set ${assignments} ${given.clause("from")} where ${condition} returning 1`,
+    settable.length === 0
+      ? `select from ${plan.target} as t ${given.clause(",")} where ${condition}`
+      : `update ${plan.target} as t set ${assignments} ${given.clause("from")} where ${condition} returning 1`,
   );
 }
 
@@ -104,7 +111,7 @@ class Given {
   }
 
   /** The list of rows, once every value has been named; nothing for a single row. */
-  clause(word: "from" | "using"): string {
+  clause(word: "from" | "using" | ","): string {
     if (this.#rows.length === 1) return "";
     return `${word} unnest(${this.#types.join(", ")}) as g(${this.#aliases.join(", ")})`;
   }

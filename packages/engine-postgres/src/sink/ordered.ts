@@ -1,16 +1,25 @@
 import {
   isWhole,
-  NOT_CARRIED,
-  ReplicationError,
   unreachable,
   type ConflictPolicy,
   type Logger,
-  type EventGroup,
+  type RecordChanges,
   type ReplicationEvent,
   type Row,
 } from "@lockstep/core";
-import type { Client, QueryResult } from "pg";
-import { sqlStateOf, toReplicationError } from "../connection.ts";
+import type { Client } from "pg";
+import { sqlStateOf } from "../connection.ts";
+import type { Statement } from "./batch.ts";
+import { originOf, type Origin } from "./origin.ts";
+import { haltedChange, refusedChange, type RefusedChange } from "./refusal.ts";
+import {
+  deleteStatement,
+  insertStatement,
+  keyText,
+  overwriteStatement,
+  replaceStatement,
+  updateOf,
+} from "./row-statements.ts";
 import type { TablePlan } from "./table-plan.ts";
 
 const FEATURE_NOT_SUPPORTED = "0A000";
@@ -20,7 +29,7 @@ export interface OrderedOptions {
   readonly replica: string;
   readonly policy: ConflictPolicy;
   readonly logger: Logger;
-  planOf(group: EventGroup, table: number): TablePlan;
+  planOf(group: RecordChanges, table: number): TablePlan;
 }
 
 /** Applies changes one by one, in source order, inside the caller's transaction; meets drift by policy. */
@@ -28,20 +37,23 @@ export class OrderedApply {
   readonly #options: OrderedOptions;
   /** Changes that met another state than the primary's. */
   conflicts = 0;
+  /** The transaction whose changes are being applied. */
+  #origin: Origin | null = null;
 
   constructor(options: OrderedOptions) {
     this.#options = options;
   }
 
-  async apply(groups: readonly EventGroup[]): Promise<void> {
+  async apply(groups: readonly RecordChanges[]): Promise<void> {
     for (const group of groups) {
-      for (const { events } of group.transactions) {
-        for (const event of events) await this.#event(event, group);
+      for (const transaction of group.transactions) {
+        this.#origin = originOf(group, transaction);
+        for (const event of transaction.events) await this.#event(event, group);
       }
     }
   }
 
-  async #event(event: ReplicationEvent, group: EventGroup): Promise<void> {
+  async #event(event: ReplicationEvent, group: RecordChanges): Promise<void> {
     switch (event.kind) {
       case "insert":
         return await this.#insert(this.#options.planOf(group, event.table), event.after);
@@ -68,46 +80,38 @@ export class OrderedApply {
 
   /** Inserts the row; false when one with its key was there, which the policy may overwrite. */
   async #put(plan: TablePlan, row: Row, policy: ConflictPolicy): Promise<boolean> {
-    const { rowCount } = await this.#query(plan, row, insertText(plan), cellsOf(row));
-    if (rowCount === 1) return true;
-    const values = new Values();
-    const text = overwriteText(plan, row, policy, values);
-    if (text !== null) await this.#query(plan, row, text, values.list);
+    if ((await this.#query(plan, row, insertStatement(plan, row))) === 1) return true;
+    const overwrite = overwriteStatement(plan, row, policy);
+    if (overwrite !== null) await this.#query(plan, row, overwrite);
     return false;
   }
 
   async #update(plan: TablePlan, before: Row | undefined, after: Row): Promise<void> {
-    const values = new Values();
-    const isMoved =
-      before !== undefined &&
-      plan.columns.some(({ isKey }, index) => isKey && before[index] !== after[index]);
-    const assignments = plan.columns.flatMap((column, index) => {
-      const cell = after[index];
-      if (cell === undefined || cell === NOT_CARRIED || (column.isKey && !isMoved)) return [];
-      return [`${column.quoted} = ${values.add(plan, index, cell)}`];
-    });
-    if (assignments.length === 0) return;
-    const key = keyCondition(plan, before ?? after, values);
-    const text = `update ${plan.target} as t set ${assignments.join(", ")} where ${key}`;
-    const { rowCount } = await this.#query(plan, before ?? after, text, values.list);
-    if (rowCount === 1) return;
+    if (await this.#change(plan, before, after)) return;
     this.#conflict(plan, after, "an update found no row");
     if (this.#options.policy.kind === "replica_wins") return;
     if (!isWhole(after))
-      throw this.#refusal(
+      throw haltedChange(
         "row-incomplete",
-        plan,
-        after,
+        this.#placeOf(plan, after),
         "an update found no row and does not carry every column",
       );
     await this.#put(plan, after, { kind: "primary_wins" });
   }
 
+  /** Makes the row what the update says; false when it is not there. */
+  async #change(plan: TablePlan, before: Row | undefined, after: Row): Promise<boolean> {
+    const former = before ?? after;
+    const update = updateOf(plan, before, after);
+    if (update.kind === "nothing") return true;
+    if (update.kind === "update" && (await this.#query(plan, former, update.statement)) === 1) return true;
+    if (!plan.columns.some(({ isAlwaysIdentity }) => isAlwaysIdentity)) return false;
+    return (await this.#query(plan, former, replaceStatement(plan, former, after))) === 1;
+  }
+
   async #delete(plan: TablePlan, before: Row): Promise<void> {
-    const values = new Values();
-    const text = `delete from ${plan.target} as t where ${keyCondition(plan, before, values)}`;
-    const { rowCount } = await this.#query(plan, before, text, values.list);
-    if (rowCount !== 1) this.#conflict(plan, before, "a delete found no row");
+    if ((await this.#query(plan, before, deleteStatement(plan, before))) !== 1)
+      this.#conflict(plan, before, "a delete found no row");
   }
 
   /** Exactly the listed tables; a server that refuses because of foreign keys gets deletes instead. */
@@ -122,19 +126,16 @@ export class OrderedApply {
     } catch (error) {
       if (sqlStateOf(error) !== FEATURE_NOT_SUPPORTED) throw this.#refused(error, first, null);
       await client.query("rollback to savepoint truncating");
-      for (const plan of plans) await client.query(`delete from ${plan.target}`);
+      for (const plan of plans)
+        await this.#query(plan, null, { text: `delete from ${plan.target}`, values: [] });
     }
     await client.query("release savepoint truncating");
   }
 
-  async #query(
-    plan: TablePlan,
-    row: Row,
-    text: string,
-    values: readonly (string | null)[],
-  ): Promise<QueryResult> {
+  /** Returns how many rows it changed. */
+  async #query(plan: TablePlan, row: Row | null, { text, values }: Statement): Promise<number> {
     try {
-      return await this.#options.client.query(text, [...values]);
+      return (await this.#options.client.query(text, [...values])).rowCount ?? 0;
     } catch (error) {
       throw this.#refused(error, plan, row);
     }
@@ -142,7 +143,7 @@ export class OrderedApply {
 
   #conflict(plan: TablePlan, row: Row, what: string): void {
     const { policy, logger, replica } = this.#options;
-    if (policy.kind === "halt") throw this.#refusal("conflict-halted", plan, row, what);
+    if (policy.kind === "halt") throw haltedChange("conflict-halted", this.#placeOf(plan, row), what);
     this.conflicts += 1;
     logger.warn(
       { replica, table: plan.quoted, key: keyText(plan, row), policy: policy.kind },
@@ -150,108 +151,13 @@ export class OrderedApply {
     );
   }
 
-  #refusal(
-    code: "row-incomplete" | "conflict-halted",
-    plan: TablePlan,
-    row: Row,
-    what: string,
-  ): ReplicationError {
-    const { replica } = this.#options;
-    const key = keyText(plan, row);
-    return new ReplicationError(code, `replica ${replica}, table ${plan.quoted}, key ${key}: ${what}`, {
-      fix: "make that row of the replica what it is on the primary, then start again",
-      fields: { replica, table: plan.quoted, key },
-    });
-  }
-
-  /** What the server refuses will be refused again: named with table and key, without the row (S1). */
   #refused(error: unknown, plan: TablePlan, row: Row | null): unknown {
-    const { replica } = this.#options;
-    const known = toReplicationError(error, `replica ${replica}`);
-    const sqlState = sqlStateOf(known);
-    if (sqlState === null || !(known instanceof Error)) return known;
-    const constraint =
-      "constraint" in known && typeof known.constraint === "string" ? known.constraint : null;
+    return refusedChange(error, this.#placeOf(plan, row), this.#options.client.user);
+  }
+
+  #placeOf(plan: TablePlan, row: Row | null): RefusedChange {
+    if (this.#origin === null) throw new TypeError("a change belongs to a transaction");
     const key = row === null ? "(all)" : keyText(plan, row);
-    const because =
-      constraint === null ? `SQLSTATE ${sqlState}` : `SQLSTATE ${sqlState}, constraint ${constraint}`;
-    return new ReplicationError(
-      "apply-refused",
-      `replica ${replica} refuses a change of ${plan.quoted}, key ${key}: ${because}`,
-      {
-        cause: new Error(sqlState === "22P02" || sqlState.startsWith("23") ? because : known.message),
-        fix: "make the replica's table accept what the primary has, then start again",
-        fields: { replica, table: plan.quoted, key, sqlState, constraint },
-      },
-    );
-  }
-}
-
-function insertText(plan: TablePlan): string {
-  const names = plan.columns.map((column) => column.quoted).join(", ");
-  const values = plan.columns.map((column, index) => `$${index + 1}::${column.typeName}`).join(", ");
-  const insert = `insert into ${plan.quoted} (${names}) overriding system value values (${values})`;
-  const key = plan.keyColumns.flatMap((index) => plan.columns[index]?.quoted ?? []).join(", ");
-  return key === "" ? insert : `${insert} on conflict (${key}) do nothing`;
-}
-
-/** Makes the row that is there what the given one is; null where the policy, or a row of nothing but its key, leaves it. */
-function overwriteText(plan: TablePlan, row: Row, policy: ConflictPolicy, values: Values): string | null {
-  if (policy.kind === "replica_wins" || policy.kind === "halt") return null;
-  const assignments = plan.columns.flatMap(({ isKey, quoted }, index) =>
-    isKey ? [] : [`${quoted} = ${values.add(plan, index, row[index] ?? null)}`],
-  );
-  if (assignments.length === 0) return null;
-  const update = `update ${plan.target} as t set ${assignments.join(", ")} where ${keyCondition(plan, row, values)}`;
-  if (policy.kind === "primary_wins") return update;
-  const decides = plan.table.columns.findIndex((column) => column.name === policy.column);
-  const column = plan.columns[decides];
-  if (column === undefined) return update;
-  const given = values.add(plan, decides, row[decides] ?? null);
-  return `${update} and (t.${column.quoted} is null or ${given} >= t.${column.quoted})`;
-}
-
-/** Finds the row: by its key, or, without one, any single one that holds the same. */
-function keyCondition(plan: TablePlan, row: Row, values: Values): string {
-  if (plan.keyColumns.length === 0) {
-    return `(t.tableoid, t.ctid) = (select m.tableoid, m.ctid from ${plan.target} as m
-             where ${sameRow(plan, row, values)} limit 1)`;
-  }
-  return plan.keyColumns
-    .map((index) => {
-      const { quoted = "", equals = "=", comparedAs = "" } = plan.columns[index] ?? {};
-      return `t.${quoted}${comparedAs} ${equals} ${values.add(plan, index, row[index] ?? null)}${comparedAs}`;
-    })
-    .join(" and ");
-}
-
-/** Compared as texts: not every type has an equality, and equal is not always the same (1.1 and 1.10). */
-function sameRow(plan: TablePlan, row: Row, values: Values): string {
-  return plan.columns
-    .map(({ quoted }, index) => {
-      const given = values.add(plan, index, row[index] ?? null);
-      return `m.${quoted}::pg_catalog.text is not distinct from ${given}::pg_catalog.text`;
-    })
-    .join(" and ");
-}
-
-/** The key, for messages: it is what a person needs to find the row. */
-function keyText(plan: TablePlan, row: Row): string {
-  if (plan.keyColumns.length === 0) return "(none)";
-  return plan.keyColumns
-    .map((index) => `${plan.table.columns[index]?.name ?? "?"}=${String(row[index])}`)
-    .join(", ");
-}
-
-function cellsOf(row: Row): (string | null)[] {
-  return row.map((cell) => (typeof cell === "string" ? cell : null));
-}
-
-class Values {
-  readonly list: (string | null)[] = [];
-
-  add(plan: TablePlan, index: number, cell: Row[number]): string {
-    this.list.push(typeof cell === "string" ? cell : null);
-    return `$${this.list.length}::${plan.columns[index]?.typeName ?? "pg_catalog.text"}`;
+    return { replica: this.#options.replica, ...this.#origin, table: plan.quoted, key };
   }
 }

@@ -1,5 +1,6 @@
-import { tableLabel, type EventGroup, type Table } from "@lockstep/core";
+import { hasCode, ReplicationError, tableLabel, type RecordChanges, type Table } from "@lockstep/core";
 import type { Client } from "pg";
+import { firstOrigin, originText } from "./origin.ts";
 import { definitionKey, planTable, type TablePlan } from "./table-plan.ts";
 
 /** What each of the source's tables is in the replica: looked up once a session and definition. */
@@ -14,11 +15,11 @@ export class TablePlans {
     this.#replica = replica;
   }
 
-  /** Looks up every table of the groups. Rejects with `schema-mismatch`. */
-  async prepare(groups: readonly EventGroup[]): Promise<void> {
-    for (const { tables, transactions } of groups) {
-      if (transactions.length === 0) continue;
-      for (const table of tables.values()) await this.#prepare(table);
+  /** Looks up every table of the groups. Rejects with `schema-mismatch`, naming who needs the table first. */
+  async prepare(groups: readonly RecordChanges[]): Promise<void> {
+    for (const group of groups) {
+      if (group.transactions.length === 0) continue;
+      for (const [id, table] of group.tables) await this.#prepare(group, id, table);
     }
   }
 
@@ -30,7 +31,7 @@ export class TablePlans {
   }
 
   /** The plan of a table that an event of `group` names. */
-  inGroup(group: EventGroup, id: number): TablePlan {
+  inGroup(group: RecordChanges, id: number): TablePlan {
     const table = group.tables.get(id);
     if (table === undefined) throw new TypeError(`an event names table ${id}, which its batch does not have`);
     return this.of(table);
@@ -42,11 +43,43 @@ export class TablePlans {
     this.#known = new WeakMap();
   }
 
-  async #prepare(table: Table): Promise<void> {
+  /** Whether a table of the replica is no longer what its plan says: then everything is to be looked up anew. */
+  async haveChanged(): Promise<boolean> {
+    for (const plan of this.#byDefinition.values()) {
+      if (JSON.stringify(await this.#planNow(plan.table)) !== JSON.stringify(plan)) return true;
+    }
+    return false;
+  }
+
+  async #prepare(group: RecordChanges, id: number, table: Table): Promise<void> {
     if (this.#known.has(table)) return;
     const key = definitionKey(table);
-    const plan = this.#byDefinition.get(key) ?? (await planTable(this.#client, this.#replica, table));
+    const plan = this.#byDefinition.get(key) ?? (await this.#lookUp(group, id, table));
     this.#byDefinition.set(key, plan);
     this.#known.set(table, plan);
+  }
+
+  async #lookUp(group: RecordChanges, id: number, table: Table): Promise<TablePlan> {
+    try {
+      return await planTable(this.#client, this.#replica, table);
+    } catch (error) {
+      const origin = firstOrigin(group, id);
+      if (!hasCode(error, "schema-mismatch") || origin === null) throw error;
+      const { fix = "", fields } = error;
+      throw new ReplicationError("schema-mismatch", `${error.message}, ${originText(origin)}`, {
+        fix,
+        fields: { ...fields, ...origin },
+      });
+    }
+  }
+
+  /** Null where the table does not fit at all. */
+  async #planNow(table: Table): Promise<TablePlan | null> {
+    try {
+      return await planTable(this.#client, this.#replica, table);
+    } catch (error) {
+      if (hasCode(error, "schema-mismatch")) return null;
+      throw error;
+    }
   }
 }

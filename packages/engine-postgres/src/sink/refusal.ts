@@ -1,41 +1,162 @@
-import { hasCode, ReplicationError } from "@lockstep/core";
+import { actionOf, hasCode, ReplicationError, type ErrorCode, type RecordChanges } from "@lockstep/core";
+import { DatabaseError, type Client } from "pg";
 import { sqlStateOf, toReplicationError } from "../connection.ts";
-import { COUNT_MISMATCH, PROGRESS_MISMATCH } from "./schema.ts";
+import { lastOrigin, originText, type Origin } from "./origin.ts";
+import type { TablePlans } from "./plans.ts";
+import { PROGRESS_MISMATCH } from "./schema.ts";
 
-/** Order or drift can explain these; in order, each change names itself: integrity, data, TRUNCATE. */
-const EXPLAINED_BY_ORDER = /^(?:22...|23...|0A000)$/;
-/** The replica's table is not what its plan says any more. */
-const TABLE_CHANGED = /^(?:42P01|42703|42704|42804|42P10|0A000)$/;
-
-/** The SQLSTATE of a bulk statement that failed where change by change may succeed; else null. */
-export function explainedByOrder(error: unknown): string | null {
-  const state = sqlStateOf(error);
-  return state !== null && (state === COUNT_MISMATCH || EXPLAINED_BY_ORDER.test(state)) ? state : null;
+/** A change that a replica does not take: enough for a person to find it, and nothing of its row (S1). */
+export interface RefusedChange extends Origin {
+  readonly replica: string;
+  /** Quoted. */
+  readonly table: string;
+  readonly key: string;
 }
 
-/** What a failure of applying means; `onTableChanged` is called when plans are out of date. */
-export function explainRefusal(error: unknown, replica: string, onTableChanged: () => void): unknown {
-  const known = toReplicationError(error, `replica ${replica}`);
-  const state = sqlStateOf(known);
-  if (state === PROGRESS_MISMATCH) {
-    return new ReplicationError(
-      "connection-lost",
-      `replica ${replica} is not where this session left it; claiming it again`,
-      { cause: known },
-    );
-  }
-  if (state !== null && TABLE_CHANGED.test(state)) {
-    onTableChanged();
-    return new ReplicationError(
-      "connection-lost",
-      `a table of replica ${replica} changed; looking at it again`,
-      { cause: known },
-    );
-  }
-  if (state === null || hasCode(known, "apply-refused")) return known;
+/**
+ * The SQLSTATE of a statement for many rows that failed where change by change will either succeed, since order or
+ * drift explains it, or name the change that does not: whatever does not pass by itself. Else null.
+ */
+export function explainedByOrder(error: unknown): string | null {
+  const state = sqlStateOf(error);
+  if (state === null || state === PROGRESS_MISMATCH) return null;
+  return actionOf(toReplicationError(error, "")) === "retry" ? null : state;
+}
+
+/** Halted by us: the row is not what the primary had. */
+export function haltedChange(
+  code: "row-incomplete" | "conflict-halted",
+  change: RefusedChange,
+  what: string,
+): ReplicationError {
+  const { replica, table, key } = change;
   return new ReplicationError(
-    "apply-refused",
-    `replica ${replica} refuses a transaction: SQLSTATE ${state}`,
-    { cause: known, fix: "see the cause; then start again", fields: { replica, sqlState: state } },
+    code,
+    `replica ${replica}, table ${table}, key ${key}, ${originText(change)}: ${what}`,
+    {
+      fix: "make that row of the replica what it is on the primary, then start again",
+      fields: { ...change },
+    },
   );
+}
+
+/** What a server's error about one change means: it passes, or it will come again, and then the change is named. */
+export function refusedChange(error: unknown, change: RefusedChange, role: string | undefined): unknown {
+  const { replica, table, key } = change;
+  const known = classified(error, replica);
+  if (!(error instanceof DatabaseError) || actionOf(known) === "retry") return known;
+  return new ReplicationError(
+    codeOf(known),
+    `replica ${replica} refuses a change of ${table}, key ${key}, ${originText(change)}: ${described(error)}`,
+    { fix: fixFor(error, table, role), fields: { ...change, ...fieldsOf(error) } },
+  );
+}
+
+export interface FailureOptions {
+  readonly replica: string;
+  readonly client: Client;
+  readonly plans: TablePlans;
+  /** What was being applied. */
+  readonly groups: readonly RecordChanges[];
+}
+
+/** What a failure of applying means; leaves no transaction open. */
+export async function explainFailure(error: unknown, options: FailureOptions): Promise<unknown> {
+  const { replica, client, plans } = options;
+  if (sqlStateOf(error) === PROGRESS_MISMATCH) {
+    const message = `replica ${replica} is not where this session left it; claiming it again`;
+    return new ReplicationError("connection-lost", message, { cause: error });
+  }
+  const refused = refusedWindow(error, options);
+  if (!hasCode(refused, "apply-refused")) return refused;
+  try {
+    await client.query("rollback");
+    if (!(await plans.haveChanged())) return refused;
+  } catch (failure) {
+    return classified(failure, replica);
+  }
+  const message = `a table of replica ${replica} changed; looking at it again`;
+  return new ReplicationError("connection-lost", message, { cause: refused });
+}
+
+/** What the server says of no change in particular: of the commit, or of the progress row. */
+function refusedWindow(error: unknown, { replica, groups }: FailureOptions): unknown {
+  const known = classified(error, replica);
+  if (!(error instanceof DatabaseError) || actionOf(known) === "retry") return known;
+  const origin = lastOrigin(groups);
+  const where = origin === null ? "" : ` that ends ${originText(origin)}`;
+  const table = error.table ?? null;
+  return new ReplicationError(
+    codeOf(known),
+    `replica ${replica} refuses a target transaction${where}: ${described(error)}`,
+    {
+      fix: known instanceof ReplicationError && known.fix !== undefined ? known.fix : MAKE_IT_FIT,
+      fields: { replica, ...origin, table, key: null, ...fieldsOf(error) },
+    },
+  );
+}
+
+/** As `toReplicationError`, without a message that may hold a row (S1). */
+function classified(error: unknown, replica: string): unknown {
+  const known = toReplicationError(error, `replica ${replica}`);
+  if (!(error instanceof DatabaseError) || !(known instanceof ReplicationError)) return known;
+  return new ReplicationError(known.code, `replica ${replica}: ${described(error)}`, {
+    ...(known.fix === undefined ? {} : { fix: known.fix }),
+    fields: { replica, ...fieldsOf(error) },
+  });
+}
+
+function codeOf(known: unknown): ErrorCode {
+  return known instanceof ReplicationError ? known.code : "apply-refused";
+}
+
+function fieldsOf({ code, constraint, column }: DatabaseError): Record<string, string | null> {
+  return { sqlState: code ?? null, constraint: constraint ?? null, column: column ?? null };
+}
+
+/** Classes of SQLSTATE whose messages speak of objects, settings and limits, never of a value. */
+const OF_OBJECTS = /^(?:08|25|40|42|53|54|55|57|58)/;
+const CONDITIONS: Readonly<Record<string, string>> = {
+  "22001": "value too long",
+  "22003": "number out of range",
+  "22007": "invalid date or time",
+  "22P02": "invalid text of its type",
+  "23502": "not-null violation",
+  "23503": "foreign-key violation",
+  "23505": "unique violation",
+  "23514": "check violation",
+  "23P01": "exclusion violation",
+  "40001": "could not serialize",
+  "40P01": "deadlock",
+  P0001: "raised by a function",
+};
+
+/** What the server said, but never its message where that may hold a value, as a function's own words do (S1). */
+function described({ code = "", message, where, constraint, column }: DatabaseError): string {
+  const isOfObjects = where === undefined && OF_OBJECTS.test(code);
+  const condition = isOfObjects ? message : CONDITIONS[code];
+  return [
+    condition === undefined ? `SQLSTATE ${code}` : `SQLSTATE ${code} (${condition})`,
+    ...(constraint === undefined ? [] : [`constraint ${constraint}`]),
+    ...(column === undefined ? [] : [`column ${column}`]),
+  ].join(", ");
+}
+
+const MAKE_IT_FIT = "make the replica's table accept what the primary has, then start again";
+
+function fixFor({ code, constraint, column }: DatabaseError, table: string, role = "the role"): string {
+  switch (code) {
+    case "23505":
+    case "23P01":
+      return `change or delete the row of the replica that is in the way of ${constraint ?? "it"}, then start again`;
+    case "23502":
+      return `run there: alter table ${table} alter column ${column ?? "…"} drop not null; then start again`;
+    case "23503":
+    case "23514":
+      return `make constraint ${constraint ?? "…"} on the replica what it is on the primary, or drop it there, then start again`;
+    case "42501":
+      return `run there: grant select, insert, update, delete, truncate on ${table} to "${role}" (and usage on its schema); then start again`;
+    default:
+      return MAKE_IT_FIT;
+  }
 }

@@ -68,6 +68,15 @@ export class ReplicaTables {
     if (!isOurs) throw claimedByAnother(this.#options.replica);
   }
 
+  async copyAgain(tables: readonly TableName[]): Promise<void> {
+    const change = {
+      set: "state = 'pending', mark = null, attempt = attempt + 1",
+      where: "state = 'copied' and joins",
+    };
+    if (!(await changeTableRows(this.#options.client, this.#options, tables, change)))
+      throw claimedByAnother(this.#options.replica);
+  }
+
   async complete(schema: SchemaDefinition, tables: readonly TableName[]): Promise<void> {
     const { client, logger, replica, failpoints } = this.#options;
     const carried = await this.#withoutUnfinished(carriedSchema(schema));

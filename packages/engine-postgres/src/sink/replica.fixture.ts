@@ -6,11 +6,11 @@ import {
   type ApplyWindow,
   type ConflictPolicy,
   type Progress,
+  type RecordChanges,
   type ReplicationEvent,
   type Row,
   type SinkSession,
   type Table,
-  type TransactionGroup,
 } from "@lockstep/core";
 import { execute, freshDatabase, silentLogger, uniqueName } from "@lockstep/testkit";
 import { createPostgresSink } from "./sink.ts";
@@ -50,7 +50,8 @@ export function windowOf(
 ): ApplyWindow {
   const progress = progressAt(step, epoch);
   const transaction = { position: progress.position, xid: String(step), committedAtUs: 0, events };
-  const groups: TransactionGroup[] = [{ tables: new Map([[0, table]]), transactions: [transaction] }];
+  const tables = new Map([[0, table]]);
+  const groups: RecordChanges[] = [{ offset: progress.offset, tables, transactions: [transaction] }];
   return {
     groups,
     folded: isOrdered ? { kind: "ordered", reason: "asked for" } : fold(groups),

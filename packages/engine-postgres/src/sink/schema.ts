@@ -2,7 +2,7 @@ import type { Client } from "pg";
 
 /** Raised by our functions in the replica; class LS is nobody's. */
 export const PROGRESS_MISMATCH = "LS001";
-export const COUNT_MISMATCH = "LS002";
+const COUNT_MISMATCH = "LS002";
 
 /** What we keep in a replica: how far each pipeline has brought it, in the same transactions as the data (A3, A4). */
 const CREATE_SCHEMA = `
@@ -25,6 +25,7 @@ create table if not exists lockstep.tables (
   schema_name text not null,
   table_name  text not null,
   identity    text,
+  published_as text,
   state       text not null check (state in ('pending', 'copied', 'live')),
   joins       boolean not null,
   is_created  boolean not null default false,

@@ -5,6 +5,7 @@ import type {
   Failpoints,
   Logger,
   Progress,
+  RecordChanges,
   ReplicaTable,
   SchemaDefinition,
   SinkSession,
@@ -18,7 +19,7 @@ import { bulkStatements } from "./bulk.ts";
 import { OrderedApply } from "./ordered.ts";
 import { TablePlans } from "./plans.ts";
 import { advanceStatement } from "./progress.ts";
-import { explainedByOrder, explainRefusal } from "./refusal.ts";
+import { explainedByOrder, explainFailure } from "./refusal.ts";
 import { ReplicaTables } from "./replica-tables.ts";
 import { countEvents, PostgresTargetTransaction } from "./target-transaction.ts";
 
@@ -84,6 +85,10 @@ export class PostgresSinkSession implements SinkSession {
     await this.#onTables(signal, async () => await this.#tables.add(tables));
   }
 
+  async copyAgain(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
+    await this.#onTables(signal, async () => await this.#tables.copyAgain(tables));
+  }
+
   async readTables(signal: AbortSignal): Promise<readonly ReplicaTable[]> {
     await this.#onTables(signal, async () => await Promise.resolve());
     return this.#known;
@@ -99,11 +104,12 @@ export class PostgresSinkSession implements SinkSession {
   }
 
   async apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult> {
-    return await this.#closingOnAbort(signal, async () => {
+    const apply = async (): Promise<ApplyResult> => {
       const conflicts = await this.#applyWindow(window);
       this.#stored = window.progress;
       return { events: countEvents(window.groups), conflicts };
-    });
+    };
+    return await this.#closingOnAbort(signal, apply, window.groups);
   }
 
   async openTransaction(signal: AbortSignal): Promise<TargetTransaction> {
@@ -120,7 +126,7 @@ export class PostgresSinkSession implements SinkSession {
         plans: this.#plans,
         newOrderedApply: () => this.#newOrderedApply(),
         logger: this.#options.logger,
-        guarded: async (abort, work) => await this.#closingOnAbort(abort, work),
+        guarded: async (abort, work, groups) => await this.#closingOnAbort(abort, work, groups),
         advance: (progress) => this.#advance(progress),
         join: async (tables) => await this.#tables.join(tables),
         onCommitted: (progress) => (this.#stored = progress),
@@ -186,15 +192,19 @@ export class PostgresSinkSession implements SinkSession {
     });
   }
 
-  /** Runs work on the connection; an abort closes it, so that what was under way is rolled back. */
-  async #closingOnAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /** Runs work on the connection, and `groups` with it; an abort closes it, so that what was under way is rolled back. */
+  async #closingOnAbort<T>(
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    groups: readonly RecordChanges[] = [],
+  ): Promise<T> {
     signal.throwIfAborted();
     const abort = (): void => void this.#options.connected.client.connection.stream.destroy();
     signal.addEventListener("abort", abort, { once: true });
     try {
       return await work();
     } catch (error) {
-      throw this.#explain(error);
+      throw await this.#explain(error, groups);
     } finally {
       signal.removeEventListener("abort", abort);
     }
@@ -219,7 +229,8 @@ export class PostgresSinkSession implements SinkSession {
     });
   }
 
-  #explain(error: unknown): unknown {
-    return explainRefusal(error, this.#options.replica, () => this.#plans.forget());
+  async #explain(error: unknown, groups: readonly RecordChanges[]): Promise<unknown> {
+    const { replica, connected } = this.#options;
+    return await explainFailure(error, { replica, client: connected.client, plans: this.#plans, groups });
   }
 }

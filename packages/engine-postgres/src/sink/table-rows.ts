@@ -20,6 +20,7 @@ interface TableRow {
   readonly schema: string;
   readonly name: string;
   readonly identity: string | null;
+  readonly publishedAs: string | null;
   readonly state: string;
   readonly joins: boolean;
   readonly mark: unknown;
@@ -28,7 +29,7 @@ interface TableRow {
 /** Everything that is stored of the pipeline's tables. */
 export async function readTableRows(client: Client, pipeline: string): Promise<ReplicaTable[]> {
   const { rows } = await client.query<TableRow>(
-    `select schema_name as "schema", table_name as "name", identity, state, joins, mark
+    `select schema_name as "schema", table_name as "name", identity, published_as as "publishedAs", state, joins, mark
        from lockstep.tables where pipeline = $1 order by schema_name, table_name`,
     [pipeline],
   );
@@ -36,35 +37,58 @@ export async function readTableRows(client: Client, pipeline: string): Promise<R
     schema: row.schema,
     name: row.name,
     ...(row.identity === null ? {} : { identity: row.identity }),
+    ...(row.publishedAs === null ? {} : { publishedAs: row.publishedAs }),
     state: stateOf(row),
     joins: row.joins,
   }));
 }
 
+/** Given to `unnest` as $3 to $6. */
+const GIVEN =
+  "unnest($3::text[], $4::text[], $5::text[], $6::text[]) as t(schema, name, identity, published_as)";
+
 /**
- * Inserts tables as pending. One that is there stays, unless it is another table of that name: then the rows it
- * has are those of the former, and it is copied anew.
+ * Inserts tables as pending. One that is there stays, unless it is another table of that name, or was not
+ * published all the while: then what is there of it is old, and ours to delete, and it is copied anew.
  */
 export async function insertTableRows(
   client: Client,
   { pipeline, owner }: { readonly pipeline: string; readonly owner: string },
   tables: readonly SourceTable[],
 ): Promise<void> {
+  const given = [
+    pipeline,
+    owner,
+    tables.map(({ schema }) => schema),
+    tables.map(({ name }) => name),
+    tables.map(({ identity }) => identity ?? null),
+    tables.map(({ publishedAs }) => publishedAs ?? null),
+  ];
   await client.query(
-    `insert into lockstep.tables (pipeline, schema_name, table_name, identity, state, joins, owner)
-     select p.pipeline, t.schema, t.name, t.identity, 'pending', not p.is_copying, p.owner
-       from lockstep.progress p, unnest($3::text[], $4::text[], $5::text[]) as t(schema, name, identity)
+    `update lockstep.tables o
+        set identity = coalesce(t.identity, o.identity), published_as = t.published_as, state = 'pending', mark = null,
+            joins = not p.is_copying, attempt = o.attempt + 1, updated_at = now()
+       from lockstep.progress p, ${GIVEN}
+      where p.pipeline = $1 and p.owner = $2 and o.pipeline = $1 and o.owner = $2
+        and o.schema_name = t.schema and o.table_name = t.name
+        and (o.identity <> t.identity or o.published_as <> t.published_as)`,
+    given,
+  );
+  await client.query(
+    `update lockstep.tables o set published_as = t.published_as
+       from ${GIVEN}
+      where o.pipeline = $1 and o.owner = $2 and o.schema_name = t.schema and o.table_name = t.name
+        and o.published_as is null and t.published_as is not null`,
+    given,
+  );
+  await client.query(
+    `insert into lockstep.tables (pipeline, schema_name, table_name, identity, published_as, state, joins, owner)
+     select p.pipeline, t.schema, t.name, t.identity, t.published_as, 'pending', not p.is_copying, p.owner
+       from lockstep.progress p, ${GIVEN}
       where p.pipeline = $1 and p.owner = $2
-         on conflict (pipeline, schema_name, table_name) do update
-        set identity = excluded.identity, state = 'pending', joins = excluded.joins, mark = null, updated_at = now()
-      where lockstep.tables.identity is distinct from excluded.identity`,
-    [
-      pipeline,
-      owner,
-      tables.map(({ schema }) => schema),
-      tables.map(({ name }) => name),
-      tables.map(({ identity }) => identity ?? null),
-    ],
+        and not exists (select from lockstep.tables o
+                         where o.pipeline = $1 and o.schema_name = t.schema and o.table_name = t.name)`,
+    given,
   );
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fold, type ChangeSet, type ReplicationEvent } from "@lockstep/core";
+import { fold, offset, position, type ChangeSet, type ReplicationEvent } from "@lockstep/core";
 import { execute, freshDatabase } from "@lockstep/testkit";
 import {
   CREATE_ITEMS,
@@ -13,7 +13,8 @@ import {
 } from "./replica.fixture.ts";
 
 function pieceOf(...events: readonly ReplicationEvent[]): ChangeSet {
-  const groups = [{ tables: new Map([[0, ITEMS]]), transactions: [{ events }] }];
+  const transactions = [{ xid: "1", position: position("0/1"), events }];
+  const groups = [{ offset: offset(1), tables: new Map([[0, ITEMS]]), transactions }];
   return { groups, folded: fold(groups) };
 }
 

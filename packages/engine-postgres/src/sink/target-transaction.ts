@@ -5,6 +5,7 @@ import type {
   FoldedTable,
   Logger,
   Progress,
+  RecordChanges,
   TableName,
   TargetTransaction,
 } from "@lockstep/core";
@@ -21,8 +22,12 @@ export interface TargetTransactionOptions {
   readonly plans: TablePlans;
   readonly logger: Logger;
   readonly newOrderedApply: () => OrderedApply;
-  /** Runs work that ends with the connection when aborted, and explains its failures. */
-  readonly guarded: <T>(signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+  /** Runs work that ends with the connection when aborted, and explains its failures by what was applied. */
+  readonly guarded: <T>(
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    groups: readonly RecordChanges[],
+  ) => Promise<T>;
   /** The statement that moves the progress row to `progress`. */
   readonly advance: (progress: Progress) => Statement;
   readonly join: (tables: readonly TableName[]) => Promise<void>;
@@ -35,6 +40,8 @@ const RELEASE: Statement = { text: "release savepoint piece", values: [] };
 /** An open transaction whose progress row is locked; takes a large transaction piece by piece. */
 export class PostgresTargetTransaction implements TargetTransaction {
   readonly #options: TargetTransactionOptions;
+  /** The latest piece. */
+  #groups: readonly RecordChanges[] = [];
 
   constructor(options: TargetTransactionOptions) {
     this.#options = options;
@@ -42,20 +49,23 @@ export class PostgresTargetTransaction implements TargetTransaction {
 
   async apply(piece: ChangeSet, signal: AbortSignal): Promise<ApplyResult> {
     const { guarded, plans } = this.#options;
-    return await guarded(signal, async () => {
+    this.#groups = piece.groups;
+    const apply = async (): Promise<ApplyResult> => {
       await plans.prepare(piece.groups);
       return { events: countEvents(piece.groups), conflicts: await this.#apply(piece) };
-    });
+    };
+    return await guarded(signal, apply, piece.groups);
   }
 
   async commit(progress: Progress, signal: AbortSignal): Promise<void> {
     const { client, guarded, advance, onCommitted } = this.#options;
-    await guarded(signal, async () => {
+    const store = async (): Promise<void> => {
       const { text, values } = advance(progress);
       await client.query(text, [...values]);
       await client.query("commit");
       onCommitted(progress);
-    });
+    };
+    await guarded(signal, store, this.#groups);
   }
 
   async rollback(signal: AbortSignal): Promise<void> {
@@ -72,12 +82,12 @@ export class PostgresTargetTransaction implements TargetTransaction {
 
   async join(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
     const { guarded, join } = this.#options;
-    await guarded(signal, async () => await join(tables));
+    await guarded(signal, async () => await join(tables), []);
   }
 
   async #query(text: string, signal: AbortSignal): Promise<void> {
     const { client, guarded } = this.#options;
-    await guarded(signal, async () => await client.query(text));
+    await guarded(signal, async () => await client.query(text), []);
   }
 
   /** In bulk; where that meets another state than it names, change by change. Returns the conflicts. */
@@ -98,7 +108,7 @@ export class PostgresTargetTransaction implements TargetTransaction {
     }
   }
 
-  async #applyOrdered(groups: readonly EventGroup[], reason: string): Promise<number> {
+  async #applyOrdered(groups: readonly RecordChanges[], reason: string): Promise<number> {
     this.#options.logger.debug({ reason }, "applying a piece change by change");
     const ordered = this.#options.newOrderedApply();
     await ordered.apply(groups);

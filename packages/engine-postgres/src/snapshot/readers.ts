@@ -1,6 +1,5 @@
-import { Readable } from "node:stream";
+import { ReplicationError } from "@lockstep/core";
 import type { Client } from "pg";
-import { to as copyTo } from "pg-copy-streams";
 import {
   connect,
   NO_TRANSACTION_TIMEOUT,
@@ -9,8 +8,11 @@ import {
   type ConnectOptions,
 } from "../connection.ts";
 import { whileTablesChange } from "./changed.ts";
+import { copyOut } from "./copy-out.ts";
 
 const PLACE = "the primary";
+/** So long may somebody who alters the table wait for a replica that takes nothing (H1). */
+const STALLED_MS = 10_000;
 
 /** Sessions that read under one exported view, as many as read at the same time. */
 export class Readers implements AsyncDisposable {
@@ -25,36 +27,36 @@ export class Readers implements AsyncDisposable {
   }
 
   /** What a COPY TO STDOUT sends, in a transaction of its own: its locks go with it (H1). */
-  async read(copy: string, signal: AbortSignal): Promise<Readable> {
+  async *read(copy: string, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
     const connected = this.#idle.pop() ?? (await this.#connect(signal));
     const { client } = connected;
+    let isWhole = false;
+    let isStalled = false;
+    let timer: NodeJS.Timeout | undefined;
     try {
       await client.query("begin isolation level repeatable read read only");
       await client.query(`set transaction snapshot ${quoteLiteral(this.#exported)}`);
-      const stream = client.query(copyTo(copy));
-      return Readable.from(this.#chunks(stream, connected), { objectMode: false });
+      for await (const chunk of copyOut(client, copy)) {
+        timer = setTimeout(() => {
+          isStalled = true;
+          client.connection.stream.destroy();
+        }, STALLED_MS);
+        yield chunk;
+        clearTimeout(timer);
+      }
+      await client.query("commit");
+      isWhole = true;
     } catch (error) {
-      await this.#close(connected);
-      throw whileTablesChange(error, PLACE);
+      throw isStalled ? stalled() : whileTablesChange(error, PLACE);
+    } finally {
+      clearTimeout(timer);
+      if (isWhole) this.#idle.push(connected);
+      else await this.#close(connected);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#all].map(async (connected) => await this.#close(connected)));
-  }
-
-  async *#chunks(stream: Readable, connected: Connected): AsyncGenerator<Buffer, void, undefined> {
-    let isWhole = false;
-    try {
-      for await (const chunk of stream) if (Buffer.isBuffer(chunk)) yield chunk;
-      await connected.client.query("commit");
-      isWhole = true;
-    } catch (error) {
-      throw whileTablesChange(error, PLACE);
-    } finally {
-      if (isWhole) this.#idle.push(connected);
-      else await this.#close(connected);
-    }
   }
 
   async #connect(signal: AbortSignal): Promise<Connected> {
@@ -73,4 +75,10 @@ export class Readers implements AsyncDisposable {
 
 async function withoutTimeout(client: Client): Promise<void> {
   await client.query(NO_TRANSACTION_TIMEOUT);
+}
+
+function stalled(): ReplicationError {
+  return new ReplicationError("copy-stalled", `nobody took rows for ${STALLED_MS} ms`, {
+    fix: "see what the replica waits for; the rows are read again by itself",
+  });
 }

@@ -4,9 +4,6 @@ import { quoteIdentifier, quoteTable } from "../connection.ts";
 import { partitionTree } from "../schema/partition-tree.ts";
 import { BINARY_FORMAT } from "./columns.ts";
 
-/** One range is read in a second or so: so long may somebody who alters the table wait for us (H1). */
-const RANGE_BYTES = 64 * 1024 * 1024;
-
 /** What holds rows of a table: the table itself, or each of its partitions. */
 export interface Relation extends TableName {
   /** The table that it belongs to. */
@@ -48,10 +45,10 @@ export async function readRelations(client: Client, tables: readonly SourceTable
   return rows.map((row) => ({ ...row, pages: Number(row.pages), bytes: Number(row.bytes) }));
 }
 
-/** Whether both say that the same relations hold the same rows' files. */
+/** Whether both say that the same relations, by the same names, have the same files. */
 export function areSameFiles(left: readonly Relation[], right: readonly Relation[]): boolean {
   const files = (relations: readonly Relation[]): string =>
-    relations.map(({ oid, fileNode }) => `${oid}:${fileNode}`).join();
+    JSON.stringify(relations.map(({ oid, fileNode, schema, name }) => [oid, fileNode, schema, name]));
   return files(left) === files(right);
 }
 
@@ -62,9 +59,9 @@ interface Pages extends TableName {
   readonly high: number | null;
 }
 
-export function rangesOf(relation: Relation): TableRange[] {
+export function rangesOf(relation: Relation, rangeBytes: number): TableRange[] {
   const { schema, name, pages, bytes } = relation;
-  const perRange = Math.max(1, Math.floor(pages / Math.max(1, Math.ceil(bytes / RANGE_BYTES))));
+  const perRange = Math.max(1, Math.floor(pages / Math.max(1, Math.ceil(bytes / rangeBytes))));
   const ranges: TableRange[] = [];
   for (let low = 0; low === 0 || low < pages; low += perRange) {
     const high = low + perRange >= pages ? null : low + perRange;

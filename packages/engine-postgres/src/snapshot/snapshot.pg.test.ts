@@ -20,7 +20,11 @@ test("an open snapshot locks no table, partition or sequence: whoever truncates 
   await execute(url, TABLES);
   const source = sourceOf(url, uniqueName("snapshot"));
   await using session = await source.acquire({ mayCreate: true }, never());
-  await using snapshot = await source.openSnapshot(session.tables, never());
+  await using snapshot = await source.openSnapshot(
+    session.tables,
+    { rangeBytes: 64 * 1024 * 1024, waitsForAll: false },
+    never(),
+  );
   expect(snapshot.tables.map(({ table, ranges }) => [table.name, ranges.length])).toEqual([
     ["items", 1],
     ["measured", 2],

@@ -1,4 +1,3 @@
-import type { Readable } from "node:stream";
 import {
   position,
   ReplicationError,
@@ -22,10 +21,11 @@ import { listPublished } from "../source/publication.ts";
 import { settle } from "../source/unsettled.ts";
 import { whileTablesChange } from "./changed.ts";
 import { readColumns } from "./columns.ts";
-import { earliestMissing, readRunning, type Running } from "./missing.ts";
+import { readEarliestMissing } from "./missing.ts";
 import { Readers } from "./readers.ts";
 import { areSameFiles, copyStatement, rangesOf, readRelations, type Relation } from "./relations.ts";
-import { parseView } from "./view.ts";
+import { exportView, type ExportedView } from "./exported-view.ts";
+import { waitForAll } from "./wait-for-all.ts";
 
 const PLACE = "the primary";
 
@@ -33,6 +33,9 @@ export interface OpenSnapshotOptions {
   readonly connection: ConnectOptions;
   readonly publication: string;
   readonly tables: readonly TableName[];
+  readonly rangeBytes: number;
+  /** First waits for every transaction that runs now: then the view has all that the log has by now. */
+  readonly waitsForAll: boolean;
   readonly logger: Logger;
 }
 
@@ -52,7 +55,8 @@ export async function openSnapshot(options: OpenSnapshotOptions, signal: AbortSi
     await settle(client, options.publication, tables, { logger: options.logger, signal });
     const relations = await readRelations(client, tables);
     const sequences = await readSequences(client, tables); // Before the view: reading one locks it to the transaction's end.
-    const running = await readRunning(client);
+    if (options.waitsForAll) await waitForAll(client, options.logger, signal);
+    const earliestMissingUs = options.waitsForAll ? null : await readEarliestMissing(client);
     const exported = await exportView(client);
     const schema: CarriedSchema = { ...(await readSchema(client, tables)), sequences };
     return new PostgresSnapshot({
@@ -60,9 +64,9 @@ export async function openSnapshot(options: OpenSnapshotOptions, signal: AbortSi
       readers: new Readers(options.connection, exported.name),
       connection: options.connection,
       exported,
-      running,
+      earliestMissingUs,
       relations,
-      tables: await describeTables(client, tables, relations),
+      tables: await describeTables(client, tables, relations, options.rangeBytes),
       schema,
     });
   } catch (error) {
@@ -72,30 +76,11 @@ export async function openSnapshot(options: OpenSnapshotOptions, signal: AbortSi
   }
 }
 
-interface ExportedView {
-  /** For `set transaction snapshot`. */
-  readonly name: string;
-  readonly snapshot: string;
-  readonly insertPosition: string;
-}
-
-/** The insert position is read under the view: what the view shows has its commit below. */
-async function exportView(client: Client): Promise<ExportedView> {
-  await client.query("begin isolation level repeatable read read only");
-  const { rows } = await client.query<ExportedView>(
-    `select pg_catalog.pg_export_snapshot() as "name", pg_catalog.pg_current_snapshot()::text as "snapshot",
-            pg_catalog.pg_current_wal_insert_lsn()::text as "insertPosition"`,
-  );
-  const [exported] = rows;
-  if (exported === undefined)
-    throw new ReplicationError("protocol-violation", "the primary exported no view");
-  return exported;
-}
-
 async function describeTables(
   client: Client,
   tables: readonly SourceTable[],
   relations: readonly Relation[],
+  rangeBytes: number,
 ): Promise<SnapshotTable[]> {
   const columns = await readColumns(client, tables);
   return tables.flatMap((table) => {
@@ -105,7 +90,7 @@ async function describeTables(
     return [
       {
         ...described,
-        ranges: own.flatMap(rangesOf),
+        ranges: own.flatMap((relation) => rangesOf(relation, rangeBytes)),
         rows: own.reduce((sum, { rows }) => sum + rows, 0),
         bytes: own.reduce((sum, { bytes }) => sum + bytes, 0),
       },
@@ -118,7 +103,7 @@ interface PostgresSnapshotOptions {
   readonly readers: Readers;
   readonly connection: ConnectOptions;
   readonly exported: ExportedView;
-  readonly running: Running;
+  readonly earliestMissingUs: number | null;
   /** As they were before the view. */
   readonly relations: readonly Relation[];
   readonly tables: readonly SnapshotTable[];
@@ -134,10 +119,10 @@ class PostgresSnapshot implements Snapshot {
   readonly #byRange: ReadonlyMap<TableRange, readonly string[]>;
 
   constructor(options: PostgresSnapshotOptions) {
-    const { exported, running, tables, schema } = options;
+    const { exported, earliestMissingUs, tables, schema } = options;
     this.#options = options;
-    this.view = { through: position(exported.insertPosition), text: exported.snapshot };
-    this.earliestMissingUs = earliestMissing(running, parseView(exported.snapshot));
+    this.view = { through: position(exported.through), text: exported.snapshot };
+    this.earliestMissingUs = earliestMissingUs;
     this.tables = tables;
     this.schema = schema;
     this.#byRange = new Map(
@@ -147,10 +132,10 @@ class PostgresSnapshot implements Snapshot {
     );
   }
 
-  async read(range: TableRange, format: string, signal: AbortSignal): Promise<Readable> {
+  read(range: TableRange, format: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const columns = this.#byRange.get(range);
     if (columns === undefined) throw new TypeError("a range of another snapshot");
-    return await this.#options.readers.read(copyStatement(range, columns, format), signal);
+    return this.#options.readers.read(copyStatement(range, columns, format), signal);
   }
 
   async verify({ table }: SnapshotTable, signal: AbortSignal): Promise<void> {

@@ -129,7 +129,11 @@ async function copyAll(
   await using claimed = await sink.claim("owner", true, never());
   const start = { ...progressAt(0), position: session.start };
   await claimed.beginCopy(start, session.tables, never());
-  await using snapshot = await source.openSnapshot(session.tables, never());
+  await using snapshot = await source.openSnapshot(
+    session.tables,
+    { rangeBytes: 1024 * 1024, waitsForAll: false },
+    never(),
+  );
   const tables = snapshot.tables.map((table) => ({ ...table, formats: formats(table) }));
   await using target = await sink.openCopy("owner", never());
   await target.prepare(snapshot.schema, tables, never());
@@ -147,7 +151,7 @@ async function copyAll(
 }
 
 async function copyRanges(snapshot: Snapshot, { ranges }: SnapshotTable, copy: TableCopy): Promise<void> {
-  for (const range of ranges) await copy.write(await snapshot.read(range, copy.format, never()), never());
+  for (const range of ranges) await copy.write(() => snapshot.read(range, copy.format, never()));
 }
 
 test("every type's values are copied as they are, in binary where that means the same on both servers", async () => {

@@ -71,21 +71,42 @@ export async function takeIn(
   if (surplus.length > 0) throw surplusTables(publication, surplus);
   const missing = tables.filter((table) => !published.has(tableKey(table)));
   if (missing.length === 0) return;
-  await client.query("begin");
-  // First what says so: whoever copies one of them must wait for transactions that have changed it by now.
-  await markUnsettled(client, publication, missing);
-  await client.query(
-    `alter publication ${quoteIdentifier(publication)} add table ${tableList(missing)}; commit`,
-  );
-  logger.info({ tables: missing.map(tableLabel) }, "took new tables in");
+  const failures: unknown[] = [];
+  for (const table of missing) {
+    await takeInOne(client, publication, table).catch((error: unknown) => failures.push(error));
+  }
+  logger.info({ tables: missing.map(tableLabel), failed: failures.length }, "took new tables in");
+  if (failures.length > 0) throw failures[0];
+}
+
+/** H1: whoever waits for a lock on a table lets others wait behind; so not for long, and for one table at a time. */
+const LOCK_TIMEOUT = "3s";
+
+async function takeInOne(client: Client, publication: string, table: TableName): Promise<void> {
+  const before = new Set((await listPublished(client, publication)).map(({ publishedAs }) => publishedAs));
+  await client.query(`begin; set local lock_timeout = '${LOCK_TIMEOUT}'`);
+  try {
+    await client.query(`alter publication ${quoteIdentifier(publication)} add table ${tableList([table])}`);
+    // In one transaction: whoever copies it must wait for those that have changed it by now, whichever table of
+    // that name it has become.
+    const added = (await listPublished(client, publication)).filter(
+      ({ publishedAs }) => !before.has(publishedAs),
+    );
+    await markUnsettled(client, publication, added);
+    await client.query("commit");
+  } catch (error) {
+    await client.query("rollback").catch(() => undefined); // A lost connection has rolled back already.
+    throw error;
+  }
 }
 
 export async function listPublished(client: Client, publication: string): Promise<SourceTable[]> {
   const { rows } = await client.query<Required<SourceTable>>(
-    `select p.schemaname as "schema", p.tablename as "name", c.oid::text as "identity"
-       from pg_catalog.pg_publication_tables p
-       join pg_catalog.pg_namespace n on n.nspname = p.schemaname
-       join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = p.tablename
+    `select n.nspname as "schema", c.relname as "name", c.oid::text as "identity", r.oid::text as "publishedAs"
+       from pg_catalog.pg_publication p
+       join pg_catalog.pg_publication_rel r on r.prpubid = p.oid
+       join pg_catalog.pg_class c on c.oid = r.prrelid
+       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       where p.pubname = $1 order by 1, 2`,
     [publication],
   );

@@ -9,6 +9,7 @@ import {
   type Logger,
   type SchemaDefinition,
   type Snapshot,
+  type SnapshotLimits,
   type Source,
   type SourceSession,
   type SourceTable,
@@ -25,11 +26,13 @@ import {
   tablesNotSupported,
   type RefusedTable,
 } from "../schema/tables.ts";
+import { readFullIdentityKeys } from "../schema/full-identity.ts";
 import { checkPrimary } from "../setup-check.ts";
 import { readCarriedSchema } from "../schema/carried-schema.ts";
 import { whileTablesChange } from "../snapshot/changed.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
 import { isVisible, parseView, type ParsedView } from "../snapshot/view.ts";
+import type { CatalogKeys } from "../wal/full-identity-keys.ts";
 import type { UnknownColumnType } from "../wal/relation.ts";
 import { WalStream } from "../wal/wal-stream.ts";
 import { isDecoding, isShuttingDown } from "./walsender.ts";
@@ -95,12 +98,14 @@ class PostgresSource implements Source {
     return isVisible(parsed, xid);
   }
 
-  async openSnapshot(tables: readonly TableName[], signal: AbortSignal): Promise<Snapshot> {
+  async openSnapshot(
+    tables: readonly TableName[],
+    limits: SnapshotLimits,
+    signal: AbortSignal,
+  ): Promise<Snapshot> {
     const { logger } = this.#options;
-    return await openSnapshot(
-      { connection: this.#connection, publication: this.#name, tables, logger },
-      signal,
-    );
+    const connection = this.#connection;
+    return await openSnapshot({ connection, publication: this.#name, tables, ...limits, logger }, signal);
   }
 
   async readSchema(tables: readonly TableName[], signal: AbortSignal): Promise<SchemaDefinition> {
@@ -227,6 +232,7 @@ class PostgresSource implements Source {
       maxRowBytes: this.#options.maxRowBytes,
       isDecoding: async (pid) => await isDecoding(this.#connection, pid),
       isShuttingDown: async () => await isShuttingDown(this.#connection),
+      readKeys: async (abort) => await this.#readKeys(abort),
       failpoints: this.#options.failpoints,
     });
     try {
@@ -245,6 +251,15 @@ class PostgresSource implements Source {
     } catch (error) {
       await stream[Symbol.asyncDispose]();
       throw error;
+    }
+  }
+
+  async #readKeys(signal: AbortSignal): Promise<CatalogKeys> {
+    await using admin = await connect(this.#connection, signal);
+    try {
+      return await readFullIdentityKeys(admin.client, this.#name);
+    } catch (error) {
+      throw toReplicationError(error, PLACE);
     }
   }
 

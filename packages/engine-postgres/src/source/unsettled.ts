@@ -73,6 +73,12 @@ async function readWriters(client: Client, oids: readonly string[]): Promise<Wri
 }
 
 async function readUnsettled(client: Client, publication: string): Promise<string[]> {
+  const { unsettled } = await readNote(client, publication);
+  return Array.isArray(unsettled) ? unsettled.filter((oid) => typeof oid === "string") : [];
+}
+
+/** What else we may note there is kept. */
+async function readNote(client: Client, publication: string): Promise<Readonly<Record<string, unknown>>> {
   // One writer at a time, to the end of its transaction: what is read is written back.
   await client.query("select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))", [
     `${publication} comment`,
@@ -86,19 +92,19 @@ async function readUnsettled(client: Client, publication: string): Promise<strin
 }
 
 async function writeUnsettled(client: Client, publication: string, oids: readonly string[]): Promise<void> {
-  const comment = quoteLiteral(JSON.stringify({ lockstep: { unsettled: [...new Set(oids)] } }));
+  const note = { ...(await readNote(client, publication)), unsettled: [...new Set(oids)] };
+  const comment = quoteLiteral(JSON.stringify({ lockstep: note }));
   await client.query(`comment on publication ${quoteIdentifier(publication)} is ${comment}`);
 }
 
-function parseComment(comment: string): string[] {
+function parseComment(comment: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse(comment);
   } catch {
-    return []; // A person's own comment, or none.
+    return {}; // A person's own comment, or none.
   }
-  if (typeof value !== "object" || value === null || !("lockstep" in value)) return [];
+  if (typeof value !== "object" || value === null || !("lockstep" in value)) return {};
   const note = value.lockstep;
-  if (typeof note !== "object" || note === null || !("unsettled" in note)) return [];
-  return Array.isArray(note.unsettled) ? note.unsettled.filter((oid) => typeof oid === "string") : [];
+  return typeof note === "object" && note !== null ? Object.fromEntries(Object.entries(note)) : {};
 }

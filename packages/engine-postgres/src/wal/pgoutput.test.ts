@@ -1,9 +1,14 @@
 import { expect, test } from "vitest";
-import { ReplicationError } from "@lockstep/core";
-import { columnTypeKey, type ColumnTypes } from "../values.ts";
+import { position, ReplicationError } from "@lockstep/core";
+import { columnTypeKey, type ColumnTypes, type SourceCatalog } from "../values.ts";
+import type { CatalogKeys } from "./full-identity-keys.ts";
 import { PgoutputDecoder } from "./pgoutput.ts";
 
 /* Messages written by hand after the manual's "Logical Replication Message Formats". */
+const catalogOf = (byTable: CatalogKeys["byTable"], after = "0/0"): SourceCatalog => ({
+  types: TYPES,
+  keys: { byTable, before: position("FFFFFFFF/0"), after: position(after) },
+});
 const TYPES: ColumnTypes = new Map([
   [columnTypeKey(23, -1), { nativeType: "integer", type: "int32" }],
   [columnTypeKey(25, -1), { nativeType: "text", type: "string" }],
@@ -65,7 +70,7 @@ function decodeAll(
   messages: readonly Buffer[],
   pieceBytes = 1_000_000,
 ): ReturnType<PgoutputDecoder["decode"]>[] {
-  const decoder = new PgoutputDecoder({ types: TYPES, primaryKeys: new Map() }, pieceBytes);
+  const decoder = new PgoutputDecoder(catalogOf(new Map()), pieceBytes);
   // Surrounded by other bytes, as a message lies in a socket's chunk.
   return messages.map((bytes) => {
     const chunk = Buffer.concat([Buffer.alloc(7, 0x74), bytes, Buffer.alloc(9, 0x74)]);
@@ -103,8 +108,8 @@ test("under replica identity full the old row fills what an update left untouche
     kind("N"),
     tuple(text("1"), kind("u")),
   );
-  const keys = (primaryKeys: ReadonlyMap<number, ReadonlySet<string>>): unknown[] => {
-    const decoder = new PgoutputDecoder({ types: TYPES, primaryKeys }, 1_000_000);
+  const keys = (catalog: SourceCatalog): unknown[] => {
+    const decoder = new PgoutputDecoder(catalog, 1_000_000);
     const decoded = [begin, full, changed, commit]
       .map((bytes) => decoder.decode(bytes, 0, bytes.length))
       .at(-1);
@@ -126,13 +131,17 @@ test("under replica identity full the old row fills what an update left untouche
     kind("N"),
     tuple(text("2"), kind("u")),
   );
-  const decoder = new PgoutputDecoder({ types: TYPES, primaryKeys: new Map() }, 1_000_000);
+  const decoder = new PgoutputDecoder(catalogOf(new Map()), 1_000_000);
   const [moved] = [begin, full, keyOnly, commit]
     .map((bytes) => decoder.decode(bytes, 0, bytes.length))
     .slice(-1);
   expect(moved).toMatchObject({ transaction: { events: [{ kind: "update", after: ["2", 0] }] } });
-  expect(keys(new Map([[OID, new Set(["id"])]]))).toEqual([["id"]]);
-  expect(keys(new Map())).toEqual([[]]);
+  const known = (isSettled: boolean): CatalogKeys["byTable"] =>
+    new Map([[OID, { index: 1, columns: ["id"], isSettled }]]);
+  expect(keys(catalogOf(known(false)))).toEqual([["id"]]);
+  expect(keys(catalogOf(known(true), "FFFFFFFF/0"))).toEqual([["id"]]);
+  expect(keys(catalogOf(known(false), "FFFFFFFF/0"))).toEqual([[]]); // Perhaps it came only later.
+  expect(keys(catalogOf(new Map()))).toEqual([[]]);
 });
 
 test("a transaction without published changes moves the position only", () => {

@@ -1,5 +1,6 @@
 import {
   NOT_CARRIED,
+  position,
   ReplicationError,
   sameColumns,
   tableKey,
@@ -11,6 +12,7 @@ import {
   type Transaction,
 } from "@lockstep/core";
 import type { SourceCatalog } from "../values.ts";
+import { FullIdentityKeys } from "./full-identity-keys.ts";
 import { parseRelation } from "./relation.ts";
 import { readPosition, readTimeUs } from "./replication-messages.ts";
 import { TupleReader } from "./tuple.ts";
@@ -76,6 +78,9 @@ export class PgoutputDecoder {
   /** Every definition seen in this stream, by the id that events use. */
   readonly tables: Map<number, Table> = new Map();
   readonly #byRelation = new Map<number, Table>();
+  readonly keys: FullIdentityKeys;
+  /** Descriptions of tables whose key is not known to be one yet. */
+  readonly #keyless = new Map<number, Buffer>();
   readonly #catalog: SourceCatalog;
   readonly #pieceBytes: number;
   readonly #tuples = new TupleReader();
@@ -84,6 +89,7 @@ export class PgoutputDecoder {
   /** A transaction of more than `pieceBytes` is handed out in pieces of about that size. */
   constructor(catalog: SourceCatalog, pieceBytes: number) {
     this.#catalog = catalog;
+    this.keys = new FullIdentityKeys(catalog.keys);
     this.#pieceBytes = pieceBytes;
   }
 
@@ -135,12 +141,13 @@ export class PgoutputDecoder {
           bytes: FRAME_BYTES,
           isInPieces: false,
         };
+        if (this.#keyless.size > 0) this.#keysBegin(this.#open);
         return null;
       case COMMIT:
         expectEnd(at + 25, end, kind);
         return this.#commit(readPosition(buffer, at + 9));
       case RELATION:
-        this.#relation(buffer, at, end);
+        this.#relation(buffer.subarray(at, end));
         return null;
       case ORIGIN:
       case TYPE:
@@ -220,13 +227,42 @@ export class PgoutputDecoder {
   }
 
   /** The server repeats definitions; only another one is a new table id, and an event where it takes hold. */
-  #relation(buffer: Buffer, at: number, end: number): void {
-    const { oid, table } = parseRelation(buffer.subarray(at, end), this.#catalog, this.tables.size);
+  #relation(message: Buffer): void {
+    const at = this.#open?.commitStart ?? position("0/0");
+    const { isFull, oid, table, known } = this.#describe(message, at);
+    if (isFull && !this.keys.hasBegun(at)) this.#keyless.set(oid, Buffer.from(message));
+    else this.#keyless.delete(oid);
+    if (table !== known && known !== undefined) this.#open?.events.push({ kind: "schema", table: table.id });
+  }
+
+  /** What was committed from here on came after the catalog had its keys. No event: nothing else need be here. */
+  #keysBegin({ commitStart }: OpenTransaction): void {
+    if (!this.keys.hasBegun(commitStart)) return;
+    for (const message of this.#keyless.values()) this.#describe(message, commitStart);
+    this.#keyless.clear();
+  }
+
+  /** Takes the definition on; `known` is the one before. */
+  #describe(
+    message: Buffer,
+    at: Position,
+  ): {
+    readonly isFull: boolean;
+    readonly oid: number;
+    readonly table: Table;
+    readonly known: Table | undefined;
+  } {
+    const { isFull, oid, table } = parseRelation(message, {
+      types: this.#catalog.types,
+      keyOf: (of, columns) => this.keys.keyAt(of, columns, at),
+      id: this.tables.size,
+    });
     const known = this.#byRelation.get(oid);
-    if (known !== undefined && tableKey(known) === tableKey(table) && sameColumns(known, table)) return;
+    if (known !== undefined && tableKey(known) === tableKey(table) && sameColumns(known, table))
+      return { isFull, oid, table: known, known };
     this.tables.set(table.id, table);
     this.#byRelation.set(oid, table);
-    if (known !== undefined) this.#open?.events.push({ kind: "schema", table: table.id });
+    return { isFull, oid, table, known };
   }
 
   #tableOf(relation: number): Table {

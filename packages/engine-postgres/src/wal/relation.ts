@@ -1,5 +1,5 @@
 import { ReplicationError, type Column, type Table } from "@lockstep/core";
-import { columnTypeKey, type SourceCatalog } from "../values.ts";
+import { columnTypeKey, type ColumnTypes } from "../values.ts";
 
 /*
  * Relation 'R':
@@ -26,11 +26,17 @@ export class UnknownColumnType extends ReplicationError {
   }
 }
 
+export interface RelationOptions {
+  readonly types: ColumnTypes;
+  /** The key of a table with replica identity full, where it is known. */
+  readonly keyOf: (oid: number, columns: readonly string[]) => readonly string[] | null;
+  readonly id: number;
+}
+
 export function parseRelation(
   message: Buffer,
-  { types, primaryKeys }: SourceCatalog,
-  id: number,
-): { readonly oid: number; readonly table: Table } {
+  { types, keyOf, id }: RelationOptions,
+): { readonly oid: number; readonly isFull: boolean; readonly table: Table } {
   const reader = new FieldReader(message);
   const oid = reader.uint32();
   const schema = reader.string() || "pg_catalog";
@@ -45,8 +51,9 @@ export function parseRelation(
   }));
   if (reader.at !== message.length)
     throw new ReplicationError("protocol-violation", "a relation message is malformed");
-  // With the whole old row every column is marked; the key is then what the catalog says, or none.
-  const key = identity === IDENTITY_FULL ? (primaryKeys.get(oid) ?? new Set<string>()) : null;
+  const isFull = identity === IDENTITY_FULL;
+  const names = raw.map((column) => column.name);
+  const key = isFull ? (keyOf(oid, names) ?? []) : null; // With the whole old row every column is marked.
   const columns = raw.map((column): Column => {
     const type = types.get(columnTypeKey(column.typeOid, column.modifier));
     if (type === undefined) throw new UnknownColumnType(`${schema}.${name}`, column.typeOid, column.modifier);
@@ -54,10 +61,10 @@ export function parseRelation(
       name: column.name,
       type: type.type,
       nativeType: type.nativeType,
-      isKey: key?.has(column.name) ?? column.isKey,
+      isKey: key?.includes(column.name) ?? column.isKey,
     };
   });
-  return { oid, table: { id, identity: String(oid), schema, name, columns } };
+  return { oid, isFull, table: { id, identity: String(oid), schema, name, columns } };
 }
 
 /** Reads fields one after the other; behind the buffer's end a `RangeError`. */

@@ -14,6 +14,7 @@ import { toReplicationError } from "../connection.ts";
 import type { SourceCatalog } from "../values.ts";
 import { Arrived } from "./arrived.ts";
 import { Framer } from "./framer.ts";
+import type { CatalogKeys } from "./full-identity-keys.ts";
 import { rowTooLarge } from "./oversized-row.ts";
 import { PgoutputDecoder } from "./pgoutput.ts";
 import {
@@ -50,6 +51,8 @@ export interface WalStreamOptions {
   /** Whether the walsender with this process id decodes. */
   readonly isDecoding: (processId: number) => Promise<boolean>;
   readonly isShuttingDown: () => Promise<boolean>;
+  /** Reads the keys of tables with replica identity full anew. */
+  readonly readKeys: (signal: AbortSignal) => Promise<CatalogKeys>;
   readonly failpoints?: Failpoints | undefined;
 }
 
@@ -64,6 +67,7 @@ export class WalStream implements AsyncDisposable {
   readonly #status: StandbyStatus;
   readonly #failpoints: Failpoints | undefined;
   readonly #maxRowBytes: number;
+  readonly #readKeys: WalStreamOptions["readKeys"];
   readonly #started = new Deferred<SystemIdentity>();
   #socket: Duplex | null = null;
   #failure: unknown = null;
@@ -76,6 +80,7 @@ export class WalStream implements AsyncDisposable {
   constructor(options: WalStreamOptions) {
     this.#failpoints = options.failpoints;
     this.#maxRowBytes = options.maxRowBytes;
+    this.#readKeys = options.readKeys;
     this.#decoder = new PgoutputDecoder(options.catalog, PIECE_BYTES);
     this.#arrived = new Arrived(this.#decoder.tables);
     this.#framer = new Framer(
@@ -141,8 +146,11 @@ export class WalStream implements AsyncDisposable {
       for (;;) {
         signal.throwIfAborted();
         const batch = this.#arrived.take();
-        if (batch !== null) yield batch;
-        else if (this.#failure !== null) throw this.#failure;
+        if (batch !== null) {
+          const { keys } = this.#decoder; // A key that was relied on still is one, now that it was used.
+          if (keys.isUnproved) keys.prove(await this.#readKeys(signal));
+          yield batch;
+        } else if (this.#failure !== null) throw this.#failure;
         else await this.#readable();
       }
     } finally {

@@ -25,10 +25,21 @@ export async function run(configPath: string, logging: LoggingOptions): Promise<
   const source = createSource(context);
   const sinks = createSinks(context);
   const retentionMs = config.retention.hours * MS_PER_HOUR;
+  const retentionBytes = config.retention.bytes ?? null;
   const { parallel, maxBytesPerSecond = null } = config.snapshot;
   const copies = { parallel, bytesPerSecond: maxBytesPerSecond };
   const newId = randomUUID;
-  const pipeline = new Pipeline({ source, sinks, log, logger, newId, retentionMs, copies, failpoints });
+  const pipeline = new Pipeline({
+    source,
+    sinks,
+    log,
+    logger,
+    newId,
+    retentionMs,
+    retentionBytes,
+    copies,
+    failpoints,
+  });
   const stop = stopOnSignals((signal) => logger.info({ signal }, "stopping"));
   const stopReport = reportProgress(pipeline, { log, logger, ...bottom });
   logger.info({ pipeline: config.pipeline, pid: process.pid }, "lockstep is running");

@@ -1,13 +1,6 @@
+import { once } from "node:events";
 import { dirname } from "node:path";
-import {
-  abortable,
-  decodeRecord,
-  nextOffset,
-  offset,
-  type EventLog,
-  type LogEntry,
-  type Offset,
-} from "@lockstep/core";
+import { decodeRecord, nextOffset, offset, type EventLog, type LogEntry, type Offset } from "@lockstep/core";
 import { loadConfig } from "../config.ts";
 import { eventLines } from "../event-lines.ts";
 import { createLogger, type LoggingOptions } from "../logging.ts";
@@ -38,17 +31,18 @@ export async function tail(configPath: string, options: TailOptions, logging: Lo
     const from = await startOf(log, options.from, stopped.signal);
     for await (const entry of entriesFrom(log, from, options.noFollow ? next : null, stopped.signal)) {
       const { headers, record } = decodeRecord(entry);
-      const lines = eventLines(entry.offset, headers, record, options.isJson);
-      await print(lines.map((line) => `${line}\n`).join(""), stopped.signal);
+      for (const line of eventLines(entry.offset, headers, record, options.isJson))
+        await print(line, stopped.signal);
     }
+    await new Promise<void>((resolve) => process.stdout.write("", () => resolve())); // All of it, before we end.
   } catch (error) {
     if (!stopped.signal.aborted) throw error;
   }
 }
 
-/** Resolves once the reader of our output has it: what is still on its way would be lost when we exit. */
-async function print(text: string, signal: AbortSignal): Promise<void> {
-  await abortable(new Promise<void>((resolve) => process.stdout.write(text, () => resolve())), signal);
+/** A slow reader makes us wait. */
+async function print(line: string, signal: AbortSignal): Promise<void> {
+  if (!process.stdout.write(`${line}\n`)) await once(process.stdout, "drain", { signal });
 }
 
 async function startOf(log: EventLog, from: string, signal: AbortSignal): Promise<Offset> {

@@ -191,6 +191,38 @@ export function eventLogSuite(name: string, make: () => Promise<LogFixture>): vo
       });
     });
 
+    test("the last so many bytes are found, whoever appended them and whatever was trimmed", async () => {
+      await withLogs(async (open) => {
+        const [log, other] = [open(), open()];
+        await log.prepare(signal());
+        const { next: empty } = await log.bounds(signal());
+        expect(await log.offsetOfLast(1_000, signal())).toBe(empty);
+        const entry = { headers: { kind: "test" }, value: Buffer.alloc(100_000, "x") };
+        const offsets: Offset[] = [];
+        const first = await log.openPublisher(signal());
+        for (let index = 0; index < 4; index++) offsets.push(await first.append(entry, signal()));
+        const second = await other.openPublisher(signal());
+        for (let index = 0; index < 6; index++) offsets.push(await second.append(entry, signal()));
+        const lasting = async (count: number): Promise<unknown> =>
+          offsets.indexOf(await log.offsetOfLast(count * 100_000 + 50_000, signal()));
+        expect(await lasting(3)).toBe(7);
+        expect(await lasting(8)).toBe(2); // Of both publishers.
+        expect(await lasting(50)).toBe(0);
+        expect(await log.offsetOfLast(0, signal())).toBe((await log.bounds(signal())).next);
+        await log.trim(offsets[5] ?? empty, signal());
+        expect(await lasting(50)).toBe(5);
+        expect(await lasting(2)).toBe(8);
+        const large = { headers: { kind: "test" }, value: Buffer.alloc(5_000_000, "x") };
+        const at = await second.append(large, signal());
+        expect((await log.offsetOfLast(3_000_000, signal())) > at).toBe(true); // Never a part of one.
+        const { entries } = await log.read(
+          { from: await log.offsetOfLast(5_150_000, signal()), maxBytes: 1, maxWaitMs: 500 },
+          signal(),
+        );
+        expect(entries.map((found) => found.offset)).toEqual([offsets[9]]);
+      });
+    });
+
     test("a publisher fences the one before from its own first append on", async () => {
       await withLogs(async (open) => {
         const [former, latter] = [open(), open()];

@@ -14,14 +14,13 @@ import {
 import type { Client } from "pg";
 import { applicationName } from "../../connection.ts";
 import { carriedSchema } from "../../schema/carried-schema.ts";
-import { createMissing, findAbsent } from "../../schema/create-missing.ts";
+import { createMissing } from "../../schema/create-missing.ts";
 import type { PostgresSchema } from "../../schema/definition.ts";
 import { firstNonEmpty } from "../../schema/tables.ts";
-import { claimedByAnother } from "../progress.ts";
 import { endSessions, type ReplicaConnection } from "../replica-session.ts";
 import { changeTableRows } from "../table-rows.ts";
 import { planTable } from "../table-plan.ts";
-import { copyRefused } from "./copy-refused.ts";
+import { copyRefused, notOurs } from "./copy-refused.ts";
 import { CopySessions } from "./copy-sessions.ts";
 import { deleteRows, hasRows } from "./existing-rows.ts";
 import { MergedCopy } from "./merged-copy.ts";
@@ -59,12 +58,11 @@ export class PostgresCopyTarget implements CopyTarget {
     this.#schema = definition;
     const names = tables.map(({ table }) => table);
     await this.#use(null, async (client) => {
-      await this.#noteAbsent(client, names);
-      await createMissing(client, definition, names);
+      await createMissing(client, definition, names, async (table) => await this.#noteCreated(client, table));
       const stored = await this.#read(client, names);
       for (const { table } of tables) {
         const row = stored.get(tableKey(table));
-        if (row === undefined) throw claimedByAnother(this.#replica);
+        if (row === undefined) throw notOurs(this.#replica);
         if (row.isCreated) continue;
         await planTable(client, this.#replica, table);
         if (row.attempt === 0) await this.#refuseRows(client, table);
@@ -81,7 +79,7 @@ export class PostgresCopyTarget implements CopyTarget {
         where: "state = 'pending'",
       });
       const row = (await this.#read(client, [table])).get(tableKey(table));
-      if (!isOurs || row === undefined) throw claimedByAnother(this.#replica);
+      if (!isOurs || row === undefined) throw notOurs(this.#replica);
       const keepsRows = await this.#clear(client, snapshot, row);
       await client.query("commit");
       const { pipeline, owner, failpoints } = this.#options;
@@ -135,12 +133,10 @@ export class PostgresCopyTarget implements CopyTarget {
     return this.#options.connection.replica;
   }
 
-  /** Tables that are about to be made are ours, wherever we are killed. */
-  async #noteAbsent(client: Client, names: readonly TableName[]): Promise<void> {
-    const absent = await findAbsent(client, names);
+  /** In the transaction that makes it: its rows, keys and constraints are ours. */
+  async #noteCreated(client: Client, table: TableName): Promise<void> {
     const change = { set: "is_created = true", where: "state = 'pending'" };
-    if (!(await changeTableRows(client, this.#options, absent, change)))
-      throw claimedByAnother(this.#replica);
+    if (!(await changeTableRows(client, this.#options, [table], change))) throw notOurs(this.#replica);
   }
 
   async #refuseRows(client: Client, table: TableName): Promise<void> {

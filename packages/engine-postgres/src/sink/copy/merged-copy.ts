@@ -1,9 +1,8 @@
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { ReplicationError, tableLabel, type CopyMark, type TableCopy } from "@lockstep/core";
 import type { Client } from "pg";
-import { from as copyFrom } from "pg-copy-streams";
 import { quoteIdentifier, type Connected } from "../../connection.ts";
+import type { TablePlan } from "../table-plan.ts";
+import { copyIn } from "./copy-in.ts";
 import { copyRefused } from "./copy-refused.ts";
 import {
   addKeys,
@@ -32,18 +31,19 @@ export class MergedCopy implements TableCopy {
     this.format = formatOf(attempt.snapshot);
   }
 
-  async write(rows: Readable, signal: AbortSignal): Promise<number> {
+  async write(open: () => AsyncIterable<Uint8Array>): Promise<number> {
     return await this.#inTurn(async (client) => {
-      const into = client.query(copyFrom(copyFromStatement(this.#attempt, STAGE)));
-      await pipeline(rows, into, { signal });
-      return into.rowCount;
+      const statement = copyFromStatement(this.#attempt, STAGE);
+      const undo = async (): Promise<void> => void (await client.query("rollback to savepoint range"));
+      await client.query("savepoint range");
+      return await copyIn(client, { statement, open, undo });
     });
   }
 
   async finish(mark: CopyMark): Promise<void> {
     await this.#inTurn(async (client) => {
-      await addKeys(client, this.#attempt);
-      await client.query(this.#merge());
+      const plan = await addKeys(client, this.#attempt);
+      for (const text of this.#merge(plan)) await client.query(text);
       await storeMark(client, this.#attempt, mark);
       await client.query("commit");
     });
@@ -94,17 +94,26 @@ export class MergedCopy implements TableCopy {
     return this.#attempt.snapshot.table.columns.map(({ name }) => quoteIdentifier(name));
   }
 
-  #merge(): string {
-    const { table } = this.#attempt.snapshot;
-    const keys = table.columns.filter(({ isKey }) => isKey).map(({ name }) => quoteIdentifier(name));
-    if (keys.length === 0) throw noKey(this.#attempt.replica, tableLabel(table));
-    const others = table.columns.filter(({ isKey }) => !isKey).map(({ name }) => quoteIdentifier(name));
-    const set = others.map((name) => `${name} = excluded.${name}`).join(", ");
-    const names = this.#names().join(", ");
-    return (
-      `insert into ${quotedTarget(this.#attempt)} (${names}) overriding system value select ${names} from ${STAGE}` +
-      ` on conflict (${keys.join(", ")}) do ${set === "" ? "nothing" : `update set ${set}`}`
+  /** What the replica has of the primary's rows is overwritten; of a column that no UPDATE can set, by an INSERT. */
+  #merge({ columns, keyColumns, ownColumns, target, quoted }: TablePlan): string[] {
+    if (keyColumns.length === 0) throw noKey(this.#attempt.replica, tableLabel(this.#attempt.snapshot.table));
+    const names = columns.map((column) => column.quoted);
+    const keys = keyColumns.map((index) => names[index] ?? "");
+    const set = columns.flatMap(({ isKey, quoted: name }) => (isKey ? [] : [`${name} = excluded.${name}`]));
+    const into = (more: readonly string[] = []): string =>
+      `insert into ${quoted} (${[...names, ...more].join(", ")}) overriding system value`;
+    const insert = `${into()} select ${names.join(", ")} from ${STAGE} on conflict (${keys.join(", ")}) do`;
+    if (columns.every(({ isKey, isAlwaysIdentity }) => isKey || !isAlwaysIdentity))
+      return [`${insert} ${set.length === 0 ? "nothing" : `update set ${set.join(", ")}`}`];
+    const given = [...names.map((name) => `s.${name}`), ...ownColumns.map((name) => `gone.${name}`)].join(
+      ", ",
     );
+    return [
+      `with gone as (delete from ${target} as t using ${STAGE} s
+                      where ${keys.map((key) => `t.${key} = s.${key}`).join(" and ")} returning t.*)
+       ${into(ownColumns)} select ${given} from gone join ${STAGE} s using (${keys.join(", ")})`,
+      `${insert} nothing`,
+    ];
   }
 }
 

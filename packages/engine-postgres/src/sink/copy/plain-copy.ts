@@ -1,7 +1,6 @@
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { CopyMark, TableCopy } from "@lockstep/core";
-import { from as copyFrom } from "pg-copy-streams";
+import type { Client } from "pg";
+import { copyIn } from "./copy-in.ts";
 import { copyRefused } from "./copy-refused.ts";
 import {
   addKeys,
@@ -23,16 +22,19 @@ export class PlainCopy implements TableCopy {
     this.format = formatOf(attempt.snapshot);
   }
 
-  async write(rows: Readable, signal: AbortSignal): Promise<number> {
+  async write(open: () => AsyncIterable<Uint8Array>): Promise<number> {
     const { sessions, failpoints } = this.#attempt;
     const count = await this.#refusing(async () => {
       return await sessions.use(async (client) => {
-        await client.query("begin");
-        await proveAttempt(client, this.#attempt);
-        const into = client.query(copyFrom(copyFromStatement(this.#attempt, quotedTarget(this.#attempt))));
-        await pipeline(rows, into, { signal });
+        await this.#begin(client);
+        const undo = async (): Promise<void> => {
+          await client.query("rollback");
+          await this.#begin(client);
+        };
+        const statement = copyFromStatement(this.#attempt, quotedTarget(this.#attempt));
+        const count = await copyIn(client, { statement, open, undo });
         await client.query("commit");
-        return into.rowCount;
+        return count;
       });
     });
     failpoints?.hit("range-copied");
@@ -48,6 +50,11 @@ export class PlainCopy implements TableCopy {
       });
     });
     failpoints?.hit("table-copied");
+  }
+
+  async #begin(client: Client): Promise<void> {
+    await client.query("begin");
+    await proveAttempt(client, this.#attempt);
   }
 
   async #refusing<T>(work: () => Promise<T>): Promise<T> {

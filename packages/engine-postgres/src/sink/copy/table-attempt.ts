@@ -4,9 +4,9 @@ import { quoteIdentifier, quoteTable } from "../../connection.ts";
 import { completeTable } from "../../schema/complete-table.ts";
 import type { PostgresSchema } from "../../schema/definition.ts";
 import { BINARY_FORMAT, TEXT_FORMAT } from "../../snapshot/columns.ts";
-import { claimedByAnother } from "../progress.ts";
-import { planTable } from "../table-plan.ts";
+import { planTable, type TablePlan } from "../table-plan.ts";
 import { changeTableRows, markText } from "../table-rows.ts";
+import { notOurs } from "./copy-refused.ts";
 import type { CopySessions } from "./copy-sessions.ts";
 
 /** One attempt at one table: what both ways of copying it need. */
@@ -51,13 +51,13 @@ export function quotedTarget({ snapshot }: TableAttempt): string {
 }
 
 /** All rows are there: keys and indexes, and the server's statistics. */
-export async function addKeys(client: Client, of: TableAttempt): Promise<void> {
+export async function addKeys(client: Client, of: TableAttempt): Promise<TablePlan> {
   const { table } = of.snapshot;
   if (of.definition !== null) {
     await completeTable(client, of.definition, table);
     await client.query(`analyze ${quoteTable(table)}`);
   }
-  await planTable(client, of.replica, table);
+  return await planTable(client, of.replica, table);
 }
 
 export async function storeMark(client: Client, of: TableAttempt, mark: CopyMark): Promise<void> {
@@ -66,5 +66,5 @@ export async function storeMark(client: Client, of: TableAttempt, mark: CopyMark
     set: `state = 'copied', mark = '${text}'`,
     where: `state = 'pending' and attempt = ${of.attempt}`,
   });
-  if (!isOurs) throw claimedByAnother(of.replica);
+  if (!isOurs) throw notOurs(of.replica);
 }

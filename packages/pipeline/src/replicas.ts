@@ -1,0 +1,91 @@
+import {
+  hasCode,
+  type Epoch,
+  type EventLog,
+  type Failpoints,
+  type Logger,
+  type Offset,
+  type Position,
+  type Sink,
+  type Source,
+} from "@lockstep/core";
+import { Applier, type Reached } from "./applier.ts";
+import type { Confirmer } from "./confirmer.ts";
+import type { CopyStatus } from "./copy-progress.ts";
+import type { KeptOffsets, Keeper } from "./kept-offsets.ts";
+import type { LogTail } from "./log-tail.ts";
+import type { Published } from "./published.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import type { Counters } from "./status.ts";
+
+export interface ReplicasOptions {
+  readonly source: Source;
+  readonly sinks: readonly Sink[];
+  readonly log: EventLog;
+  readonly logger: Logger;
+  readonly failpoints: Failpoints | undefined;
+  readonly newId: () => string;
+  readonly parallel: number;
+  readonly limit: RateLimit;
+  readonly counters: Counters;
+  readonly kept: KeptOffsets;
+  readonly onWaiting: (position: Position) => void;
+}
+
+/** What the appliers of one term share. */
+export interface Term {
+  readonly epoch: Epoch;
+  readonly tail: LogTail;
+  readonly confirmer: Confirmer;
+  readonly published: Published;
+  /** Aborted a little after the term's end. */
+  readonly hardSignal: AbortSignal;
+  /** Another run has claimed a replica: the term is over. */
+  readonly onClaimed: () => void;
+}
+
+/** Every replica's applier; what halts one halts it alone. Resolves when all of them have ended. */
+export async function runReplicas(options: ReplicasOptions, term: Term, signal: AbortSignal): Promise<void> {
+  const owner = options.newId();
+  await Promise.all(
+    options.sinks.map(async (sink) => await runReplica(options, term, { sink, owner }, signal)),
+  );
+}
+
+async function runReplica(
+  options: ReplicasOptions,
+  term: Term,
+  { sink, owner }: { readonly sink: Sink; readonly owner: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const { counters, kept, logger } = options;
+  const { replica } = sink;
+  const onHalted = (error: unknown): void => {
+    const before = counters.snapshot().replicas[replica];
+    counters.halted(replica, error);
+    if (before?.state === "halted" && String(before.error) === String(error)) return; // Said already.
+    logger.error({ replica, err: error }, "replica halted");
+  };
+  const onAcked = (reached: Reached, applied: { events: number; conflicts: number }): void => {
+    counters.acked(replica, reached, applied);
+    if (reached.isWhole) term.confirmer.acked(replica, reached.position); // Before, it counts for nobody.
+  };
+  const applier = new Applier({
+    ...options,
+    ...term,
+    sink,
+    owner,
+    compare: options.source.compare,
+    onHalted,
+    onAcked,
+    onCopying: (status: CopyStatus | null) => counters.copying(replica, status),
+    onKeep: (keeper: Keeper, from: Offset | null | undefined) => kept.keep(replica, keeper, from),
+  });
+  try {
+    await applier.run(signal);
+  } catch (error) {
+    if (!hasCode(error, "replica-claimed")) return onHalted(error);
+    logger.warn({ replica }, "another run has claimed the replica; giving up the source too");
+    term.onClaimed();
+  }
+}

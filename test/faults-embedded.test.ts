@@ -1,0 +1,19 @@
+import { afterAll, beforeAll, test } from "vitest";
+import { planRounds } from "./faults/plan.ts";
+import { Rig } from "./faults/rig.ts";
+import { runRound } from "./faults/round.ts";
+
+/* One pipeline without a broker through everything that can go wrong, under a bank that never rests. */
+let rig: Rig;
+
+beforeAll(async () => {
+  rig = await Rig.start("embedded");
+});
+
+afterAll(async () => {
+  await rig[Symbol.asyncDispose]();
+});
+
+test.each(planRounds("embedded"))("%s", { timeout: 300_000 }, async (_, { faults, random }) => {
+  await runRound(rig, faults, random);
+});

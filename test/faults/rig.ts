@@ -1,0 +1,188 @@
+import { dirname, join } from "node:path";
+import {
+  Bank,
+  BANK_TABLES,
+  eventually,
+  execute,
+  fillableDisk,
+  freePort,
+  startKafka,
+  startPostgresServers,
+  TcpProxy,
+  type FillableDisk,
+  type KafkaBroker,
+  type LockstepProcess,
+  type PostgresServer,
+} from "@lockstep/testkit";
+import { createDatabases, Scenario } from "../scenario.ts";
+import type { LogKind } from "./fault.ts";
+
+/** What large transactions write, beside the bank. */
+const PAGES_TABLE = "create table pages (id bigint primary key, filler text)";
+const REPLICAS = 2;
+
+/** What can break: a server together with the link to it. */
+export type Part = "primary" | "replica" | "broker";
+
+/** A server, and the link over which lockstep reaches it. */
+export interface Reached<Server> {
+  readonly server: Server;
+  readonly link: TcpProxy;
+}
+
+export interface ReachedDatabase extends Reached<PostgresServer> {
+  /** Past the link. */
+  readonly url: string;
+}
+
+interface RigOptions {
+  readonly primary: ReachedDatabase;
+  readonly replicas: readonly ReachedDatabase[];
+  readonly broker: Reached<KafkaBroker> | null;
+  readonly logDisk: FillableDisk | null;
+  readonly scenario: Scenario;
+}
+
+/** One pipeline of two replicas, each part of it behind a link that can be broken, and a bank on its primary. */
+export class Rig implements AsyncDisposable {
+  readonly primary: ReachedDatabase;
+  readonly replicas: readonly ReachedDatabase[];
+  readonly scenario: Scenario;
+  readonly bank: Bank;
+  readonly #broker: Reached<KafkaBroker> | null;
+  readonly #logDisk: FillableDisk | null;
+  readonly #runs = new Set<LockstepProcess>();
+
+  static async start(log: LogKind): Promise<Rig> {
+    const [servers, broker] = await Promise.all([
+      startPostgresServers(1 + REPLICAS),
+      log === "kafka" ? startBroker() : null,
+    ]);
+    const urls = await createDatabases(servers);
+    const [primary, ...replicas] = await Promise.all(
+      servers.map(async (server, index) => ({
+        server,
+        link: await TcpProxy.start({ targetPort: server.port }),
+        url: urls[index] ?? "",
+      })),
+    );
+    if (primary === undefined) throw new Error("a rig needs a primary");
+    const reachedAs = [primary, ...replicas].map(({ url, link }) => withPort(url, link.port));
+    const brokers = broker === null ? {} : { brokers: broker.server.brokers };
+    const scenario = await Scenario.create({ urls, reachedAs, ...brokers });
+    const folder = join(dirname(scenario.configPath), "log");
+    const logDisk = broker === null ? await fillableDisk(folder) : null;
+    const rig = new Rig({ primary, replicas, broker, logDisk, scenario });
+    await rig.#open();
+    return rig;
+  }
+
+  private constructor({ primary, replicas, broker, logDisk, scenario }: RigOptions) {
+    this.primary = primary;
+    this.replicas = replicas;
+    this.#broker = broker;
+    this.#logDisk = logDisk;
+    this.scenario = scenario;
+    this.bank = new Bank(scenario.primaryUrl, { accounts: 50, clients: 4, pauseMs: 5 });
+  }
+
+  get broker(): Reached<KafkaBroker> {
+    if (this.#broker === null) throw new Error("the embedded log has no broker");
+    return this.#broker;
+  }
+
+  /** Where the embedded log lies. */
+  get logDisk(): FillableDisk {
+    if (this.#logDisk === null) throw new Error("the log lies with a broker");
+    return this.#logDisk;
+  }
+
+  get topic(): string {
+    return `lockstep.${this.scenario.pipeline}`;
+  }
+
+  /** `lockstep run`; ended with the round if it has not ended by then. */
+  run(environment: Readonly<Record<string, string>> = {}): LockstepProcess {
+    const run = this.scenario.run(environment);
+    this.#runs.add(run);
+    return run;
+  }
+
+  /** A new run that has reached both replicas. */
+  async following(environment: Readonly<Record<string, string>> = {}): Promise<LockstepProcess> {
+    const run = this.run(environment);
+    await run.waitForLog("following", { count: REPLICAS });
+    return run;
+  }
+
+  /** A line that any run of this round prints from now on. */
+  async waitForLog(text: string): Promise<void> {
+    const seen = (): number =>
+      [...this.#runs].flatMap(({ log }) => log).filter((line) => line.text.includes(text)).length;
+    const before = seen();
+    await eventually(`a run prints ${text}`, async () => {
+      await Promise.resolve();
+      if (seen() <= before) throw new Error("not yet");
+    });
+  }
+
+  /** Ends what a round has left behind. */
+  async endRuns(): Promise<void> {
+    for (const run of this.#runs) await run[Symbol.asyncDispose]();
+    this.#runs.clear();
+  }
+
+  /** Resolves once each of these replicas has applied something that was committed after the call. */
+  async progressed(replicas: readonly string[] = this.scenario.replicaUrls): Promise<void> {
+    const before = this.bank.transfers;
+    await eventually("the bank goes on", async () => {
+      await Promise.resolve();
+      if (this.bank.transfers <= before) throw new Error("no transfer since");
+    });
+    const [committed] = await eventually("the primary answers", async () => {
+      return await this.scenario.onPrimary<{ max: string }>("select max(id)::text as max from transfers");
+    });
+    const id = committed?.max ?? "?";
+    for (const url of replicas) {
+      const look = async (): Promise<void> => {
+        const found = await execute(url, "select from transfers where id = $1", [id]);
+        if (found.length === 0) throw new Error(`transfer ${id} is not there`);
+      };
+      try {
+        await eventually("replicas go on", look, { timeoutMs: 60_000 });
+      } catch (error) {
+        throw new Error(`a replica stands still; the runs said:\n${this.scenario.lastWords()}`, {
+          cause: error,
+        });
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.endRuns();
+    await this.#logDisk?.[Symbol.asyncDispose]();
+    const parts = [this.primary, ...this.replicas, ...(this.#broker === null ? [] : [this.#broker])];
+    for (const { server, link } of parts) {
+      await link[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    }
+  }
+
+  async #open(): Promise<void> {
+    await this.scenario.everywhere(`${BANK_TABLES} ${PAGES_TABLE}`);
+    await this.following();
+    await this.bank.open();
+    await this.scenario.expectEqual();
+    await this.endRuns();
+  }
+}
+
+function withPort(url: string, port: number): string {
+  return Object.assign(new URL(url), { port: String(port) }).toString();
+}
+
+async function startBroker(): Promise<Reached<KafkaBroker>> {
+  const port = await freePort();
+  const link = await TcpProxy.start({ targetPort: port });
+  return { server: await startKafka({ port, advertisedPort: link.port, hasOwnDisk: true }), link };
+}
