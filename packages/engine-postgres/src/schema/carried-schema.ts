@@ -9,12 +9,14 @@ export interface CarriedSchema extends PostgresSchema {
   readonly sequences: readonly SequenceValue[];
 }
 
-/** Within a transaction of the caller's. */
+/** Definitions of one moment; then sequences, each by itself, since reading one locks it to a transaction's end (H1). */
 export async function readCarriedSchema(
   client: Client,
   tables: readonly TableName[],
 ): Promise<CarriedSchema> {
+  await client.query("begin isolation level repeatable read read only");
   const schema = await readSchema(client, tables);
+  await client.query("commit");
   return { ...schema, sequences: await readSequences(client, tables) };
 }
 

@@ -9,6 +9,7 @@ import {
   type ObjectKey,
 } from "./dependencies.ts";
 import type { SchemaObject } from "./definition.ts";
+import { partitionTree } from "./partition-tree.ts";
 import { readColumns } from "./read-columns.ts";
 import { readObjects } from "./read-objects.ts";
 import { readTableParts } from "./read-table-parts.ts";
@@ -26,7 +27,7 @@ const READ_MEMBERS = `
     from given g
    cross join lateral (select g.oid as relid, 0 as level
                         union
-                       select t.relid::oid, t.level from pg_partition_tree(g.oid) t) m
+                       select t.relid, t.level from ${partitionTree("g.oid")} t) m
     join pg_catalog.pg_class c on c.oid = m.relid and c.relkind in ('r', 'p')
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
    order by g.at, m.level, n.nspname, c.relname`;

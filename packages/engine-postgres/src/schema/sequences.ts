@@ -1,6 +1,7 @@
 import { ReplicationError, tableLabel, type TableName } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteTable, sqlStateOf, toReplicationError } from "../connection.ts";
+import { partitionTree } from "./partition-tree.ts";
 
 /** Where a sequence stands; its numbers are text, since they are 64 bits wide. */
 export interface SequenceValue extends TableName {
@@ -18,7 +19,7 @@ const READ_SEQUENCES = `
       join pg_catalog.pg_namespace n on n.nspname = g.schema
       join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = g.name),
   member as (
-    select oid from given union select t.relid::oid from given, pg_partition_tree(given.oid) t),
+    select oid from given union select t.relid from given, lateral ${partitionTree("given.oid")} t),
   used as (
     select d.objid as oid from pg_catalog.pg_depend d join member m on m.oid = d.refobjid
      where d.classid = 'pg_catalog.pg_class'::regclass and d.refclassid = d.classid and d.deptype in ('a', 'i')

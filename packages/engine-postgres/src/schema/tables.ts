@@ -17,6 +17,7 @@ import {
   type ColumnTypeRow,
   type SourceCatalog,
 } from "../values.ts";
+import { partitionTree } from "./partition-tree.ts";
 
 interface TableRow extends TableName {
   readonly identity: string;
@@ -49,14 +50,14 @@ const LIST_TABLES = `
          coalesce(i.indisvalid, false) as "hasKey", not coalesce(i.indimmediate, true) as "isKeyDeferrable",
          exists (select from pg_catalog.pg_attribute a
                   where a.attrelid = c.oid and a.attnum = any (i.indkey) and a.attgenerated <> '') as "isKeyGenerated",
-         (select leaf.relid::text from pg_catalog.pg_partition_tree(c.oid) leaf
+         (select leaf.relid::text from ${partitionTree("c.oid")} leaf
             join pg_catalog.pg_class l on l.oid = leaf.relid
            where leaf.isleaf and c.relkind = 'p'
              and (l.relreplident <> c.relreplident or l.relpersistence <> 'p') limit 1) as "strayPartition",
          c.relreplident = 'f' and current_setting('server_version_num')::int >= 180000
            and exists (select from pg_catalog.pg_attribute g
                         where g.attgenerated <> '' and not g.attisdropped
-                          and (g.attrelid = c.oid or g.attrelid in (select relid from pg_catalog.pg_partition_tree(c.oid)))
+                          and (g.attrelid = c.oid or g.attrelid in (select relid from ${partitionTree("c.oid")} t))
                       ) as "isFullGenerated"
     from pg_catalog.pg_class c
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace

@@ -1,6 +1,7 @@
 import type { SourceTable, TableName, TableRange } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
+import { partitionTree } from "../schema/partition-tree.ts";
 import { BINARY_FORMAT } from "./columns.ts";
 
 /** What holds rows of a table: the table itself, or each of its partitions. */
@@ -31,7 +32,7 @@ const READ_RELATIONS = `
          greatest(c.reltuples, 0)::float8 as "rows", pg_catalog.pg_table_size(c.oid)::text as "bytes"
     from unnest($1::pg_catalog.oid[]) root(oid)
     join pg_catalog.pg_class r on r.oid = root.oid
-    join lateral (select relid from pg_catalog.pg_partition_tree(root.oid) where isleaf and r.relkind = 'p'
+    join lateral (select relid from ${partitionTree("root.oid")} t where isleaf and r.relkind = 'p'
                   union all select root.oid where r.relkind = 'r') leaf on true
     join pg_catalog.pg_class c on c.oid = leaf.relid and c.relkind = 'r'
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace

@@ -14,7 +14,9 @@ import {
 } from "@lockstep/core";
 import type { Client } from "pg";
 import { connect, NO_TRANSACTION_TIMEOUT, type Connected, type ConnectOptions } from "../connection.ts";
-import { readCarriedSchema } from "../schema/carried-schema.ts";
+import type { CarriedSchema } from "../schema/carried-schema.ts";
+import { readSchema } from "../schema/read-schema.ts";
+import { readSequences } from "../schema/sequences.ts";
 import { listPublished } from "../source/publication.ts";
 import { settle } from "../source/unsettled.ts";
 import { whileTablesChange } from "./changed.ts";
@@ -52,9 +54,11 @@ export async function openSnapshot(options: OpenSnapshotOptions, signal: AbortSi
     );
     await settle(client, options.publication, tables, { logger: options.logger, signal });
     const relations = await readRelations(client, tables);
+    const sequences = await readSequences(client, tables); // Before the view: reading one locks it to the transaction's end.
     if (options.waitsForAll) await waitForAll(client, options.logger, signal);
     const earliestMissingUs = options.waitsForAll ? null : await readEarliestMissing(client);
     const exported = await exportView(client);
+    const schema: CarriedSchema = { ...(await readSchema(client, tables)), sequences };
     return new PostgresSnapshot({
       exporter,
       readers: new Readers(options.connection, exported.name),
@@ -63,7 +67,7 @@ export async function openSnapshot(options: OpenSnapshotOptions, signal: AbortSi
       earliestMissingUs,
       relations,
       tables: await describeTables(client, tables, relations, options.rangeBytes),
-      schema: await readCarriedSchema(client, tables),
+      schema,
     });
   } catch (error) {
     await exporter[Symbol.asyncDispose]();

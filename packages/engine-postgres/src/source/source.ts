@@ -112,7 +112,6 @@ class PostgresSource implements Source {
     await using connected = await connect(this.#connection, signal);
     const { client } = connected;
     try {
-      await client.query("begin isolation level repeatable read read only");
       return await readCarriedSchema(client, tables);
     } catch (error) {
       throw whileTablesChange(error, PLACE);

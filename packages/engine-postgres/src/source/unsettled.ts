@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { tableLabel, type Logger, type SourceTable } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteLiteral } from "../connection.ts";
+import { partitionTree } from "../schema/partition-tree.ts";
 
 /*
  * A transaction that has changed a table before it was published, and commits later, is streamed without those
@@ -64,7 +65,7 @@ async function readWriters(client: Client, oids: readonly string[]): Promise<Wri
       where l.locktype = 'relation' and l.granted and l.mode = any ($2)
         and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
         and l.pid is distinct from pg_catalog.pg_backend_pid()
-        and l.relation in (select t.relid from unnest($1::pg_catalog.oid[]) o, pg_catalog.pg_partition_tree(o) t
+        and l.relation in (select t.relid from unnest($1::pg_catalog.oid[]) o, lateral ${partitionTree("o")} t
                            union select unnest($1::pg_catalog.oid[]))`,
     [oids, WRITE_LOCKS],
   );
