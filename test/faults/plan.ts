@@ -4,7 +4,7 @@ import { Random } from "./random.ts";
 import { RUN_FAULTS } from "./run-faults.ts";
 import { SERVER_FAULTS } from "./server-faults.ts";
 
-/** Everything that goes wrong. A snapshot that is killed and resumed belongs here as well, once there is one. */
+/** Everything that goes wrong. */
 const FAULTS: readonly Fault[] = [...RUN_FAULTS, ...SERVER_FAULTS, ...LINK_FAULTS];
 
 /** In how many rounds two faults come at once, where they may. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventually, loseTail, type LockstepProcess } from "@lockstep/testkit";
+import { eventually, execute, loseTail, type LockstepProcess } from "@lockstep/testkit";
 import { expect } from "vitest";
 import { BOTH_LOGS, EMBEDDED, KAFKA, NEVER, type RunFault } from "./fault.ts";
 import type { Random } from "./random.ts";
@@ -51,6 +51,31 @@ function largeTransaction(random: Random): string {
       from (select coalesce(max(id), 0) as last from pages) pages, generate_series(1, 4500) g;
     commit`;
 }
+
+/** A replica that has nothing is copied under load; killed at a place of that, the next run goes on. */
+const IN_A_COPY: RunFault = {
+  kind: "run",
+  mayBeDisturbed: true,
+  name: "killed in the middle of a copy",
+  logs: BOTH_LOGS,
+  sampledOn: BOTH_LOGS,
+  inject: async (rig, random) => {
+    const replica = random.pick(rig.replicas);
+    const emptied = "truncate accounts, transfers, pages; drop schema lockstep cascade";
+    await eventually("the replica has nothing", async () => await execute(replica.url, emptied));
+    const place = random.pick([
+      "copy-begun",
+      "range-copied",
+      "table-copied",
+      "copy-ended",
+      "tables-completed",
+    ]);
+    const count = /^(range|table)-copied$/.test(place) ? random.between(1, 3) : 1;
+    const killed = rig.run({ LOCKSTEP_FAILPOINT: `${place}:${count}` });
+    expect(await killed.exited).toEqual(KILLED);
+    return await rig.following();
+  },
+};
 
 const AT_RANDOM: RunFault = {
   kind: "run",
@@ -182,6 +207,7 @@ const TAIL_UNCONFIRMED: RunFault = {
 export const RUN_FAULTS: readonly RunFault[] = [
   ...AT_FAILPOINTS,
   ...BETWEEN_PIECES,
+  IN_A_COPY,
   AT_RANDOM,
   STOPPED,
   TWO_RUNS,
