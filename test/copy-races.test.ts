@@ -92,13 +92,13 @@ test("a table that left the publication for a while is copied again: what was co
 });
 
 test("a table that is dropped and made again while its former's keys are made gets nothing of the former", async () => {
-  const scenario = await newScenario();
+  const scenario = await newScenario(SLOW);
   const replica = replicaOf(scenario);
   await using run = scenario.run();
   await run.waitForLog("tables are live");
   const reader = await openSession(replica);
   await reader.query("begin isolation level read committed");
-  await scenario.onPrimary(`${LATE}; insert into late select g, 0, ${NOISE} from generate_series(1, 100) g`);
+  await scenario.onPrimary(`${LATE}; insert into late select g, 0, ${NOISE} from generate_series(1, 500) g`);
   await eventually("it is there", async () => void (await execute(replica, "select from late")), {
     intervalMs: 5,
     timeoutMs: 20_000,

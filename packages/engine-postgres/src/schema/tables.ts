@@ -50,8 +50,9 @@ const LIST_TABLES = `
          coalesce(i.indisvalid, false) as "hasKey", not coalesce(i.indimmediate, true) as "isKeyDeferrable",
          exists (select from pg_catalog.pg_attribute a
                   where a.attrelid = c.oid and a.attnum = any (i.indkey) and a.attgenerated <> '') as "isKeyGenerated",
-         (select leaf.relid::text from ${partitionTree("c.oid")} leaf
+         (select pg_catalog.format('%s.%s', ln.nspname, l.relname) from ${partitionTree("c.oid")} leaf
             join pg_catalog.pg_class l on l.oid = leaf.relid
+            join pg_catalog.pg_namespace ln on ln.oid = l.relnamespace
            where leaf.isleaf and c.relkind = 'p'
              and (l.relreplident <> c.relreplident or l.relpersistence <> 'p') limit 1) as "strayPartition",
          c.relreplident = 'f' and current_setting('server_version_num')::int >= 180000
