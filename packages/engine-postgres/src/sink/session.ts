@@ -21,7 +21,7 @@ import { TablePlans } from "./plans.ts";
 import { advanceStatement } from "./progress.ts";
 import { explainedByOrder, explainFailure } from "./refusal.ts";
 import { ReplicaTables } from "./replica-tables.ts";
-import { deletePendingRows } from "./table-rows.ts";
+import { forgetTableRows } from "./table-rows.ts";
 import { countEvents, PostgresTargetTransaction } from "./target-transaction.ts";
 
 export interface PostgresSinkSessionOptions {
@@ -88,7 +88,7 @@ export class PostgresSinkSession implements SinkSession {
 
   async forgetTables(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
     const { client } = this.#options.connected;
-    await this.#onTables(signal, async () => await deletePendingRows(client, this.#options, tables));
+    await this.#onTables(signal, async () => await forgetTableRows(client, this.#options, tables));
   }
 
   async copyAgain(tables: readonly TableName[], signal: AbortSignal): Promise<void> {

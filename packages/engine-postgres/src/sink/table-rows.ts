@@ -108,18 +108,23 @@ export async function changeTableRows(
   return rowCount === tables.length;
 }
 
-/** Tables that are not there any more, and of which nothing has been copied. */
-export async function deletePendingRows(
+/**
+ * Pending tables that the source has no more. One that a copy has begun stays known: what is there of it is ours, for
+ * should another table of that name come.
+ */
+export async function forgetTableRows(
   client: Client,
   { pipeline, owner }: { readonly pipeline: string; readonly owner: string },
   tables: readonly TableName[],
 ): Promise<void> {
+  const given = [pipeline, owner, tables.map(({ schema }) => schema), tables.map(({ name }) => name)];
+  const pending = `pipeline = $1 and owner = $2 and state = 'pending'
+    and (schema_name, table_name) in (select * from unnest($3::text[], $4::text[]))`;
   await client.query(
-    `delete from lockstep.tables
-      where pipeline = $1 and owner = $2 and state = 'pending'
-        and (schema_name, table_name) in (select * from unnest($3::text[], $4::text[]))`,
-    [pipeline, owner, tables.map(({ schema }) => schema), tables.map(({ name }) => name)],
+    `delete from lockstep.tables where ${pending} and attempt = 0 and not is_created`,
+    given,
   );
+  await client.query(`update lockstep.tables set joins = true where ${pending} and not joins`, given);
 }
 
 /** As stored in the row. */

@@ -18,7 +18,7 @@ import { createMissing } from "../../schema/create-missing.ts";
 import type { PostgresSchema } from "../../schema/definition.ts";
 import { firstNonEmpty } from "../../schema/tables.ts";
 import { endSessions, type ReplicaConnection } from "../replica-session.ts";
-import { changeTableRows, deletePendingRows } from "../table-rows.ts";
+import { changeTableRows, forgetTableRows } from "../table-rows.ts";
 import { planTable } from "../table-plan.ts";
 import { copyRefused, notOurs } from "./copy-refused.ts";
 import { CopySessions } from "./copy-sessions.ts";
@@ -111,7 +111,7 @@ export class PostgresCopyTarget implements CopyTarget {
   async forget(tables: readonly TableName[]): Promise<void> {
     if (tables.length === 0) return;
     await this.#use(null, async (client) => {
-      await deletePendingRows(client, this.#options, tables);
+      await forgetTableRows(client, this.#options, tables);
     });
   }
 
