@@ -50,7 +50,7 @@ const LIST_TABLES = `
          coalesce(i.indisvalid, false) as "hasKey", not coalesce(i.indimmediate, true) as "isKeyDeferrable",
          exists (select from pg_catalog.pg_attribute a
                   where a.attrelid = c.oid and a.attnum = any (i.indkey) and a.attgenerated <> '') as "isKeyGenerated",
-         (select leaf.relid::text from ${partitionTree("c.oid")} leaf
+         (select leaf.relid::pg_catalog.regclass::text from ${partitionTree("c.oid")} leaf
             join pg_catalog.pg_class l on l.oid = leaf.relid
            where leaf.isleaf and c.relkind = 'p'
              and (l.relreplident <> c.relreplident or l.relpersistence <> 'p') limit 1) as "strayPartition",
