@@ -19,6 +19,8 @@ export interface SourceSessionOptions {
   readonly identity: SystemIdentity;
   readonly start: Position;
   readonly tables: readonly SourceTable[];
+  /** Ends with the session. */
+  readonly keptLog: Disposable;
   takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
   readHolder(signal: AbortSignal): Promise<number | null>;
   onUnknownType(missing: UnknownColumnType): void;
@@ -85,6 +87,7 @@ export class PostgresSourceSession implements SourceSession {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#options.keptLog[Symbol.dispose]();
     await this.#options.stream[Symbol.asyncDispose]();
   }
 }

@@ -46,6 +46,8 @@ export class SlotHolder {
       [pid, TERMINATE_TIMEOUT_MS],
     );
     this.#seen = null;
-    return rows[0]?.hasEnded ?? false;
+    if (rows[0]?.hasEnded === true) return true;
+    const left = await client.query("select from pg_catalog.pg_stat_activity where pid = $1", [pid]);
+    return left.rows.length === 0; // It ended by itself, just now.
   }
 }

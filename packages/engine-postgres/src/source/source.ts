@@ -37,6 +37,7 @@ import type { UnknownColumnType } from "../wal/relation.ts";
 import { WalStream } from "../wal/wal-stream.ts";
 import { isDecoding, isShuttingDown } from "./walsender.ts";
 import { ensurePublication, listPublished, takeIn } from "./publication.ts";
+import { KeptLog, readKeptLog, type KeptLogState } from "./kept-log.ts";
 import { PostgresSourceSession } from "./session.ts";
 import { SlotHolder } from "./slot-holder.ts";
 import { createSlot, enableFailover, readSlot, type SlotRow } from "./slot.ts";
@@ -45,6 +46,8 @@ import { createSlot, enableFailover, readSlot, type SlotRow } from "./slot.ts";
 const FAILOVER_VERSION = 170_000;
 
 const PLACE = "the primary";
+/** A server that answers at all answers within this. */
+const ASK_TIMEOUT_MS = 10_000;
 
 /** H1: a session of ours on the primary never waits for ourselves. */
 const PRIMARY_SETTINGS = { synchronous_commit: "local" } as const;
@@ -244,6 +247,7 @@ class PostgresSource implements Source {
         identity,
         start,
         tables,
+        keptLog: this.#watchKeptLog(),
         takeInTables: async (abort) => await this.#takeInTables(abort),
         readHolder: async (abort) => await this.#readHolder(abort),
         onUnknownType: (missing) => this.#formerTypes.push(missing),
@@ -252,6 +256,14 @@ class PostgresSource implements Source {
       await stream[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  #watchKeptLog(): KeptLog {
+    const read = async (): Promise<KeptLogState | null> => {
+      await using admin = await connect(this.#connection, AbortSignal.timeout(ASK_TIMEOUT_MS));
+      return await readKeptLog(admin.client, this.#name);
+    };
+    return new KeptLog({ read, logger: this.#options.logger });
   }
 
   async #readKeys(signal: AbortSignal): Promise<CatalogKeys> {

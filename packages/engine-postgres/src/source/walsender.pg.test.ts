@@ -90,3 +90,28 @@ test.each([
   const looks = [0, 9_000, 11_000].map((atMs) => ({ atMs, slot: atMs === 9_000 || isNull ? sign : {} }));
   expect(await lookFor(looks)).toEqual({ isEnded: false, answers: [false, false, false] });
 });
+
+test("a former session of ours that ended by itself between two looks leaves the slot free", async () => {
+  const url = await freshDatabase();
+  const gone = await openSession(url);
+  const [session] = await gone.query<{ pid: number }>("select pg_backend_pid() as pid");
+  await gone[Symbol.asyncDispose]();
+  await eventually("it is gone", async () =>
+    expect(await execute(url, "select from pg_stat_activity where pid = $1", [session?.pid])).toEqual([]),
+  );
+  await using admin = await connect({ url, pipeline: "looking" }, never());
+  const holder = new SlotHolder(silentLogger);
+  holder.ownPid = session?.pid ?? 0;
+  const slot: SlotRow = {
+    plugin: "pgoutput",
+    database: "shop",
+    isActive: true,
+    activePid: holder.ownPid,
+    replyTime: "12:00",
+    isWaiting: true,
+    confirmed: "0/1",
+    walStatus: "reserved",
+    failover: false,
+  };
+  expect(await holder.look(admin.client, slot)).toBe(true);
+});
