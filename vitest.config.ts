@@ -4,6 +4,8 @@ import { ClosingLineReporter } from "./packages/testkit/src/closing-line-reporte
 
 /** What measures runs when nothing else does; … */
 const ALONE = ["test/catch-up.test.ts"];
+/** … one after the other; … */
+const ALONE_TOO = ["test/copy-sizes.test.ts"];
 /** … but what only lets time pass does not disturb it. */
 const WAITING = ["packages/engine-postgres/src/link-watch.pg.test.ts"];
 
@@ -32,10 +34,11 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       project("side by side", ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"], {
-        exclude: [...ALONE, ...WAITING],
+        exclude: [...ALONE, ...ALONE_TOO, ...WAITING],
         sequence: { groupOrder: 0 },
       }),
       project("alone", [...ALONE, ...WAITING], { sequence: { groupOrder: 1 } }),
+      project("alone too", ALONE_TOO, { sequence: { groupOrder: 2 } }),
     ],
   },
 });
