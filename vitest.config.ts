@@ -2,8 +2,9 @@ import { defaultServerConditions } from "vite";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 import { ClosingLineReporter } from "./packages/testkit/src/closing-line-reporter.ts";
 
-/** What measures runs when nothing else does; … */
-const ALONE = ["test/catch-up.test.ts", "test/idle.test.ts"];
+/** What measures runs when nothing else does, one after the other; … */
+const ALONE = ["test/catch-up.test.ts"];
+const ALONE_TOO = ["test/idle.test.ts"];
 /** … but what only lets time pass does not disturb it. */
 const WAITING = ["packages/engine-postgres/src/link-watch.pg.test.ts"];
 
@@ -32,10 +33,11 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       project("side by side", ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"], {
-        exclude: [...ALONE, ...WAITING],
+        exclude: [...ALONE, ...ALONE_TOO, ...WAITING],
         sequence: { groupOrder: 0 },
       }),
       project("alone", [...ALONE, ...WAITING], { sequence: { groupOrder: 1 } }),
+      project("alone too", ALONE_TOO, { sequence: { groupOrder: 2 } }),
     ],
   },
 });

@@ -79,15 +79,24 @@ export class LockstepProcess implements AsyncDisposable {
     return await this.exited;
   }
 
-  /** The most memory it ever had resident, in bytes (Linux). */
+  /** The most memory it ever had resident, in bytes (Linux); pages of files that it maps are among it. */
   peakRssBytes(): number {
-    const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
-    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? "0") * 1024;
+    return this.#statusBytes("VmHWM");
+  }
+
+  /** Memory of its own that is resident now, in bytes (Linux): without the pages of files, which the system may take back. */
+  ownRssBytes(): number {
+    return this.#statusBytes("RssAnon");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.hasExited) this.kill("SIGKILL");
     await this.exited;
+  }
+
+  #statusBytes(name: string): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
+    return Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? "0") * 1024;
   }
 
   async #waitFor<T>(
