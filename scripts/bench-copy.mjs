@@ -29,8 +29,11 @@ try {
   await primary.query("vacuum analyze items");
   const results = { ours: [], theirs: [] };
   for (let round = 0; round < ROUNDS; round++) {
-    results.ours.push(await measure("lockstep", round, copyOurs));
-    results.theirs.push(await measure("subscription", round, copyTheirs));
+    const turns = [
+      async () => results.ours.push(await measure("lockstep", round, copyOurs)),
+      async () => results.theirs.push(await measure("subscription", round, copyTheirs)),
+    ];
+    for (const turn of round % 2 === 0 ? turns : turns.toReversed()) await turn();
   }
   const [ours, theirs] = [medianRate(results.ours), medianRate(results.theirs)];
   say(`median: lockstep ${ours} rows/s, subscription ${theirs} rows/s, ratio ${(ours / theirs).toFixed(2)}`);
@@ -64,18 +67,21 @@ replicas: [{ name: replica, engine: postgres, url: "${replica.url(database)}" }]
 tables: { include: ["public.items"] }
 `,
   );
-  await using run = new LockstepProcess(["run", "-c", configPath, "--log-format", "json"]);
-  await run.waitForLog("lockstep is running");
-  const startedMs = performance.now();
-  const copied = await run.waitForLog('"msg":"copied tables"', { timeoutMs: 3_600_000 });
-  await run.waitForLog("tables are live", { timeoutMs: 60_000 });
-  const seconds = (performance.now() - startedMs) / 1_000;
-  const cpu = cpuSeconds(run.pid).toFixed(1);
-  await run.stop();
-  await primary.query(`select pg_drop_replication_slot('lockstep_${database}')`);
-  await primary.query(`drop publication lockstep_${database}`);
-  const copySeconds = /"seconds":([\d.]+)/.exec(copied.text)?.[1];
-  return { seconds, note: `, the copy itself ${copySeconds} s; lockstep's own processor time ${cpu} s` };
+  const run = new LockstepProcess(["run", "-c", configPath, "--log-format", "json"]);
+  try {
+    await run.waitForLog("lockstep is running");
+    const startedMs = performance.now();
+    const copied = await run.waitForLog('"msg":"copied tables"', { timeoutMs: 3_600_000 });
+    await run.waitForLog("tables are live");
+    const seconds = (performance.now() - startedMs) / 1_000;
+    const cpu = cpuSeconds(run.pid).toFixed(1);
+    const copySeconds = /"seconds":([\d.]+)/.exec(copied.text)?.[1];
+    return { seconds, note: `, the copy itself ${copySeconds} s; lockstep's own processor time ${cpu} s` };
+  } finally {
+    await run.stop();
+    await primary.query(`select pg_drop_replication_slot('lockstep_${database}')`);
+    await primary.query(`drop publication lockstep_${database}`);
+  }
 }
 
 /** From the subscription's creation until its table is synchronized. */
@@ -91,8 +97,8 @@ async function copyTheirs(database) {
     database,
   );
   const states = "select srsubstate as state from pg_subscription_rel";
-  // `s` and `r`: all rows are there and committed.
-  for (let state = "i"; state !== "r" && state !== "s"; await sleep(POLL_MS))
+  // `f`, `s` and `r`: all rows are there and committed; what comes then is the subscription's catching up.
+  for (let state = "i"; !"fsr".includes(state); await sleep(POLL_MS))
     state = (await replica.query(states, [], database))[0]?.state ?? "i";
   const seconds = (performance.now() - startedMs) / 1_000;
   await replica.query("drop subscription bench", [], database);
