@@ -243,7 +243,7 @@ test("the session that holds the view ends, and a table is dropped before its tu
 
 test("a slow copy keeps a table of the primary locked no longer than a moment (H1)", async () => {
   const scenario = await newScenario("snapshot: { maxBytesPerSecond: 1000000 }");
-  await scenario.onPrimary("insert into items select g, repeat('x', 1000) from generate_series(1, 20000) g");
+  await scenario.onPrimary("insert into items select g, repeat('x', 1000) from generate_series(1, 8000) g");
   await using run = scenario.run();
   await run.waitForLog("copying tables");
   await eventually("it is being read", async () => {

@@ -42,7 +42,7 @@ const BEHIND_US = 100_000;
 const SMALL_READ_BYTES = 32 * 1024;
 const GATHER_MS = 1;
 /** A commit in another database of the server sends a word of its own: after so many in a row, … */
-const QUIET_READS = 10;
+const QUIET_WORDS = 10;
 /** … they are gathered too. What is ours waits as long, at most, behind them. */
 const QUIET_GATHER_MS = 5;
 const BEGIN = 0x42;
@@ -78,8 +78,8 @@ export class WalStream implements AsyncDisposable {
   #wake: (() => void) | null = null;
   readonly #watch: StreamWatch;
   #processId = 0;
-  /** Reads in a row that brought no WAL. */
-  #quietReads = 0;
+  /** Keepalives in a row, without any WAL. */
+  #quietWords = 0;
   #ticker: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
 
@@ -188,7 +188,6 @@ export class WalStream implements AsyncDisposable {
 
   #received(chunk: Buffer): void {
     this.#watch.received();
-    this.#quietReads += 1;
     try {
       this.#framer.push(chunk);
     } catch (error) {
@@ -198,8 +197,10 @@ export class WalStream implements AsyncDisposable {
     }
     this.#wake?.();
     if (this.#arrived.bytes > MAX_PENDING_BYTES) this.#socket?.pause();
-    else if (this.#arrived.lagUs > BEHIND_US && chunk.length < SMALL_READ_BYTES) this.#gather(GATHER_MS);
-    else if (this.#quietReads > QUIET_READS) this.#gather(QUIET_GATHER_MS);
+    else if (chunk.length >= SMALL_READ_BYTES)
+      return; // A large row, or much at once.
+    else if (this.#arrived.lagUs > BEHIND_US) this.#gather(GATHER_MS);
+    else if (this.#quietWords > QUIET_WORDS) this.#gather(QUIET_GATHER_MS);
   }
 
   #gather(forMs: number): void {
@@ -230,7 +231,7 @@ export class WalStream implements AsyncDisposable {
   }
 
   #walData(buffer: Buffer, start: number, end: number): void {
-    this.#quietReads = 0;
+    this.#quietWords = 0;
     const payload = start + XLOG_DATA_HEADER_BYTES;
     const decoded = this.#decoder.decode(buffer, payload, end);
     if (decoded?.kind === "commit") {
@@ -255,6 +256,7 @@ export class WalStream implements AsyncDisposable {
 
   /** Outside a transaction the server has sent everything up to the position it names. */
   #keepalive(position: Position, wantsReply: boolean): void {
+    this.#quietWords += 1;
     if (!this.#decoder.isInTransaction) {
       this.#moveTo(position);
       if (wantsReply) this.#arrived.press();
