@@ -12,7 +12,7 @@ export function lacksDependencies() {
 }
 
 export function installDependencies() {
-  run("npm", ["ci"], { isQuiet: true });
+  run("npm", ["ci", "--loglevel=error"], { isQuiet: true });
 }
 
 /** Runs a command to its end; ends this process with it when it fails. */
