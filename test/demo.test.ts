@@ -48,7 +48,7 @@ describe.concurrent("npm run demo", () => {
 
   test("a row that a replica lacks is found", async () => {
     await using demo = new Demo("node", ["scripts/demo.mjs", "--seconds", "3", "--json"]);
-    const [, url = ""] = await demo.waitFor(/replica-1 +(postgres:\S+)/);
+    const [, url = ""] = await demo.waitFor(/replica-1 +(postgres:\S+)\n/);
     await demo.waitFor(/one transaction changes/);
     await eventually("the replica has a transfer", async () => {
       const gone = await execute(url, "delete from transfers where id = 1 returning id");

@@ -1,5 +1,5 @@
 import { databaseDigest, differingRows } from "@lockstep/testkit/servers";
-import { number } from "./live-table.ts";
+import { countText } from "./live-table.ts";
 import type { Screen } from "./screen.ts";
 import type { Stage } from "./stage.ts";
 
@@ -32,7 +32,7 @@ export async function compare({ primary, replicas }: Stage, screen: Screen): Pro
       different.push({ table, index });
       return have === undefined ? "missing" : "DIFFERENT";
     });
-    screen.say(line([table, want === undefined ? "none" : number(want.rows), ...cells]));
+    screen.say(line([table, want === undefined ? "none" : countText(want.rows), ...cells]));
   }
   for (const { table, index } of different) {
     const replica = replicas[index];
@@ -50,7 +50,7 @@ function sayRows(screen: Screen, where: string, [lacking, extra]: [string[], str
   screen.say(
     screen.paint(
       "red",
-      `  ${where}: rows only on the primary ${number(lacking.length)}, only on the replica ${number(extra.length)}`,
+      `  ${where}: rows only on the primary ${countText(lacking.length)}, only on the replica ${countText(extra.length)}`,
     ),
   );
   const shown = [...lacking.map((row) => `- ${row}`), ...extra.map((row) => `+ ${row}`)];

@@ -1,7 +1,7 @@
 import { compare, type Compared } from "./comparison.ts";
 import type { FaultResult } from "./faults.ts";
 import { lagOf, samplesOutside, tenths, type Lag } from "./lag.ts";
-import { lagText, number } from "./live-table.ts";
+import { countText, lagText } from "./live-table.ts";
 import { Play } from "./play.ts";
 import type { Screen } from "./screen.ts";
 import { Stage, type LogKind } from "./stage.ts";
@@ -94,8 +94,8 @@ function sayVerdict(
   const reads = replicas.reduce((sum, { totalReads }) => sum + totalReads, 0);
   const torn = replicas.reduce((sum, { tornReads }) => sum + tornReads, 0);
   screen.say(`
-  ${number(transactions)} transactions, ${number(events)} events in ${seconds} s; ${faults.length} kills
-  the bank's total was read ${number(reads)} times on the replicas while it worked: ${torn === 0 ? "always right" : `${number(torn)} times wrong`}
+  ${countText(transactions)} transactions, ${countText(events)} events in ${seconds} s; ${faults.length} kills
+  the bank's total was read ${countText(reads)} times on the replicas while it worked: ${torn === 0 ? "always right" : `${countText(torn)} times wrong`}
   commit to visible: p50 ${lagText(lagMs.p50 ?? 0)}, p99 ${lagText(lagMs.p99 ?? 0)} (while nothing was being killed)
 `);
   screen.say(

@@ -50,8 +50,8 @@ function tableLines(play: Play, before: Counted, now: Counted): string[] {
     return line([
       name,
       stateOf(name, faults.all),
-      number(shown),
-      number(rate(shown - (before.shown[index] ?? 0), before, now)),
+      countText(shown),
+      countText(rate(shown - (before.shown[index] ?? 0), before, now)),
       lagText(prober.lagNowMs(name)),
       p50 === null ? "" : lagText(p50),
       p99 === null ? "" : lagText(p99),
@@ -61,12 +61,12 @@ function tableLines(play: Play, before: Counted, now: Counted): string[] {
   const primary = line([
     "primary",
     "",
-    number(now.events),
-    number(rate(now.events - before.events, before, now)),
+    countText(now.events),
+    countText(rate(now.events - before.events, before, now)),
     "",
     "",
     "",
-    `${number(now.transactions)} transactions`,
+    `${countText(now.transactions)} transactions`,
   ]);
   const seconds = ((now.atMs - beganMs) / 1_000).toFixed(1);
   return [
@@ -81,9 +81,9 @@ function plainLine({ stage, prober, faults, beganMs }: Play, before: Counted, no
   const transactions = rate(now.transactions - before.transactions, before, now);
   const replicas = stage.replicas.map(({ name }, index) => {
     const perSecond = rate((now.shown[index] ?? 0) - (before.shown[index] ?? 0), before, now);
-    return `${name} ${stateOf(name, faults.all)} ${number(perSecond)} events/s lag ${lagText(prober.lagNowMs(name))}`;
+    return `${name} ${stateOf(name, faults.all)} ${countText(perSecond)} events/s lag ${lagText(prober.lagNowMs(name))}`;
   });
-  return [`${seconds}  ${number(transactions)} transactions/s`, ...replicas].join("  |  ");
+  return [`${seconds}  ${countText(transactions)} transactions/s`, ...replicas].join("  |  ");
 }
 
 function stateOf(replica: string, faults: readonly Fault[]): string {
@@ -95,7 +95,7 @@ function stateOf(replica: string, faults: readonly Fault[]): string {
 
 function totalText(reader: Play["readers"][number] | undefined): string {
   const { reads = 0, torn = 0 } = reader ?? {};
-  return torn === 0 ? `${number(reads)} × right` : `${number(torn)} × WRONG`;
+  return torn === 0 ? `${countText(reads)} × right` : `${countText(torn)} × WRONG`;
 }
 
 function rate(count: number, before: Counted, now: Counted): number {
@@ -108,6 +108,6 @@ export function lagText(ms: number): string {
   return ms < 1_000 ? `${ms.toFixed(0)} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }
 
-export function number(value: number): string {
+export function countText(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }

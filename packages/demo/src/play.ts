@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Bank, INTEREST_ROWS } from "./bank.ts";
 import { Faults, type Fault } from "./faults.ts";
-import { lagText, number, showLive } from "./live-table.ts";
+import { countText, lagText, showLive } from "./live-table.ts";
 import { Prober } from "./prober.ts";
 import type { Screen } from "./screen.ts";
 import type { Stage } from "./stage.ts";
@@ -70,6 +70,9 @@ export class Play {
     try {
       // The others end only when they are told to, or fail.
       return await Promise.race([story(), Promise.all([bank, marks, others]).then(() => true)]);
+    } catch (error) {
+      signal.throwIfAborted(); // With the reason: what was aborted says only that it was.
+      throw error;
     } finally {
       for (const controller of Object.values(ended)) controller.abort();
       await Promise.allSettled([bank, marks, others]);
@@ -82,7 +85,7 @@ export class Play {
       if (waitMs > 0) await sleep(waitMs, undefined, { signal });
     };
     await until(ACTS.interest);
-    this.#say(`one transaction changes ${number(INTEREST_ROWS)} rows`);
+    this.#say(`one transaction changes ${countText(INTEREST_ROWS)} rows`);
     await this.#bank.payInterest();
 
     await until(ACTS.killReplica);
@@ -98,7 +101,7 @@ export class Play {
     const behind = this.stage.replicas.map(({ name }) => this.work.events - this.prober.eventsShown(name));
     const isOnItsWay = behind.every((events) => events > INTEREST_ROWS);
     this.#say(
-      `kill -9: lockstep (pid ${this.stage.pid})${isOnItsWay ? `, while ${number(INTEREST_ROWS)} rows of one transaction are on their way` : ""}`,
+      `kill -9: lockstep (pid ${this.stage.pid})${isOnItsWay ? `, while ${countText(INTEREST_ROWS)} rows of one transaction are on their way` : ""}`,
     );
     this.#tell(await this.faults.killPipeline(PIPELINE_DOWN_MS, signal));
     await until(1);
