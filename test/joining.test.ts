@@ -214,3 +214,23 @@ test("a replica that was away when a table came copies it when it is back", asyn
   await scenario.expectEqual();
   expect(scenario.conflicts).toEqual([]);
 });
+
+test("one transaction with changes on both sides of a RENAME fits no replica: the table is copied anew", async () => {
+  const scenario = await newScenario();
+  await scenario.onPrimary("insert into items values (1, 'before')");
+  await using run = scenario.run();
+  await run.waitForLog("tables are live", { count: 2 });
+  const rename = "alter table items rename column v to w";
+  await scenario.onPrimary(
+    `begin; update items set v = 'on one side'; ${rename}; update items set w = 'on the other'; commit`,
+  );
+  const { text } = await run.waitForLog("One table anew", { timeoutMs: 30_000 });
+  expect(text).toMatch(/column w is missing, in transaction \d+ at .* \(record \d+\)/);
+  for (const url of scenario.replicaUrls) await execute(url, rename);
+  await run.waitForLog("column v is missing", { timeoutMs: 30_000 });
+  await scenario.onPrimary(`alter publication lockstep_${scenario.pipeline} drop table items`);
+  await joined(run, 2);
+  await scenario.onPrimary("insert into items values (2, 'after')");
+  await scenario.expectEqual();
+  expect(scenario.conflicts).toEqual([]);
+});
