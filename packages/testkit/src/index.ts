@@ -1,4 +1,5 @@
 export { Bank, BANK_TABLES, watchTotal, type BankOptions, type TotalWatch } from "./bank.ts";
+export { certificateFolder, KEY_PASSPHRASE, readCertificate, showCertificate } from "./certificates.ts";
 export { databaseDigest, expectEqualDatabases, type TableDigest } from "./database-digest.ts";
 export { lockTable, openSession, type DatabaseSession } from "./database-session.ts";
 export { eventually } from "./eventually.ts";

@@ -10,7 +10,8 @@ import {
   type SinkSession,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { applicationName, connect, toReplicationError } from "../connection.ts";
+import { connect, toReplicationError } from "../connection.ts";
+import { applicationName } from "../link/target.ts";
 import { PostgresCopyTarget } from "./copy/copy-target.ts";
 import { claimedByAnother, readProgressRow, takeProgressRow, type OwnedProgress } from "./progress.ts";
 import { connectReplica, endSessions, type ReplicaConnection } from "./replica-session.ts";
@@ -31,6 +32,8 @@ const REPLICA_SETTINGS = {
 export interface PostgresSinkOptions {
   readonly replica: string;
   readonly url: string;
+  /** The url's paths are relative to it. */
+  readonly folder?: string | undefined;
   readonly pipeline: string;
   readonly onConflict: ConflictPolicy;
   readonly existing: ExistingRows;
@@ -49,8 +52,8 @@ class PostgresSink implements Sink {
 
   constructor(options: PostgresSinkOptions) {
     this.#options = options;
-    const { url, pipeline, replica } = options;
-    this.#connection = { url, pipeline, replica, settings: REPLICA_SETTINGS };
+    const { url, folder, pipeline, replica } = options;
+    this.#connection = { url, folder, pipeline, replica, settings: REPLICA_SETTINGS };
   }
 
   get replica(): string {
