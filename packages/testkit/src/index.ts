@@ -17,6 +17,7 @@ export {
   type StartPostgresOptions,
 } from "./postgres-server.ts";
 export { FileBackup, startOnNewTimeline } from "./postgres-files.ts";
+export { SASL_PASSWORD, SASL_USER, startSecuredKafka, type SecuredKafka } from "./secured-kafka.ts";
 export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-servers.ts";
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
 export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";
