@@ -63,6 +63,6 @@ function describe(code: string, error: Error, names: TlsNames): { what: string; 
   if (!OTHER_REFUSAL.test(code)) return null;
   return {
     what: `TLS cannot be agreed on (${code})`,
-    fix: "make sure that it speaks TLS there, in a version and with ciphers that both sides have",
+    fix: `make sure that it speaks TLS there, in a version that both sides have; if it wants a certificate of ours, give ${names.ownCertificate}`,
   };
 }

@@ -65,7 +65,9 @@ async function connectUnwatched(options: ConnectOptions, signal: AbortSignal): P
     } catch (error) {
       signal.throwIfAborted();
       const known = toReplicationError(error, target.place);
-      if (!hasCode(known, "authentication-failed", "tls-failed")) throw known;
+      // Of TLS only what the link itself says: a server that regrets it after the handshake has taken it.
+      const isRefused = hasCode(error, "tls-failed") || hasCode(known, "authentication-failed");
+      if (!isRefused || !(known instanceof ReplicationError)) throw known;
       refused = refused === null ? known : refusedBothWays(refused, known, attempt);
     }
   }

@@ -70,6 +70,12 @@ async function hasTls(socket: Socket, { place }: LinkTarget): Promise<boolean> {
   const answer = await nextEvent(socket, "data");
   const text = Buffer.isBuffer(answer) ? answer.toString("latin1") : "";
   if (text === "S" || text === "N") return text === "S";
+  if (text.startsWith("E")) {
+    // Of a server that cannot fork, e.g.; anybody could have written it, so it is not shown.
+    throw new ReplicationError("server-unavailable", `${place} answers a request for TLS with an error`, {
+      fix: "look into the server's log; it is tried again until it works",
+    });
+  }
   // What came in the clear behind the answer could be anybody's.
   throw new ReplicationError("protocol-violation", `${place} answers a request for TLS with something else`, {
     fix: "make sure that a PostgreSQL server listens there",

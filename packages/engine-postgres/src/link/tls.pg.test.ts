@@ -16,6 +16,7 @@ import { connect } from "../connection.ts";
 
 const PASSWORD = "password-of-a-role";
 const HBA = [
+  "local all either trust",
   "host all postgres 127.0.0.1/32 trust",
   "hostssl all sealed 127.0.0.1/32 scram-sha-256",
   "hostnossl all bare 127.0.0.1/32 scram-sha-256",
@@ -28,7 +29,10 @@ let server: PostgresServer;
 let folder: string;
 let secrets: readonly string[];
 beforeAll(async () => {
-  [server, folder] = await Promise.all([startPostgres({ tls: true, hba: HBA }), certificateFolder()]);
+  [server, folder] = await Promise.all([
+    startPostgres({ tls: true, hba: HBA, settings: { unix_socket_directories: "." } }),
+    certificateFolder(),
+  ]);
   for (const role of ["sealed", "bare", "either", "lockstep", "somebody"]) {
     await server.query(`create role ${role} login password '${PASSWORD}'`);
   }
@@ -117,6 +121,13 @@ describe("what each sslmode does", () => {
     expect(await arrival(urlOf("sealed", {}))).toBe("tls");
     vi.stubEnv("PGSSLMODE", undefined);
     vi.stubEnv("PGSSLNEGOTIATION", undefined);
+  });
+
+  test("over a Unix socket there is none, whatever the mode", async () => {
+    const host = server.dataDir;
+    expect(await arrival(urlOf("either", { host, port: String(server.port), sslmode: "verify-full" }))).toBe(
+      "plain",
+    );
   });
 
   test("directly, without asking first", async () => {
@@ -215,6 +226,13 @@ describe("our certificate", () => {
       "tls-failed",
       "our certificate",
     ],
+    [
+      "of another authority, in TLS 1.2",
+      "lockstep",
+      { ...ours, sslcert: "stranger.crt", ssl_max_protocol_version: "TLSv1.2" },
+      "tls-failed",
+      "our certificate",
+    ],
     ["an encrypted key alone", "lockstep", encrypted, "config-invalid", "no passphrase is given"],
     [
       "a wrong passphrase",
@@ -246,6 +264,14 @@ describe("our certificate", () => {
       message: expect.stringContaining(message) as unknown,
       fix: expect.any(String) as unknown,
     });
+  });
+
+  test("of another authority is an error for prefer too, as for libpq: TLS was there", async () => {
+    const stranger = { sslcert: "stranger.crt", sslkey: "client.key" };
+    expect(await arrival(urlOf("either", stranger))).toMatchObject({ code: "tls-failed" });
+    expect(await arrival(urlOf("either", { ...stranger, ssl_max_protocol_version: "TLSv1.2" }))).toBe(
+      "plain",
+    );
   });
 
   test("whose key others may read is refused", async () => {
