@@ -81,6 +81,7 @@ async function connectOnce(target: Target, attempt: Attempt, signal: AbortSignal
   const abort = (): void => void socket.destroy();
   signal.addEventListener("abort", abort, { once: true });
   try {
+    signal.throwIfAborted();
     await client.connect();
   } catch (error) {
     signal.removeEventListener("abort", abort);
@@ -193,7 +194,7 @@ const WAIT_FIXES: Readonly<Record<string, string>> = {
 function fixFor(code: ErrorCode, sqlState: string, where: string): string {
   switch (code) {
     case "authentication-failed":
-      return `correct user and password in the url of ${where}, or pg_hba.conf on the server`;
+      return `correct user, password or certificate (sslcert, sslkey) in the url of ${where}, or pg_hba.conf on the server`;
     case "permission-denied":
       return "grant the role what the message names";
     case "setup-incomplete":

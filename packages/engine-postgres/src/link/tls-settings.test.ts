@@ -20,6 +20,7 @@ test("the environment speaks where the url does not", () => {
   const environment = { PGSSLMODE: "require", PGSSLROOTCERT: "a.crt", PGSSLMINPROTOCOLVERSION: "TLSv1.3" };
   const expected = { mode: "require", rootCert: "b.crt", minVersion: "TLSv1.3" };
   expect(settingsOf("sslrootcert=b.crt", environment)).toMatchObject(expected);
+  expect(() => settingsOf("", { PGSSLMODE: "no" })).toThrow("PGSSLMODE=no is not known");
 });
 
 test.each([

@@ -100,8 +100,8 @@ class ParameterReader {
 
   /** An empty one counts as absent, as in libpq. The environment never names a passphrase. */
   text(name: string): string | null {
-    const variable = `PG${name.toUpperCase().replaceAll("_", "")}`;
-    const value = this.#parameters.get(name) ?? (name === "sslpassword" ? null : this.#environment[variable]);
+    const value =
+      this.#parameters.get(name) ?? (name === "sslpassword" ? null : this.#environment[variableOf(name)]);
     return value === undefined || value === "" ? null : value;
   }
 
@@ -112,7 +112,8 @@ class ParameterReader {
     if (known === undefined) {
       const hint =
         value === "no-verify" ? "use sslmode=require, which checks no certificate without sslrootcert" : null;
-      throw invalid(this.#place, `${name}=${value} is not known`, hint ?? `use one of ${values.join(", ")}`);
+      const label = this.#parameters.get(name) === null ? variableOf(name) : name;
+      throw invalid(this.#place, `${label}=${value} is not known`, hint ?? `use one of ${values.join(", ")}`);
     }
     return known;
   }
@@ -129,6 +130,11 @@ class ParameterReader {
       }
     }
   }
+}
+
+/** Where libpq looks when the url is silent. */
+function variableOf(name: string): string {
+  return `PG${name.toUpperCase().replaceAll("_", "")}`;
 }
 
 export function invalid(place: string, what: string, fix: string): ReplicationError {
