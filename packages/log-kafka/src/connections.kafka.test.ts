@@ -1,7 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ConnectionOptions } from "node:tls";
 import { inspect } from "node:util";
-import { actionOf, secureContextOf, ReplicationError, type EventLog, type Logger } from "@lockstep/core";
+import {
+  actionOf,
+  retry,
+  secureContextOf,
+  ReplicationError,
+  type EventLog,
+  type Logger,
+} from "@lockstep/core";
 import {
   readCertificate,
   SASL_PASSWORD,
@@ -16,6 +23,10 @@ let kafka: SecuredKafka;
 const logged: string[] = [];
 beforeAll(async () => {
   kafka = await startSecuredKafka();
+  // The first publisher of a broker's life has it make the topic of its coordinators: not now, until that is done.
+  await using topic = logOf({ at: "plain" });
+  await topic.prepare(signal());
+  await using _ = await retry(async () => await topic.openPublisher(signal()), {}, signal());
 });
 afterAll(async () => {
   await kafka[Symbol.asyncDispose]();
