@@ -53,6 +53,7 @@ export type {
   Progress,
   RecordChanges,
   Sink,
+  CatchUpSession,
   SinkSession,
   TargetTransaction,
 } from "./sink.ts";
