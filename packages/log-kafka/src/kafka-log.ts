@@ -96,7 +96,7 @@ class KafkaLog implements EventLog {
     const admin = this.#kafka.admin();
     try {
       await abortable(
-        admin.connect().then(async () => await ensureTopic(admin, this.#topic)),
+        admin.connect().then(async () => await ensureTopic(admin, this.#topic, signal)),
         signal,
       );
     } catch (error) {
