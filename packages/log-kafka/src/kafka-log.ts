@@ -8,10 +8,10 @@ import {
   type Offset,
   type ReadRequest,
 } from "@lockstep/core";
-import { Kafka, logLevel, type Admin, type KafkaConfig } from "kafkajs";
+import { Kafka, logLevel, type KafkaConfig } from "kafkajs";
 import { toLogError } from "./kafka-errors.ts";
 import { mendRequestQueue, Sockets } from "./kafkajs-internals.ts";
-import { atMost, FAREWELL_MS, LeaderLink } from "./leader-link.ts";
+import { LeaderLink } from "./leader-link.ts";
 import { LinkPool } from "./link-pool.ts";
 import { KafkaPublisher } from "./publisher.ts";
 import { readBounds, readBytes, readChunk, readOffsetAt, readOffsetOfLast } from "./reader.ts";
@@ -46,8 +46,8 @@ class KafkaLog implements EventLog {
   readonly #pollLinks: LinkPool;
   readonly #probeLink: LeaderLink;
   readonly #adminLink: LeaderLink;
+  readonly #groupLink: LeaderLink;
   readonly #publishers = new Set<KafkaPublisher>();
-  #groupAdmin: Admin | null = null;
 
   constructor({ brokers, pipeline, logger, ssl, sasl }: KafkaLogOptions) {
     mendRequestQueue();
@@ -72,6 +72,7 @@ class KafkaLog implements EventLog {
     this.#pollLinks = new LinkPool(() => new LeaderLink(this.#kafka, this.#topic));
     this.#probeLink = new LeaderLink(this.#kafka, this.#topic);
     this.#adminLink = new LeaderLink(this.#kafka, this.#topic);
+    this.#groupLink = new LeaderLink(this.#kafka, this.#topic);
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
@@ -146,31 +147,18 @@ class KafkaLog implements EventLog {
   /** As the offset of a consumer group, so that every Kafka tool shows the lag. */
   async showProgress(replica: string, acked: Offset, signal: AbortSignal): Promise<void> {
     const groupId = `lockstep.${this.#pipeline}.${replica}`;
-    const partitions = [{ partition: 0, offset: String(acked + 1n) }];
-    try {
-      const admin = (this.#groupAdmin ??= this.#kafka.admin());
-      await abortable(
-        admin.connect().then(async () => await admin.setOffsets({ groupId, topic: this.#topic, partitions })),
-        signal,
-      );
-    } catch (error) {
-      const admin = this.#groupAdmin;
-      this.#groupAdmin = null;
-      await admin?.disconnect().catch(() => undefined);
-      throw toLogError(error, this.#topic);
-    }
+    const topics = [{ topic: this.#topic, partitions: [{ partition: 0, offset: String(acked + 1n) }] }];
+    const nobody = { groupGenerationId: -1, memberId: "" } as const;
+    await this.#groupLink.coordinate(
+      { groupId, coordinatorType: 0 },
+      async (coordinator) => await coordinator.offsetCommit({ groupId, ...nobody, topics }),
+      signal,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const links = [this.#pollLinks, this.#probeLink, this.#adminLink, ...this.#publishers];
-    const closing = links.map(async (link) => await link[Symbol.asyncDispose]());
-    closing.push(
-      atMost(
-        FAREWELL_MS,
-        this.#groupAdmin?.disconnect().catch(() => undefined),
-      ),
-    );
-    await Promise.all(closing);
+    const links = [this.#pollLinks, this.#probeLink, this.#adminLink, this.#groupLink, ...this.#publishers];
+    await Promise.all(links.map(async (link) => await link[Symbol.asyncDispose]()));
     this.#sockets.destroyAll();
   }
 }
