@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DEFAULT_LISTEN, parseListen } from "./watching/listen.ts";
 
 /** Letters, digits and underscores: the name becomes part of slot, publication and topic names. */
 const PIPELINE_NAME = /^[a-z][a-z0-9_]{0,39}$/;
@@ -62,6 +63,21 @@ const snapshot = z.strictObject({
     .describe("how much all copies read from the primary together"),
 });
 
+/** Where the process serves its status and metrics. */
+export const httpSchema: z.ZodType<HttpConfig> = z.union(
+  [
+    z.literal(false),
+    z.strictObject({
+      listen: z.union([z.enum(["off"]), z.string().refine((text) => parseListen(text) !== null)]),
+    }),
+  ],
+  { error: 'must be { listen: "host:port" }, or false to serve no status and metrics' },
+);
+
+export type HttpConfig = false | { readonly listen: string };
+
+export const DEFAULT_HTTP: HttpConfig = { listen: DEFAULT_LISTEN };
+
 /** `lockstep.yaml`, checked and filled in. */
 export interface Config {
   readonly pipeline: string;
@@ -72,6 +88,7 @@ export interface Config {
   readonly maxRowBytes: number;
   readonly retention: { readonly hours: number; readonly bytes?: number | undefined };
   readonly snapshot: SnapshotConfig;
+  readonly http: HttpConfig;
   readonly onConflict: "primary_wins" | "replica_wins" | "halt" | { readonly latest_wins: string };
 }
 
@@ -139,5 +156,6 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     })
     .default({ hours: DEFAULT_RETENTION_HOURS }),
   snapshot: snapshot.default({ existing: "refuse", parallel: DEFAULT_PARALLEL }),
+  http: httpSchema.default(DEFAULT_HTTP),
   onConflict: conflictPolicy.default("primary_wins"),
 });

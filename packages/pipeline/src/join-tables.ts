@@ -12,6 +12,7 @@ import { CarriedTables } from "./carried-tables.ts";
 import { Follower } from "./follower.ts";
 import { withinTransaction } from "./joining.ts";
 import { locate } from "./locate.ts";
+import { NO_OBSERVER } from "./replica-observer.ts";
 
 export interface JoinOptions extends ApplierOptions {
   readonly session: SinkSession;
@@ -80,6 +81,7 @@ async function passAgain(
       carried,
       isEnough: (reached) => includes(compare, reached, progress.position),
       onUnknown: async () => await Promise.resolve(carried),
+      observer: NO_OBSERVER,
       onAcked: (_reached, applied) => void (events += applied.events),
     });
     await follower.run(at, signal);

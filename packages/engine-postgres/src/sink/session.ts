@@ -35,6 +35,7 @@ export interface PostgresSinkSessionOptions {
   readonly progress: Progress | null;
   readonly isCopying: boolean;
   readonly tables: readonly ReplicaTable[];
+  readonly lost: AbortSignal;
 }
 
 /** One connection that owns the replica's progress row. */
@@ -56,6 +57,10 @@ export class PostgresSinkSession implements SinkSession {
     this.#stored = options.progress;
     this.#isCopying = options.isCopying;
     this.#known = options.tables;
+  }
+
+  get lost(): AbortSignal {
+    return this.#options.lost;
   }
 
   get progress(): Progress | null {
