@@ -68,7 +68,9 @@ export const httpSchema: z.ZodType<HttpConfig> = z.union(
   [
     z.literal(false),
     z.strictObject({
-      listen: z.union([z.enum(["off"]), z.string().refine((text) => parseListen(text) !== null)]),
+      listen: z
+        .string()
+        .refine((text) => text === "off" || parseListen(text) !== null, "must be host:port, or off"),
     }),
   ],
   { error: 'must be { listen: "host:port" }, or false to serve no status and metrics' },

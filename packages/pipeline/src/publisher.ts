@@ -13,12 +13,12 @@ import {
   type Offset,
   type Position,
   type RecordStamp,
-  type SourceBatch,
   type SourcePiece,
   type SourceSession,
 } from "@lockstep/core";
 import { Gathered, type Taken, type TakenTransactions } from "./gathered.ts";
 import { logLostItsEnd } from "./history-errors.ts";
+import { contentOf, holdsEvents, type AppendedRecord } from "./record-content.ts";
 import { ReRead } from "./re-read.ts";
 import type { StageObserver } from "./stage.ts";
 import type { ReachedPosition } from "./topic-history.ts";
@@ -71,16 +71,6 @@ export interface PublisherOptions {
   /** Told after each append. */
   readonly onRecord: (record: AppendedRecord) => void;
   readonly onStage: StageObserver;
-}
-
-/** What an append brought into the topic. */
-export interface AppendedRecord {
-  readonly offset: Offset;
-  /** Those that it completes. */
-  readonly transactions: number;
-  readonly events: number;
-  /** When its oldest transaction was committed; null where it holds none. */
-  readonly committedAtUs: number | null;
 }
 
 /**
@@ -338,17 +328,4 @@ export class Publisher {
     done.abort();
     signal.throwIfAborted();
   }
-}
-
-function holdsEvents(batch: SourceBatch): boolean {
-  return batch.kind !== "transactions" || batch.transactions.length > 0;
-}
-
-function contentOf(record: LogRecord, committedAtUs: number | null): Omit<AppendedRecord, "offset"> {
-  if (record.kind === "transactions") {
-    const events = record.transactions.reduce((sum, transaction) => sum + transaction.events.length, 0);
-    return { transactions: record.transactions.length, events, committedAtUs };
-  }
-  if (!("events" in record)) return { transactions: 0, events: 0, committedAtUs: null };
-  return { transactions: record.kind === "end" ? 1 : 0, events: record.events.length, committedAtUs };
 }

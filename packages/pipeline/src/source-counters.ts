@@ -1,6 +1,6 @@
 import type { Offset, Position, RetainedLog, SourceSession } from "@lockstep/core";
 import { AppendedTimes } from "./appended-times.ts";
-import type { AppendedRecord } from "./publisher.ts";
+import type { AppendedRecord } from "./record-content.ts";
 import type { SourceStatus } from "./status.ts";
 
 /** What is asked of a publisher while it lives. */

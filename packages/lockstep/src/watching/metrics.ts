@@ -3,9 +3,9 @@ import { STAGES, type Stage } from "@lockstep/pipeline";
 import { REPLICA_METRICS, STATUS_METRICS, type Metric } from "./metric-table.ts";
 import type { StatusReport } from "./status-report.ts";
 
-/** Seconds: from half a millisecond, a small record's way, to the minutes of a large transaction. */
+/** Seconds: from the decoding of a few rows to the minutes of a large transaction. */
 const STAGE_BUCKETS = [
-  0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+  0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
 ];
 /** How often the event loop is looked at: each look wakes an idle process. */
 const EVENT_LOOP_LOOK_MS = 100;

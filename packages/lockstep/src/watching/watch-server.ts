@@ -24,6 +24,7 @@ export async function startWatchServer(options: WatchServerOptions): Promise<Asy
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS });
   server.on("request", (request, response) => void respond(options, request, response));
   await listenAt(server, listen);
+  server.on("error", (error) => logger.warn({ err: error }, "a request for the status was not accepted"));
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : listen.port;
   logger.info({ address: urlOf({ ...listen, port }) }, "status and metrics are served");
