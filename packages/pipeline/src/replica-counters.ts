@@ -132,8 +132,11 @@ export class ReplicaCounters implements ReplicaObserver {
   }
 
   /** When the oldest transaction in the topic that it does not have was committed; never later than that. */
-  #oldestUs({ offset }: Reached): number | null {
-    const known = this.#source.times.oldestBehind(offset);
+  #oldestUs({ offset, position }: Reached): number | null {
+    const { begun, times } = this.#source;
+    // Who had all that was there when this run began lacks nothing that lies before its `open`.
+    const hadAll = begun !== null && begun.open > offset && includes(this.#compare, position, begun.position);
+    const known = times.oldestBehind(hadAll ? begun.open : offset);
     return known ?? this.#takenUs ?? this.#committedAtUs;
   }
 }

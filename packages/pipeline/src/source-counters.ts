@@ -11,6 +11,11 @@ interface Pending {
   readonly isWithinPieces: boolean;
 }
 
+interface Begun {
+  readonly position: Position;
+  readonly open: Offset;
+}
+
 type Clock = Pick<SourceSession, "nowUs" | "retained">;
 
 /** What is known of the source and of the topic's end. */
@@ -23,6 +28,7 @@ export class SourceCounters {
   #retained: RetainedLog | null = null;
   #position: Position | null = null;
   #end: Offset | null = null;
+  #begun: Begun | null = null;
   #counted = { transactions: 0, events: 0, records: 0 };
   error: unknown = null;
 
@@ -33,6 +39,7 @@ export class SourceCounters {
     this.#position = position;
     this.#end = open;
     this.error = null;
+    this.#begun ??= { position, open };
     this.#times.begin(open);
   }
 
@@ -62,6 +69,7 @@ export class SourceCounters {
     this.#times = new AppendedTimes();
     this.#position = null;
     this.#end = null;
+    this.#begun = null;
     this.#last = null;
   }
 
@@ -76,6 +84,11 @@ export class SourceCounters {
   /** The topic's last entry. */
   get end(): Offset | null {
     return this.#end;
+  }
+
+  /** Where this run took the topic over. */
+  get begun(): Begun | null {
+    return this.#begun;
   }
 
   get isWithinPieces(): boolean {
