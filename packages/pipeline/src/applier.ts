@@ -32,10 +32,10 @@ import type { Published } from "./published.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import type { ReplicaObserver } from "./replica-observer.ts";
 
-/** How often a replica whose tables do not fit is looked at. */
+/** How often a replica that waits to be mended is looked at. */
 const LOOK_AGAIN = { firstDelayMs: 4_000, maxDelayMs: 4_000 };
-/** What waits for the replica's tables to be mended, and then goes on by itself. */
-const MENDABLE = ["schema-mismatch", "table-not-empty", "copy-refused"] as const;
+/** What waits for the replica to be mended, and then goes on by itself. */
+const MENDABLE = ["schema-mismatch", "table-not-empty", "copy-refused", "setup-incomplete"] as const;
 
 export interface ApplierOptions {
   readonly source: Source;
