@@ -52,6 +52,7 @@ export type {
   Progress,
   RecordChanges,
   Sink,
+  CatchUpSession,
   SinkSession,
   TargetTransaction,
 } from "./sink.ts";

@@ -22,10 +22,40 @@ export interface Sink {
 
   /** Sessions for copying tables into a replica that `owner` has claimed and that knows the tables. */
   openCopy(owner: string, signal: AbortSignal): Promise<CopyTarget>;
+
+  /**
+   * A session beside the one that owns the replica, which brings joining tables nearer to its position, while it
+   * goes on with the others. The tables are copied, and their marks' `start` is `from`, which every step moves.
+   * Ends every former session for copies first.
+   */
+  openCatchUp(
+    owner: string,
+    tables: readonly TableName[],
+    from: Progress,
+    signal: AbortSignal,
+  ): Promise<CatchUpSession>;
+}
+
+/** What following the topic needs of a session. Any rejection ends it. */
+export interface CatchUpSession extends AsyncDisposable {
+  /** As stored in the replica. */
+  readonly progress: Progress | null;
+
+  /** Applies a window and stores its progress, in one target transaction (A3, A4). Durable once resolved (A1). */
+  apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult>;
+
+  /**
+   * Opens the one target transaction of a large source transaction, whose pieces are still to come (A3). Until
+   * it is committed or rolled back nothing else may be asked of the session.
+   */
+  openTransaction(signal: AbortSignal): Promise<TargetTransaction>;
+
+  /** Stores progress alone, after records that changed nothing. */
+  saveProgress(progress: Progress, signal: AbortSignal): Promise<void>;
 }
 
 /** One connection that owns the replica's progress row. Any rejection but a refusal ends the session. */
-export interface SinkSession extends AsyncDisposable {
+export interface SinkSession extends CatchUpSession {
   /** As stored in the replica; null before `beginCopy`. While `isCopying` it says only which epoch is copied. */
   readonly progress: Progress | null;
   /** The first copy has not ended: nothing is applied yet. */
@@ -57,18 +87,6 @@ export interface SinkSession extends AsyncDisposable {
    * sequences' values), then they are live. May be called again.
    */
   completeTables(schema: SchemaDefinition, tables: readonly TableName[], signal: AbortSignal): Promise<void>;
-
-  /** Applies a window and stores its progress, in one target transaction (A3, A4). Durable once resolved (A1). */
-  apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult>;
-
-  /**
-   * Opens the one target transaction of a large source transaction, whose pieces are still to come (A3). Until
-   * it is committed or rolled back nothing else may be asked of the session.
-   */
-  openTransaction(signal: AbortSignal): Promise<TargetTransaction>;
-
-  /** Stores progress alone, after records that changed nothing. */
-  saveProgress(progress: Progress, signal: AbortSignal): Promise<void>;
 }
 
 /** A target transaction that takes the pieces of one source transaction, in order. */
@@ -86,8 +104,8 @@ export interface TargetTransaction {
   savepoint(signal: AbortSignal): Promise<void>;
   rollbackTo(signal: AbortSignal): Promise<void>;
 
-  /** Tables are live with the commit. */
-  join(tables: readonly TableName[], signal: AbortSignal): Promise<void>;
+  /** Copied tables are like any other with the commit. Asked first: rejects unless their marks still are these. */
+  join(tables: readonly ReplicaTable[], signal: AbortSignal): Promise<void>;
 }
 
 /** How far a replica is: a row in the replica, written in the same transaction as the data. */

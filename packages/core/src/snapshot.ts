@@ -16,7 +16,7 @@ export interface View {
 /** What is known of a table's copy once all its rows are in the replica. */
 export interface CopyMark {
   readonly view: View;
-  /** Every transaction that the view lacks lies above. */
+  /** Every transaction that the rows lack lies above: first of all what the view lacks, later what was applied since. */
   readonly start: Progress;
 }
 

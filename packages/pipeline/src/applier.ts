@@ -1,7 +1,6 @@
 import {
   Backoff,
   hasCode,
-  includes,
   offset,
   retry,
   tableLabel,
@@ -19,12 +18,14 @@ import {
   type Source,
 } from "@lockstep/core";
 import { CarriedTables } from "./carried-tables.ts";
+import { byStart, catchUp } from "./catch-up.ts";
 import { copyTables } from "./copy.ts";
 import type { CopyStatus } from "./copy-progress.ts";
+import { earliestStart } from "./earliest.ts";
 import { Follower } from "./follower.ts";
 import { epochConflict } from "./history-errors.ts";
 import { joinTables } from "./join-tables.ts";
-import { JoiningCopy } from "./joining.ts";
+import { JoiningTables } from "./joining.ts";
 import type { Keeper } from "./kept-offsets.ts";
 import { locate } from "./locate.ts";
 import type { LogTail } from "./log-tail.ts";
@@ -93,11 +94,14 @@ export class Applier {
   /** Said in the log, of this session. */
   #isFollowing = false;
   #isWhole = true;
+  /** How far it is. */
+  #position: Position;
   /** What interrupted it last, until it has applied something again. */
   #said = "";
 
   constructor(options: ApplierOptions) {
     this.#options = options;
+    this.#position = options.epoch.start;
   }
 
   /** Resolves when aborted, after a clean stop; rejects with what halts the replica. */
@@ -131,7 +135,7 @@ export class Applier {
     if (session.progress === null) await this.#begin(session, signal);
     this.#checkEpoch(session.progress);
     if (session.isCopying) await this.#copyFirst(session, signal);
-    await using joining = this.#joiningCopy();
+    await using joining = this.#joiningTables();
     const both = AbortSignal.any([signal, session.lost]); // Idle, nothing else would tell us that it is lost.
     for (;;) await this.#follow(session, joining, both);
   }
@@ -155,37 +159,48 @@ export class Applier {
       );
       await this.#copy(pending, signal);
     }
-    const starts = (await session.readTables(signal)).flatMap(({ state }) =>
-      state.kind === "copied" ? [state.mark.start] : [],
-    );
-    await session.endCopy(this.#earliest(starts) ?? expectProgress(session), signal);
+    const start = earliestStart(await session.readTables(signal), this.#options.compare);
+    await session.endCopy(start ?? expectProgress(session), signal);
   }
 
-  async #copy(tables: readonly ReplicaTable[], signal: AbortSignal): Promise<void> {
+  async #copy(tables: readonly ReplicaTable[], signal: AbortSignal): Promise<readonly ReplicaTable[]> {
     const { onCopying, onKeep } = this.#options;
     const onStart = (from: Offset | null | undefined): void => onKeep("copy", from);
     try {
-      await copyTables({ ...this.#options, onStart, onProgress: onCopying }, tables, signal);
+      const copied = await copyTables({ ...this.#options, onStart, onProgress: onCopying }, tables, signal);
+      const state = { kind: "copied" as const, mark: copied.mark };
+      return copied.tables.map((table) => ({ ...table, state }));
     } finally {
       onCopying(null);
     }
   }
 
-  #joiningCopy(): JoiningCopy {
+  #joiningTables(): JoiningTables {
     const { sink, logger } = this.#options;
-    return new JoiningCopy(sink.replica, async (tables, signal) => await this.#copy(tables, signal), logger);
+    const reached = (): Position => this.#position;
+    return new JoiningTables(
+      sink.replica,
+      {
+        copy: async (tables, signal) => await this.#copy(tables, signal),
+        catchUp: async (tables, signal) => {
+          for (const group of byStart(tables)) await catchUp({ ...this.#options, ...group, reached }, signal);
+        },
+      },
+      logger,
+    );
   }
 
   /** From one change of the replica's tables to the next. */
-  async #follow(session: SinkSession, joining: JoiningCopy, signal: AbortSignal): Promise<void> {
+  async #follow(session: SinkSession, joining: JoiningTables, signal: AbortSignal): Promise<void> {
     const { log, compare, published, onWaiting } = this.#options;
     const { tables } = published;
     joining.look();
     const carried = await this.#carried(session, signal);
     if (!joining.isRunning) this.#options.onKeep("copy", undefined); // What it has left is kept by its mark.
-    joining.start(published.stillHas(carried.pending));
     const progress = expectProgress(session);
-    const joinable = carried.joinable(progress.position);
+    this.#position = progress.position;
+    joining.start(carried.joining, published.stillHas(carried.pending));
+    const joinable = carried.joinable(progress.position).filter((table) => joining.isNear(table));
     if (joinable.length > 0) return await joinTables({ ...this.#options, session, tables: joinable }, signal);
     if (await this.#complete(session, carried, signal)) return;
     const { at, open } = await locate(log, progress, compare, signal);
@@ -193,7 +208,7 @@ export class Applier {
     if (carried.through !== null) onWaiting(carried.through);
     const { position, offset: stored } = progress;
     this.#acked({ position, offset: stored, stored, isWhole: carried.isWhole }, { events: 0, conflicts: 0 });
-    const isChanged = (): boolean => joining.hasCopied || tables !== published.tables;
+    const isChanged = (): boolean => joining.hasEnded || tables !== published.tables;
     await this.#followWith({ session, joining, progress, open, carried, isChanged }).run(at, signal);
   }
 
@@ -208,12 +223,14 @@ export class Applier {
       carried,
       onAcked: (reached, applied) => this.#acked(reached, applied),
       isEnough: (reached) =>
-        isChanged() || carried.passed(reached).length > 0 || carried.joinable(reached).length > 0,
+        isChanged() ||
+        carried.passed(reached).length > 0 ||
+        carried.joinable(reached).some((table) => joining.isNear(table)),
       onUnknown: async (unknown) => {
         logger.info({ replica: sink.replica, tables: unknown.map(tableLabel) }, "new tables in the topic");
         await session.addTables(published.known(unknown), hardSignal);
         carried = new CarriedTables(session.tables, source);
-        joining.start(published.stillHas(carried.pending));
+        joining.start([], published.stillHas(carried.pending));
         return carried;
       },
     });
@@ -223,6 +240,7 @@ export class Applier {
     if (!reached.isWhole) this.#options.onKeep("replica", reached.stored);
     else if (!this.#isWhole) this.#options.onKeep("replica", undefined);
     this.#isWhole = reached.isWhole;
+    this.#position = reached.position;
     if (applied.events > 0) this.#said = "";
     this.#options.onAcked(reached, applied);
   }
@@ -252,11 +270,9 @@ export class Applier {
 
   /** The topic is kept for what is copied and needs it, as stored in the replica. */
   #keep({ tables, isCopying, progress }: SinkSession): void {
-    const { onKeep } = this.#options;
-    const starts = tables.flatMap(({ state, joins }) =>
-      state.kind === "copied" && (joins || isCopying) ? [state.mark.start] : [],
-    );
-    onKeep("tables", this.#earliest(starts)?.offset);
+    const { onKeep, compare } = this.#options;
+    const copied = tables.filter(({ joins }) => joins || isCopying);
+    onKeep("tables", earliestStart(copied, compare)?.offset);
     const isWhole = tables.every(({ state, joins }) => joins || state.kind === "live");
     onKeep("replica", isWhole || isCopying ? undefined : progress?.offset);
     this.#isWhole = isWhole;
@@ -273,16 +289,6 @@ export class Applier {
     return true;
   }
 
-  #earliest(starts: readonly Progress[]): Progress | null {
-    let earliest: Progress | null = null;
-    for (const start of starts) {
-      const isEarlier =
-        earliest === null || !includes(this.#options.compare, start.position, earliest.position);
-      if (isEarlier) earliest = start;
-    }
-    return earliest;
-  }
-
   #checkEpoch(progress: Progress | null): void {
     if (progress === null) return;
     const { epoch } = progress;
@@ -294,7 +300,7 @@ export class Applier {
 
 interface Following {
   readonly session: SinkSession;
-  readonly joining: JoiningCopy;
+  readonly joining: JoiningTables;
   readonly progress: Progress;
   readonly open: Offset | null;
   readonly carried: CarriedTables;

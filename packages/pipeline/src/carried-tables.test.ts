@@ -26,9 +26,14 @@ const start = {
   open: offset(0),
   run: "",
 };
-const copied = (through: number, ...xids: readonly number[]): ReplicaTableState => ({
+const copied = (through: number, ...xids: readonly number[]): ReplicaTableState =>
+  copiedFrom(1, through, ...xids);
+const copiedFrom = (at: number, through: number, ...xids: readonly number[]): ReplicaTableState => ({
   kind: "copied",
-  mark: { view: { through: position(String(through)), text: xids.join(",") }, start },
+  mark: {
+    view: { through: position(String(through)), text: xids.join(",") },
+    start: { ...start, position: position(String(at)) },
+  },
 });
 const replicaTable = (name: string, state: ReplicaTableState, joins = false): ReplicaTable => ({
   schema: "public",
@@ -111,6 +116,19 @@ test("tables have been passed only when every view of a first copy lies behind",
   expect(new CarriedTables([replicaTable("joins", copied(90), true)], source).isWhole).toBe(true);
 });
 
+test("joining tables are joinable once the replica has left both their views and their starts behind", () => {
+  const carried = new CarriedTables(
+    [
+      replicaTable("view", copiedFrom(10, 50), true),
+      replicaTable("start", copiedFrom(60, 50), true),
+      replicaTable("first", copiedFrom(10, 50)),
+    ],
+    source,
+  );
+  const joinable = (at: string): string[] => carried.joinable(position(at)).map(({ name }) => name);
+  expect([joinable("49"), joinable("50"), joinable("60")]).toEqual([[], ["view"], ["view", "start"]]);
+});
+
 test("agrees with a copy and a stream that know everything", () => {
   const transaction = fc.record({
     xid: fc.nat(30),
@@ -118,25 +136,32 @@ test("agrees with a copy and a stream that know everything", () => {
   });
   const history = fc.array(transaction, { maxLength: 30 });
   fc.assert(
-    fc.property(history, fc.array(fc.nat(29)), fc.nat(30), (committed, visible, through) => {
-      // Position n is the n-th commit; a view contains any of those at or below `through`, by its own choice.
-      const inView = new Set(visible.filter((at) => at < through));
-      const xids = committed.map((_, at) => 1_000 + at);
-      const view = copied(through, ...[...inView].map((at) => 1_000 + at));
-      const carried = new CarriedTables(
-        ["a", "b", "c"].map((name) => replicaTable(name, view)),
-        source,
-      );
-      const tables = new Map(["a", "b", "c"].map((name, id) => [id, tableOf(id, name)]));
-      for (const [at, { tables: changed }] of committed.entries()) {
-        const place = placeOf(String(xids[at]), position(String(at + 1)), compare);
-        const events = changed.map(insert);
-        const taken = carried.take(events, tables, place);
-        const isCopied = inView.has(at) && at + 1 <= through;
-        expect(taken).toEqual(isCopied ? [] : events); // Each change is in the copy or applied, never both.
-        const group = groupOf([{ events: taken }], tables);
-        expect(new Set(group.tables.keys())).toEqual(new Set(isCopied ? [] : changed));
-      }
-    }),
+    fc.property(
+      history,
+      fc.array(fc.nat(29)),
+      fc.nat(30),
+      fc.nat(30),
+      (committed, visible, through, from) => {
+        // Position n is the n-th commit; a view contains any of those at or below `through`, by its own choice; a
+        // catch-up has applied those that it lacks up to `from`.
+        const inView = new Set(visible.filter((at) => at < through));
+        const xids = committed.map((_, at) => 1_000 + at);
+        const view = copiedFrom(from, through, ...[...inView].map((at) => 1_000 + at));
+        const carried = new CarriedTables(
+          ["a", "b", "c"].map((name) => replicaTable(name, view)),
+          source,
+        );
+        const tables = new Map(["a", "b", "c"].map((name, id) => [id, tableOf(id, name)]));
+        for (const [at, { tables: changed }] of committed.entries()) {
+          const place = placeOf(String(xids[at]), position(String(at + 1)), compare);
+          const events = changed.map(insert);
+          const taken = carried.take(events, tables, place);
+          const isCopied = (inView.has(at) && at + 1 <= through) || at + 1 <= from;
+          expect(taken).toEqual(isCopied ? [] : events); // Each change is in the copy or applied, never both.
+          const group = groupOf([{ events: taken }], tables);
+          expect(new Set(group.tables.keys())).toEqual(new Set(isCopied ? [] : changed));
+        }
+      },
+    ),
   );
 });

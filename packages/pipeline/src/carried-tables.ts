@@ -86,14 +86,15 @@ export class CarriedTables {
     return furthest;
   }
 
-  /** Joining tables whose views all lie behind a replica at `position`: before, they would be ahead of the others. */
+  /** Joining tables that a replica at `position` has left behind: before, they would be ahead of the others. */
   joinable(position: Position): readonly ReplicaTable[] {
-    const { joining } = this;
-    const isBehind = joining.every(
+    const { compare } = this.#source;
+    return this.joining.filter(
       ({ state }) =>
-        state.kind === "copied" && includes(this.#source.compare, position, state.mark.view.through),
+        state.kind === "copied" &&
+        includes(compare, position, state.mark.view.through) &&
+        includes(compare, position, state.mark.start.position),
     );
-    return isBehind ? joining : [];
   }
 
   /** Those of `tables` that the replica does not know; another table of a known name is unknown too. */
@@ -140,7 +141,8 @@ export class CarriedTables {
     return true;
   }
 
-  #contains({ view }: CopyMark, place: TransactionPlace): boolean {
+  #contains({ view, start }: CopyMark, place: TransactionPlace): boolean {
+    if (place.isWithin(start.position)) return true; // Perhaps by a catch-up, and not by the view.
     if (this.#latest?.place !== place) this.#latest = { place, contained: new Map() };
     const { contained } = this.#latest;
     const answer =

@@ -41,15 +41,15 @@ export interface CopyOptions {
 const TELL_INTERVAL_MS = 500;
 
 /**
- * Copies tables from the primary straight into a replica, under one view. Resolves when all of them are marked
- * as copied. Rejects when one is not: those that are done stay, and the next call takes up the others under a view
+ * Copies tables from the primary straight into a replica, under one view. Resolves when all of them that the
+ * primary still has are marked as copied, with those and their mark. Rejects when one is not: those that are done stay, and the next call takes up the others under a view
  * of its own.
  */
-export async function copyTables(
+export async function copyTables<T extends TableName>(
   options: CopyOptions,
-  tables: readonly TableName[],
+  tables: readonly T[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<{ readonly mark: CopyMark; readonly tables: readonly T[] }> {
   const { sink, owner, onStart } = options;
   // Whatever happens, no session outlives the call.
   const ended = new AbortController();
@@ -68,8 +68,10 @@ export async function copyTables(
     );
     await target.prepare(held.schema, held.tables, both);
     progress.begin(held.tables);
-    await copySnapshot(options, { snapshot: held, target, progress, mark: { view: held.view, start } }, both);
+    const mark = { view: held.view, start };
+    await copySnapshot(options, { snapshot: held, target, progress, mark }, both);
     isDone = true;
+    return { mark, tables: tables.filter((table) => has(held, table)) };
   } finally {
     // What has been copied needs the topic from this copy's start on, until its mark is read.
     if (!isDone && progress.status.tablesDone === 0) onStart(undefined);

@@ -8,9 +8,9 @@ import {
   type TargetTransaction,
 } from "@lockstep/core";
 import type { ApplierOptions } from "./applier.ts";
-import { CarriedTables } from "./carried-tables.ts";
-import { Follower } from "./follower.ts";
-import { withinTransaction } from "./joining.ts";
+import { followedAlone } from "./catch-up.ts";
+import { earliestStart } from "./earliest.ts";
+import { Follower, type FollowedSession } from "./follower.ts";
 import { locate } from "./locate.ts";
 import { NO_OBSERVER } from "./replica-observer.ts";
 
@@ -20,19 +20,19 @@ export interface JoinOptions extends ApplierOptions {
 }
 
 /**
- * Brings tables that were copied beside a live replica up to its position: reads the topic from the tables' starts
- * once more, applies what the copies lack of them, and of them alone, in one target transaction, and with its
- * commit they are like any other.
+ * The last step of tables that were copied and brought near beside a live replica: applies what they still lack, and
+ * of them alone, in one target transaction, and with its commit they are like any other.
  */
 export async function joinTables(options: JoinOptions, signal: AbortSignal): Promise<void> {
   const { session, tables, sink, logger, hardSignal } = options;
   const { progress } = session;
   if (progress === null) throw new TypeError("a replica without progress is not joined");
-  const start = earliestStart(options);
+  const start = earliestStart(tables, options.compare);
+  if (start === null) throw new TypeError("no table to join was copied");
   const target = await session.openTransaction(hardSignal);
   try {
+    await target.join(tables, hardSignal); // First: nobody moves their marks any more.
     const events = await passAgain(options, { target, start, progress }, signal);
-    await target.join(tables, hardSignal);
     await target.commit(progress, hardSignal);
     options.failpoints?.hit("table-joined");
     logger.info(
@@ -64,12 +64,7 @@ async function passAgain(
   signal: AbortSignal,
 ): Promise<number> {
   const { tables, source, log, compare } = options;
-  // Read as a replica whose only tables are these.
-  const carried = new CarriedTables(
-    tables.map((table) => ({ ...table, joins: false })),
-    source,
-    { isAlone: true },
-  );
+  const carried = followedAlone(tables, source);
   let events = 0;
   if (!includes(compare, start.position, progress.position)) {
     const { at, open } = await locate(log, start, compare, signal);
@@ -89,13 +84,24 @@ async function passAgain(
   return events;
 }
 
-function earliestStart({ tables, compare }: JoinOptions): Progress {
-  let earliest: Progress | null = null;
-  for (const { state } of tables) {
-    if (state.kind !== "copied") continue;
-    const { start } = state.mark;
-    if (earliest === null || !includes(compare, start.position, earliest.position)) earliest = start;
-  }
-  if (earliest === null) throw new TypeError("no table to join was copied");
-  return earliest;
+/**
+ * A session that applies everything inside one open target transaction, and stores nothing: what joins a live
+ * replica is there entirely, or not at all.
+ */
+function withinTransaction(target: TargetTransaction): FollowedSession {
+  return {
+    apply: async (window, signal) => await target.apply(window, signal),
+    saveProgress: async () => await Promise.resolve(),
+    openTransaction: async (openSignal) => {
+      await target.savepoint(openSignal);
+      return {
+        apply: async (piece, signal) => await target.apply(piece, signal),
+        commit: async () => await Promise.resolve(),
+        rollback: async (signal) => await target.rollbackTo(signal),
+        savepoint: async (signal) => await target.savepoint(signal),
+        rollbackTo: async (signal) => await target.rollbackTo(signal),
+        join: async (tables, signal) => await target.join(tables, signal),
+      };
+    },
+  };
 }

@@ -1,39 +1,43 @@
 import {
   actionOf,
   Backoff,
+  hasCode,
+  tableKey,
   tableLabel,
   type Logger,
   type ReplicaTable,
-  type TargetTransaction,
 } from "@lockstep/core";
-import type { FollowedSession } from "./follower.ts";
 
 /** How often a table that cannot be copied is tried again. */
 const TRY_AGAIN = { firstDelayMs: 1_000, maxDelayMs: 30_000 };
 
-/** Copies tables that came to a live replica, beside its applier, until they are there. */
-export class JoiningCopy implements AsyncDisposable {
-  readonly #copy: (tables: readonly ReplicaTable[], signal: AbortSignal) => Promise<void>;
+export interface JoiningWork {
+  /** Resolves with those that are copied now; others are gone from the source. */
+  readonly copy: (tables: readonly ReplicaTable[], signal: AbortSignal) => Promise<readonly ReplicaTable[]>;
+  /** Resolves when copied tables are near the replica's position. */
+  readonly catchUp: (tables: readonly ReplicaTable[], signal: AbortSignal) => Promise<void>;
+}
+
+/** Copies tables that came to a live replica, and brings them near its position, beside its applier. */
+export class JoiningTables implements AsyncDisposable {
+  readonly #work: JoiningWork;
   readonly #logger: Logger;
   readonly #replica: string;
   readonly #ended = new AbortController();
   readonly #backoff = new Backoff(TRY_AGAIN);
+  readonly #near = new Set<string>();
   #running: Promise<void> | null = null;
-  #hasCopied = false;
+  #hasEnded = false;
 
-  constructor(
-    replica: string,
-    copy: (tables: readonly ReplicaTable[], signal: AbortSignal) => Promise<void>,
-    logger: Logger,
-  ) {
+  constructor(replica: string, work: JoiningWork, logger: Logger) {
     this.#replica = replica;
-    this.#copy = copy;
+    this.#work = work;
     this.#logger = logger;
   }
 
-  /** Something was copied since `look`. */
-  get hasCopied(): boolean {
-    return this.#hasCopied;
+  /** Something was done since `look`. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   get isRunning(): boolean {
@@ -41,15 +45,24 @@ export class JoiningCopy implements AsyncDisposable {
   }
 
   look(): void {
-    this.#hasCopied = false;
+    this.#hasEnded = false;
   }
 
-  /** Copies these, unless a copy is under way: then they come after it. */
-  start(tables: readonly ReplicaTable[]): void {
-    if (tables.length === 0 || this.#running !== null) return;
-    this.#running = this.#run(tables).finally(() => {
+  /** Only the last step is left of it. */
+  isNear(table: ReplicaTable): boolean {
+    return this.#near.has(tableKey(table));
+  }
+
+  /** Takes up tables that are copied already, else pending ones, unless it has something in hand: then they come after it. */
+  start(copied: readonly ReplicaTable[], pending: readonly ReplicaTable[]): void {
+    if (this.#running !== null) return;
+    const behind = copied.filter((table) => !this.isNear(table));
+    const tables = behind.length > 0 ? behind : pending;
+    if (tables.length === 0) return;
+    for (const table of pending) this.#near.delete(tableKey(table));
+    this.#running = this.#run(tables, behind.length > 0).finally(() => {
       this.#running = null;
-      this.#hasCopied = true;
+      this.#hasEnded = true;
     });
   }
 
@@ -58,10 +71,11 @@ export class JoiningCopy implements AsyncDisposable {
     await this.#running;
   }
 
-  async #run(tables: readonly ReplicaTable[]): Promise<void> {
+  async #run(tables: readonly ReplicaTable[], areCopied: boolean): Promise<void> {
     const { signal } = this.#ended;
     try {
-      await this.#copy(tables, signal);
+      const copied = areCopied ? tables : await this.#work.copy(tables, signal);
+      await this.#bringNear(copied, signal);
     } catch (error) {
       if (signal.aborted) return;
       const fields = { replica: this.#replica, tables: tables.map(tableLabel), err: error };
@@ -72,26 +86,13 @@ export class JoiningCopy implements AsyncDisposable {
     }
     this.#backoff.reset();
   }
-}
 
-/**
- * A session that applies everything inside one open target transaction, and stores nothing: what joins a live
- * replica is there entirely, or not at all.
- */
-export function withinTransaction(target: TargetTransaction): FollowedSession {
-  return {
-    apply: async (window, signal) => await target.apply(window, signal),
-    saveProgress: async () => await Promise.resolve(),
-    openTransaction: async (openSignal) => {
-      await target.savepoint(openSignal);
-      return {
-        apply: async (piece, signal) => await target.apply(piece, signal),
-        commit: async () => await Promise.resolve(),
-        rollback: async (signal) => await target.rollbackTo(signal),
-        savepoint: async (signal) => await target.savepoint(signal),
-        rollbackTo: async (signal) => await target.rollbackTo(signal),
-        join: async (tables, signal) => await target.join(tables, signal),
-      };
-    },
-  };
+  async #bringNear(tables: readonly ReplicaTable[], signal: AbortSignal): Promise<void> {
+    try {
+      await this.#work.catchUp(tables, signal);
+    } catch (error) {
+      if (!hasCode(error, "history-gap")) throw error; // The last step meets it again, and has them copied anew.
+    }
+    for (const table of tables) this.#near.add(tableKey(table));
+  }
 }

@@ -10,7 +10,7 @@ export interface ReplicaObserver {
   applied(ms: number): void;
 }
 
-/** Of joining a table, which is no part of the replica's own way. */
+/** Of tables that join, which is no part of the replica's own way. */
 export const NO_OBSERVER: ReplicaObserver = {
   linked: () => undefined,
   interrupted: () => undefined,

@@ -1,4 +1,11 @@
-import { hasCode, ReplicationError, tableLabel, type RecordChanges, type Table } from "@lockstep/core";
+import {
+  hasCode,
+  ReplicationError,
+  tableLabel,
+  type RecordChanges,
+  type ReplicationEvent,
+  type Table,
+} from "@lockstep/core";
 import type { Client } from "pg";
 import { firstOrigin, originText } from "./origin.ts";
 import { definitionKey, planTable, type TablePlan } from "./table-plan.ts";
@@ -65,10 +72,10 @@ export class TablePlans {
     } catch (error) {
       const origin = firstOrigin(group, id);
       if (!hasCode(error, "schema-mismatch") || origin === null) throw error;
-      const { fix = "", fields } = error;
+      const fix = hasTwoDefinitions(group, id) ? COPY_ANEW : (error.fix ?? "");
       throw new ReplicationError("schema-mismatch", `${error.message}, ${originText(origin)}`, {
         fix,
-        fields: { ...fields, ...origin },
+        fields: { ...error.fields, ...origin },
       });
     }
   }
@@ -82,4 +89,26 @@ export class TablePlans {
       throw error;
     }
   }
+}
+
+const COPY_ANEW =
+  "that transaction changed the table both before and after a change of its columns, so that no definition fits: " +
+  'make it there as it is on the primary now, then have it copied anew ("One table anew" in docs/operations.md)';
+
+/** Whether one transaction changes the table under this definition and under another. */
+function hasTwoDefinitions({ tables, transactions }: RecordChanges, id: number): boolean {
+  const table = tables.get(id);
+  if (table === undefined) return false;
+  const others = new Set(
+    [...tables].flatMap(([other, { schema, name }]) =>
+      other !== id && schema === table.schema && name === table.name ? [other] : [],
+    ),
+  );
+  const changes = (event: ReplicationEvent, isOne: (of: number) => boolean): boolean =>
+    event.kind === "truncate" ? event.tables.some(isOne) : isOne(event.table);
+  return transactions.some(
+    ({ events }) =>
+      events.some((event) => changes(event, (of) => of === id)) &&
+      events.some((event) => changes(event, (of) => others.has(of))),
+  );
 }

@@ -14,7 +14,8 @@ import type { ConstraintDefinition } from "../schema/definition.ts";
 import { completeForeignKeys } from "../schema/foreign-keys.ts";
 import { setSequences } from "../schema/sequences.ts";
 import { claimedByAnother, endCopying, insertProgressRow, readProgressRow } from "./progress.ts";
-import { changeTableRows, insertTableRows, readTableRows } from "./table-rows.ts";
+import { notOurs } from "./copy/copy-refused.ts";
+import { changeTableRows, insertTableRows, joinTableRows, readTableRows } from "./table-rows.ts";
 
 export interface ReplicaTablesOptions {
   readonly client: Client;
@@ -58,14 +59,10 @@ export class ReplicaTables {
     await insertTableRows(this.#options.client, this.#options, tables);
   }
 
-  /** Within the transaction that has applied what the tables' copies lack. */
-  async join(tables: readonly TableName[]): Promise<void> {
-    const where = "state = 'copied' and joins";
-    const isOurs = await changeTableRows(this.#options.client, this.#options, tables, {
-      set: "joins = false",
-      where,
-    });
-    if (!isOurs) throw claimedByAnother(this.#options.replica);
+  /** Within the transaction that applies what the tables' copies still lack. */
+  async join(tables: readonly ReplicaTable[]): Promise<void> {
+    const { client, pipeline, owner, replica } = this.#options;
+    if (!(await joinTableRows(client, { pipeline, owner }, tables))) throw notOurs(replica);
   }
 
   async copyAgain(tables: readonly TableName[]): Promise<void> {

@@ -9,6 +9,7 @@ import {
   type RecordChanges,
   type ReplicationEvent,
   type Row,
+  type Sink,
   type SinkSession,
   type Table,
 } from "@lockstep/core";
@@ -98,8 +99,12 @@ export class Replica implements AsyncDisposable {
     onConflict: ConflictPolicy = { kind: "primary_wins" },
     takeOver = true,
   ): Promise<SinkSession> {
+    return await this.sink(onConflict).claim(owner, takeOver, never());
+  }
+
+  sink(onConflict: ConflictPolicy = { kind: "primary_wins" }): Sink {
     const { url, pipeline } = this;
-    const sink = createPostgresSink({
+    return createPostgresSink({
       replica: "r",
       url,
       pipeline,
@@ -107,7 +112,6 @@ export class Replica implements AsyncDisposable {
       existing: "refuse",
       logger: silentLogger,
     });
-    return await sink.claim(owner, takeOver, never());
   }
 
   /** Applies the events as one window of one transaction. */

@@ -62,6 +62,21 @@ begin
     raise exception 'the table''s row is another''s or in another attempt' using errcode = '${PROGRESS_MISMATCH}';
   end if;
 end $body$;
+create or replace function lockstep.advance_tables(
+  of_pipeline text, by_owner text, of_tables jsonb, from_start jsonb, to_start jsonb
+) returns void language plpgsql set search_path = pg_catalog as $body$
+declare
+  advanced bigint;
+begin
+  update lockstep.tables o set mark = o.mark || to_start, updated_at = now()
+    from jsonb_to_recordset(of_tables) as t(schema text, name text)
+   where o.pipeline = of_pipeline and o.owner = by_owner and o.schema_name = t.schema and o.table_name = t.name
+     and o.state = 'copied' and o.joins and o.mark @> from_start;
+  get diagnostics advanced = row_count;
+  if advanced <> jsonb_array_length(of_tables) then
+    raise exception 'a table''s row is another''s or at another position' using errcode = '${PROGRESS_MISMATCH}';
+  end if;
+end $body$;
 create or replace function lockstep.expect(actual bigint, expected bigint) returns void
 language plpgsql set search_path = pg_catalog as $body$
 begin
@@ -73,6 +88,7 @@ end $body$;`;
 const IS_CREATED = `
   select pg_catalog.to_regprocedure('lockstep.expect(bigint,bigint)') is not null
      and pg_catalog.to_regclass('lockstep.progress') is not null
+     and pg_catalog.to_regprocedure('lockstep.advance_tables(text,text,jsonb,jsonb,jsonb)') is not null
      and pg_catalog.to_regclass('lockstep.tables') is not null as "isCreated"`;
 
 /** Creates our schema in the replica unless it is there; two runs at once wait for each other. */

@@ -5,7 +5,6 @@ import type {
   Failpoints,
   Logger,
   Progress,
-  RecordChanges,
   ReplicaTable,
   SchemaDefinition,
   SinkSession,
@@ -14,15 +13,10 @@ import type {
   TargetTransaction,
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
-import { BatchRunner, type Statement } from "./batch.ts";
-import { bulkStatements } from "./bulk.ts";
-import { OrderedApply } from "./ordered.ts";
-import { TablePlans } from "./plans.ts";
 import { advanceStatement } from "./progress.ts";
-import { explainedByOrder, explainFailure } from "./refusal.ts";
 import { ReplicaTables } from "./replica-tables.ts";
 import { forgetTableRows } from "./table-rows.ts";
-import { countEvents, PostgresTargetTransaction } from "./target-transaction.ts";
+import { TargetSession } from "./target-session.ts";
 
 export interface PostgresSinkSessionOptions {
   readonly connected: Connected;
@@ -41,20 +35,20 @@ export interface PostgresSinkSessionOptions {
 /** One connection that owns the replica's progress row. */
 export class PostgresSinkSession implements SinkSession {
   readonly #options: PostgresSinkSessionOptions;
-  readonly #batches: BatchRunner;
-  readonly #plans: TablePlans;
+  readonly #target: TargetSession;
   readonly #tables: ReplicaTables;
-  #stored: Progress | null;
   #isCopying: boolean;
   #known: readonly ReplicaTable[];
 
   constructor(options: PostgresSinkSessionOptions) {
     this.#options = options;
-    const { connected, replica } = options;
-    this.#batches = new BatchRunner(connected.client);
-    this.#plans = new TablePlans(connected.client, replica);
+    const { connected, pipeline, owner } = options;
     this.#tables = new ReplicaTables({ ...options, client: connected.client });
-    this.#stored = options.progress;
+    this.#target = new TargetSession({
+      ...options,
+      advance: (stored, next) => advanceStatement(pipeline, owner, stored, next),
+      join: async (tables) => await this.#tables.join(tables),
+    });
     this.#isCopying = options.isCopying;
     this.#known = options.tables;
   }
@@ -64,7 +58,7 @@ export class PostgresSinkSession implements SinkSession {
   }
 
   get progress(): Progress | null {
-    return this.#stored;
+    return this.#target.progress;
   }
 
   get isCopying(): boolean {
@@ -77,13 +71,13 @@ export class PostgresSinkSession implements SinkSession {
 
   async beginCopy(progress: Progress, tables: readonly SourceTable[], signal: AbortSignal): Promise<void> {
     await this.#onTables(signal, async () => await this.#tables.beginCopy(progress, tables));
-    this.#stored = progress;
+    this.#target.progress = progress;
     this.#isCopying = true;
   }
 
   async endCopy(progress: Progress, signal: AbortSignal): Promise<void> {
     await this.#onTables(signal, async () => await this.#tables.endCopy(progress));
-    this.#stored = progress;
+    this.#target.progress = progress;
     this.#isCopying = false;
   }
 
@@ -111,137 +105,30 @@ export class PostgresSinkSession implements SinkSession {
     signal: AbortSignal,
   ): Promise<void> {
     await this.#onTables(signal, async () => await this.#tables.complete(schema, tables));
-    this.#plans.forget();
+    this.#target.forgetPlans();
   }
 
   async apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult> {
-    const apply = async (): Promise<ApplyResult> => {
-      const conflicts = await this.#applyWindow(window);
-      this.#stored = window.progress;
-      return { events: countEvents(window.groups), conflicts };
-    };
-    return await this.#closingOnAbort(signal, apply, window.groups);
+    return await this.#target.apply(window, signal);
   }
 
   async openTransaction(signal: AbortSignal): Promise<TargetTransaction> {
-    return await this.#closingOnAbort(signal, async () => {
-      const stored = this.#stored;
-      if (stored === null) throw new TypeError("a replica without progress cannot be applied to");
-      const { client } = this.#options.connected;
-      await client.query("begin");
-      const claim = this.#advance(stored); // A4: first of all the row is proved to be ours, and locked.
-      await client.query(claim.text, [...claim.values]);
-      return new PostgresTargetTransaction({
-        client,
-        batches: this.#batches,
-        plans: this.#plans,
-        newOrderedApply: () => this.#newOrderedApply(),
-        logger: this.#options.logger,
-        guarded: async (abort, work, groups) => await this.#closingOnAbort(abort, work, groups),
-        advance: (progress) => this.#advance(progress),
-        join: async (tables) => await this.#tables.join(tables),
-        onCommitted: (progress) => (this.#stored = progress),
-      });
-    });
+    return await this.#target.openTransaction(signal);
   }
 
   async saveProgress(progress: Progress, signal: AbortSignal): Promise<void> {
-    await this.#closingOnAbort(signal, async () => {
-      await this.#batches.run([this.#advance(progress)]);
-      this.#stored = progress;
-    });
+    await this.#target.saveProgress(progress, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#options.connected[Symbol.asyncDispose]();
-  }
-
-  /** Returns how many conflicts were met. */
-  async #applyWindow(window: ApplyWindow): Promise<number> {
-    await this.#plans.prepare(window.groups);
-    const { folded } = window;
-    if (folded.kind === "ordered") return await this.#applyOrdered(window, folded.reason);
-    const statements = bulkStatements(folded, ({ table }) => this.#plans.of(table));
-    try {
-      await this.#batches.run([this.#advance(window.progress), ...statements], this.#beforeCommit());
-      return 0;
-    } catch (error) {
-      const state = explainedByOrder(error);
-      if (state === null) throw error;
-      return await this.#applyOrdered(window, `SQLSTATE ${state}`);
-    }
-  }
-
-  async #applyOrdered(window: ApplyWindow, reason: string): Promise<number> {
-    const { connected, replica, logger, failpoints } = this.#options;
-    const { client } = connected;
-    logger.debug({ replica, reason }, "applying change by change");
-    await client.query("begin");
-    const advance = this.#advance(window.progress);
-    await client.query(advance.text, [...advance.values]);
-    const ordered = this.#newOrderedApply();
-    try {
-      await ordered.apply(window.groups);
-    } catch (error) {
-      await client.query("rollback").catch(() => undefined); // A lost connection has rolled back already.
-      throw error;
-    }
-    failpoints?.hit("applied");
-    await client.query("commit");
-    return ordered.conflicts;
-  }
-
-  #newOrderedApply(): OrderedApply {
-    const { connected, replica, policy, logger } = this.#options;
-    const { client } = connected;
-    return new OrderedApply({
-      client,
-      replica,
-      policy,
-      logger,
-      planOf: (group, id) => this.#plans.inGroup(group, id),
-    });
-  }
-
-  /** Runs work on the connection, and `groups` with it; an abort closes it, so that what was under way is rolled back. */
-  async #closingOnAbort<T>(
-    signal: AbortSignal,
-    work: () => Promise<T>,
-    groups: readonly RecordChanges[] = [],
-  ): Promise<T> {
-    signal.throwIfAborted();
-    const abort = (): void => void this.#options.connected.client.connection.stream.destroy();
-    signal.addEventListener("abort", abort, { once: true });
-    try {
-      return await work();
-    } catch (error) {
-      throw await this.#explain(error, groups);
-    } finally {
-      signal.removeEventListener("abort", abort);
-    }
-  }
-
-  /** A second round trip, for the sake of a place between _applied_ and _committed_: only when one is asked for. */
-  #beforeCommit(): (() => void) | undefined {
-    const { failpoints } = this.#options;
-    return failpoints === undefined ? undefined : () => failpoints.hit("applied");
-  }
-
-  #advance(next: Progress): Statement {
-    if (this.#stored === null) throw new TypeError("a replica without progress cannot advance");
-    return advanceStatement(this.#options.pipeline, this.#options.owner, this.#stored, next); // A4
+    await this.#target[Symbol.asyncDispose]();
   }
 
   /** Work on what is stored of the tables, which is then read anew. */
   async #onTables(signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-    await this.#closingOnAbort(signal, async () => {
+    await this.#target.closingOnAbort(signal, async () => {
       await work();
       this.#known = await this.#tables.read();
     });
-  }
-
-  async #explain(error: unknown, groups: readonly RecordChanges[]): Promise<unknown> {
-    const { replica, connected } = this.#options;
-    return await explainFailure(error, { replica, client: connected.client, plans: this.#plans, groups });
   }
 }

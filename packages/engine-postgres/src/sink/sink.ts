@@ -1,5 +1,6 @@
 import {
   ReplicationError,
+  type CatchUpSession,
   type ConflictPolicy,
   type CopyTarget,
   type ExistingRows,
@@ -8,6 +9,7 @@ import {
   type Progress,
   type Sink,
   type SinkSession,
+  type TableName,
 } from "@lockstep/core";
 import type { Client } from "pg";
 import { applicationName, connect, toReplicationError } from "../connection.ts";
@@ -16,7 +18,8 @@ import { claimedByAnother, readProgressRow, takeProgressRow, type OwnedProgress 
 import { connectReplica, endSessions, type ReplicaConnection } from "./replica-session.ts";
 import { ensureSchema } from "./schema.ts";
 import { PostgresSinkSession } from "./session.ts";
-import { readTableRows } from "./table-rows.ts";
+import { advanceTablesStatement, readTableRows } from "./table-rows.ts";
+import { TargetSession } from "./target-session.ts";
 
 /** A1: a commit that was answered is on the replica's disk. */
 const REPLICA_SETTINGS = {
@@ -108,6 +111,32 @@ class PostgresSink implements Sink {
     );
   }
 
+  async openCatchUp(
+    owner: string,
+    tables: readonly TableName[],
+    from: Progress,
+    signal: AbortSignal,
+  ): Promise<CatchUpSession> {
+    const { pipeline, onConflict, logger } = this.#options;
+    const { replica } = this;
+    const connected = await connectReplica({ ...this.#connection, isCopy: true }, signal);
+    try {
+      await this.#endOthers(connected.client, [applicationName(pipeline, true)]);
+    } catch (error) {
+      await connected[Symbol.asyncDispose]();
+      throw toReplicationError(error, `replica ${replica}`);
+    }
+    return new TargetSession({
+      connected,
+      replica,
+      policy: onConflict,
+      logger,
+      failpoints: undefined, // Those of the replica's own way are not passed here.
+      progress: from,
+      advance: (stored, next) => advanceTablesStatement({ pipeline, owner }, tables, stored, next),
+    });
+  }
+
   /** A database that follows itself would change without end; by whatever name it is reached, our slot is there. */
   async #refusePrimary(client: Client): Promise<void> {
     const { rows } = await client.query(
@@ -129,7 +158,7 @@ class PostgresSink implements Sink {
       const stored = await readProgressRow(client, pipeline);
       if (stored !== null && stored.owner !== owner) throw claimedByAnother(this.replica);
     }
-    await this.#endOthers(client);
+    await this.#endOthers(client, [applicationName(pipeline, false), applicationName(pipeline, true)]);
     const progress = await takeProgressRow(client, pipeline, owner, takeOver);
     if (progress !== null) return progress;
     if ((await readProgressRow(client, pipeline)) !== null) throw claimedByAnother(this.replica);
@@ -137,9 +166,7 @@ class PostgresSink implements Sink {
     return null;
   }
 
-  async #endOthers(client: Client): Promise<void> {
-    const { pipeline } = this.#options;
-    const names = [applicationName(pipeline, false), applicationName(pipeline, true)];
+  async #endOthers(client: Client, names: readonly string[]): Promise<void> {
     const left = await endSessions(client, names);
     if (left.length === 0) return;
     throw new ReplicationError(

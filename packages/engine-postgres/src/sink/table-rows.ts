@@ -127,19 +127,56 @@ export async function forgetTableRows(
   await client.query(`update lockstep.tables set joins = true where ${pending} and not joins`, given);
 }
 
+/** Tables join their replica, all of them or none, where their marks are these: a step that came late moves them. */
+export async function joinTableRows(
+  client: Client,
+  { pipeline, owner }: { readonly pipeline: string; readonly owner: string },
+  tables: readonly ReplicaTable[],
+): Promise<boolean> {
+  const marks = tables.map(({ state }) => (state.kind === "copied" ? markText(state.mark) : null));
+  const { rowCount } = await client.query(
+    `update lockstep.tables o set joins = false, updated_at = now()
+       from unnest($3::text[], $4::text[], $5::jsonb[]) as t(schema, name, mark)
+      where o.pipeline = $1 and o.owner = $2 and o.schema_name = t.schema and o.table_name = t.name
+        and o.state = 'copied' and o.joins and o.mark = t.mark`,
+    [pipeline, owner, tables.map(({ schema }) => schema), tables.map(({ name }) => name), marks],
+  );
+  return rowCount === tables.length;
+}
+
+/** The compare-and-set that is the first statement of every step of a catch-up (A4). */
+export function advanceTablesStatement(
+  { pipeline, owner }: { readonly pipeline: string; readonly owner: string },
+  tables: readonly TableName[],
+  stored: Progress,
+  next: Progress,
+): { readonly text: string; readonly values: readonly string[] } {
+  return {
+    text: "select lockstep.advance_tables($1, $2, $3, $4, $5)",
+    values: [
+      pipeline,
+      owner,
+      JSON.stringify(tables.map(({ schema, name }) => ({ schema, name }))),
+      JSON.stringify(startFields(stored)),
+      JSON.stringify(startFields(next)),
+    ],
+  };
+}
+
 /** As stored in the row. */
 export function markText({ view, start }: CopyMark): string {
-  const { epoch, position: at, offset: record, open, run } = start;
-  return JSON.stringify({
-    through: view.through,
-    view: view.text,
+  return JSON.stringify({ through: view.through, view: view.text, ...startFields(start) });
+}
+
+function startFields({ epoch, position: at, offset: record, open, run }: Progress): Record<string, string> {
+  return {
     epochNumber: String(epoch.number),
     epochId: epoch.id,
     position: at,
     offset: String(record),
     open: String(open),
     run,
-  });
+  };
 }
 
 function stateOf({ state, mark, name }: TableRow): ReplicaTableState {

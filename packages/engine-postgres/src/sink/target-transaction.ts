@@ -6,7 +6,7 @@ import type {
   Logger,
   Progress,
   RecordChanges,
-  TableName,
+  ReplicaTable,
   TargetTransaction,
 } from "@lockstep/core";
 import type { Client } from "pg";
@@ -30,7 +30,7 @@ export interface TargetTransactionOptions {
   ) => Promise<T>;
   /** The statement that moves the progress row to `progress`. */
   readonly advance: (progress: Progress) => Statement;
-  readonly join: (tables: readonly TableName[]) => Promise<void>;
+  readonly join: (tables: readonly ReplicaTable[]) => Promise<void>;
   readonly onCommitted: (progress: Progress) => void;
 }
 
@@ -80,7 +80,7 @@ export class PostgresTargetTransaction implements TargetTransaction {
     await this.#query("rollback to savepoint large", signal);
   }
 
-  async join(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
+  async join(tables: readonly ReplicaTable[], signal: AbortSignal): Promise<void> {
     const { guarded, join } = this.#options;
     await guarded(signal, async () => await join(tables), []);
   }

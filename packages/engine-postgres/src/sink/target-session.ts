@@ -1,0 +1,174 @@
+import type {
+  ApplyResult,
+  ApplyWindow,
+  CatchUpSession,
+  ConflictPolicy,
+  Failpoints,
+  Logger,
+  Progress,
+  RecordChanges,
+  ReplicaTable,
+} from "@lockstep/core";
+import type { Connected } from "../connection.ts";
+import { BatchRunner, type Statement } from "./batch.ts";
+import { bulkStatements } from "./bulk.ts";
+import { OrderedApply } from "./ordered.ts";
+import { TablePlans } from "./plans.ts";
+import { explainedByOrder, explainFailure } from "./refusal.ts";
+import { countEvents, PostgresTargetTransaction } from "./target-transaction.ts";
+
+export interface TargetSessionOptions {
+  readonly connected: Connected;
+  readonly replica: string;
+  readonly policy: ConflictPolicy;
+  readonly logger: Logger;
+  readonly failpoints: Failpoints | undefined;
+  readonly progress: Progress | null;
+  /** The compare-and-set that moves what is stored from one progress to the next (A4). */
+  readonly advance: (stored: Progress, next: Progress) => Statement;
+  readonly join?: (tables: readonly ReplicaTable[]) => Promise<void>;
+}
+
+/** One connection that applies, with the progress in the same target transactions, wherever that is stored. */
+export class TargetSession implements CatchUpSession {
+  readonly #options: TargetSessionOptions;
+  readonly #batches: BatchRunner;
+  readonly #plans: TablePlans;
+  /** As stored in the replica. */
+  progress: Progress | null;
+
+  constructor(options: TargetSessionOptions) {
+    this.#options = options;
+    const { connected, replica, progress } = options;
+    this.#batches = new BatchRunner(connected.client);
+    this.#plans = new TablePlans(connected.client, replica);
+    this.progress = progress;
+  }
+
+  async apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult> {
+    const apply = async (): Promise<ApplyResult> => {
+      const conflicts = await this.#applyWindow(window);
+      this.progress = window.progress;
+      return { events: countEvents(window.groups), conflicts };
+    };
+    return await this.closingOnAbort(signal, apply, window.groups);
+  }
+
+  async openTransaction(signal: AbortSignal): Promise<PostgresTargetTransaction> {
+    return await this.closingOnAbort(signal, async () => {
+      const { connected, logger, join } = this.#options;
+      const { client } = connected;
+      await client.query("begin");
+      const claim = this.#advance(expectStored(this.progress)); // A4: first of all the row is proved to be ours, and locked.
+      await client.query(claim.text, [...claim.values]);
+      return new PostgresTargetTransaction({
+        client,
+        batches: this.#batches,
+        plans: this.#plans,
+        newOrderedApply: () => this.#newOrderedApply(),
+        logger,
+        guarded: async (abort, work, groups) => await this.closingOnAbort(abort, work, groups),
+        advance: (progress) => this.#advance(progress),
+        join: async (tables) => await join?.(tables),
+        onCommitted: (progress) => (this.progress = progress),
+      });
+    });
+  }
+
+  async saveProgress(progress: Progress, signal: AbortSignal): Promise<void> {
+    await this.closingOnAbort(signal, async () => {
+      await this.#batches.run([this.#advance(progress)]);
+      this.progress = progress;
+    });
+  }
+
+  /** Runs work on the connection, and `groups` with it; an abort closes it, so that what was under way is rolled back. */
+  async closingOnAbort<T>(
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    groups: readonly RecordChanges[] = [],
+  ): Promise<T> {
+    signal.throwIfAborted();
+    const { connected, replica } = this.#options;
+    const abort = (): void => void connected.client.connection.stream.destroy();
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      return await work();
+    } catch (error) {
+      throw await explainFailure(error, { replica, client: connected.client, plans: this.#plans, groups });
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Tables of the replica have changed. */
+  forgetPlans(): void {
+    this.#plans.forget();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#options.connected[Symbol.asyncDispose]();
+  }
+
+  /** Returns how many conflicts were met. */
+  async #applyWindow(window: ApplyWindow): Promise<number> {
+    await this.#plans.prepare(window.groups);
+    const { folded } = window;
+    if (folded.kind === "ordered") return await this.#applyOrdered(window, folded.reason);
+    const statements = bulkStatements(folded, ({ table }) => this.#plans.of(table));
+    try {
+      await this.#batches.run([this.#advance(window.progress), ...statements], this.#beforeCommit());
+      return 0;
+    } catch (error) {
+      const state = explainedByOrder(error);
+      if (state === null) throw error;
+      return await this.#applyOrdered(window, `SQLSTATE ${state}`);
+    }
+  }
+
+  async #applyOrdered(window: ApplyWindow, reason: string): Promise<number> {
+    const { connected, replica, logger, failpoints } = this.#options;
+    const { client } = connected;
+    logger.debug({ replica, reason }, "applying change by change");
+    await client.query("begin");
+    const advance = this.#advance(window.progress);
+    await client.query(advance.text, [...advance.values]);
+    const ordered = this.#newOrderedApply();
+    try {
+      await ordered.apply(window.groups);
+    } catch (error) {
+      await client.query("rollback").catch(() => undefined); // A lost connection has rolled back already.
+      throw error;
+    }
+    failpoints?.hit("applied");
+    await client.query("commit");
+    return ordered.conflicts;
+  }
+
+  #newOrderedApply(): OrderedApply {
+    const { connected, replica, policy, logger } = this.#options;
+    const { client } = connected;
+    return new OrderedApply({
+      client,
+      replica,
+      policy,
+      logger,
+      planOf: (group, id) => this.#plans.inGroup(group, id),
+    });
+  }
+
+  /** A second round trip, for the sake of a place between _applied_ and _committed_: only when one is asked for. */
+  #beforeCommit(): (() => void) | undefined {
+    const { failpoints } = this.#options;
+    return failpoints === undefined ? undefined : () => failpoints.hit("applied");
+  }
+
+  #advance(next: Progress): Statement {
+    return this.#options.advance(expectStored(this.progress), next);
+  }
+}
+
+function expectStored(progress: Progress | null): Progress {
+  if (progress === null) throw new TypeError("a replica without progress cannot be applied to");
+  return progress;
+}

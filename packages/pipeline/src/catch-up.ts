@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { includes, type CopyMark, type Position, type Progress, type ReplicaTable } from "@lockstep/core";
+import type { ApplierOptions } from "./applier.ts";
+import { CarriedTables } from "./carried-tables.ts";
+import { Follower } from "./follower.ts";
+import { locate } from "./locate.ts";
+import { NO_OBSERVER } from "./replica-observer.ts";
+
+/** A pass that took no longer leaves little behind. */
+const NEAR_MS = 500;
+/** How often the replica is looked at while it has not passed the tables' view. */
+const LOOK_INTERVAL_MS = 100;
+
+export interface CatchUpOptions extends ApplierOptions {
+  /** Copied under this mark. */
+  readonly tables: readonly ReplicaTable[];
+  readonly mark: CopyMark;
+  /** How far the replica is with its other tables. */
+  readonly reached: () => Position;
+}
+
+/**
+ * Brings joining tables near the position of their replica, which goes on meanwhile with the others: pass after
+ * pass, until one was short and the replica has left the tables' view behind. What is left for the join is little.
+ */
+export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Promise<void> {
+  const { sink, owner, source, tables, mark, compare, reached } = options;
+  await using session = await sink.openCatchUp(owner, tables, mark.start, signal);
+  const carried = followedAlone(tables, source);
+  for (;;) {
+    const target = reached();
+    const begunMs = performance.now();
+    const progress = session.progress ?? mark.start;
+    if (!includes(compare, progress.position, target)) {
+      const { at, open } = await locate(options.log, progress, compare, signal);
+      await new Follower({
+        ...options,
+        session,
+        progress,
+        open,
+        carried,
+        failpoints: undefined,
+        hardSignal: signal, // Nothing of it needs to be finished: its mark says where it goes on.
+        isEnough: (position) => includes(compare, position, target),
+        onUnknown: async () => await Promise.resolve(carried),
+        observer: NO_OBSERVER,
+        onAcked: () => options.failpoints?.hit("table-advanced"),
+      }).run(at, signal);
+    }
+    const isNear = performance.now() - begunMs < NEAR_MS;
+    if (isNear && includes(compare, target, mark.view.through)) return;
+    if (isNear) await sleep(LOOK_INTERVAL_MS, undefined, { signal });
+  }
+}
+
+/** Read as a replica whose only tables are these. */
+export function followedAlone(
+  tables: readonly ReplicaTable[],
+  source: ApplierOptions["source"],
+): CarriedTables {
+  return new CarriedTables(
+    tables.map((table) => ({ ...table, joins: false })),
+    source,
+    { isAlone: true },
+  );
+}
+
+/** Tables by the start that they have in common. */
+export function byStart(
+  tables: readonly ReplicaTable[],
+): { readonly mark: CopyMark; readonly tables: ReplicaTable[] }[] {
+  const groups = new Map<string, { mark: CopyMark; tables: ReplicaTable[] }>();
+  for (const table of tables) {
+    if (table.state.kind !== "copied") continue;
+    const { mark } = table.state;
+    const key = keyOf(mark);
+    const group = groups.get(key) ?? { mark, tables: [] };
+    group.tables.push(table);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+function keyOf({ view, start }: CopyMark): string {
+  const { position, offset }: Progress = start;
+  return JSON.stringify([view, position, String(offset)]);
+}
