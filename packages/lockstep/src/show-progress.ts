@@ -1,4 +1,4 @@
-import type { EventLog, Logger, Offset } from "@lockstep/core";
+import { actionOf, type EventLog, type Logger, type Offset } from "@lockstep/core";
 import type { Pipeline } from "@lockstep/pipeline";
 
 /** What a person sees as now, and no load. */
@@ -9,6 +9,7 @@ export function showProgress(pipeline: Pipeline, log: EventLog, logger: Logger):
   const ended = new AbortController();
   const shown = new Map<string, Offset>();
   const underway = new Set<string>();
+  const said = new Set<string>();
   const show = async (replica: string, offset: Offset): Promise<void> => {
     underway.add(replica);
     try {
@@ -16,7 +17,11 @@ export function showProgress(pipeline: Pipeline, log: EventLog, logger: Logger):
       shown.set(replica, offset);
     } catch (error) {
       if (ended.signal.aborted) return;
-      logger.debug({ replica, err: error }, "the log's tools were not told of the progress");
+      // What passes by itself is said by who needs the log; what a person must mend, such as a missing right, once.
+      const isNews = actionOf(error) !== "retry" && !said.has(String(error));
+      if (isNews) said.add(String(error));
+      const say = isNews ? logger.warn.bind(logger) : logger.debug.bind(logger);
+      say({ replica, err: error }, "the log's tools cannot be shown how far the replica is");
     } finally {
       underway.delete(replica);
     }
