@@ -23,6 +23,8 @@ export interface ScenarioOptions {
   readonly pipeline?: string;
   /** As in the configuration file; default: `["public.*"]`. */
   readonly include?: string;
+  /** Where status and metrics are served; default: at any free port of this machine. */
+  readonly listen?: string;
   /** More of the configuration file. */
   readonly extra?: string;
 }
@@ -93,7 +95,14 @@ export class Scenario {
   }
 
   #config(options: ScenarioOptions): string {
-    const { brokers, log, maxLogBytes, include = '["public.*"]', extra = "" } = options;
+    const {
+      brokers,
+      log,
+      maxLogBytes,
+      include = '["public.*"]',
+      listen = "127.0.0.1:0",
+      extra = "",
+    } = options;
     const [primaryUrl, ...replicaUrls] = options.reachedAs ?? options.urls;
     const replicas = replicaUrls.map(
       (url, index) => `  - { name: replica-${index + 1}, engine: postgres, url: "${url}" }`,
@@ -106,6 +115,7 @@ export class Scenario {
       "replicas:",
       ...replicas,
       `tables: { include: ${include} }`,
+      `http: { listen: "${listen}" }`,
       extra,
     ].join("\n");
   }

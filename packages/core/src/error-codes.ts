@@ -19,6 +19,8 @@ export type ErrorCode =
   | "tls-failed"
   | "permission-denied"
   | "config-invalid"
+  | "address-taken"
+  | "not-running"
   | "setup-incomplete"
   | "still-in-use"
   | "topic-misconfigured"
@@ -101,6 +103,15 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "config-invalid": {
     action: "operator",
     means: "The configuration file, or an argument, is wrong; each wrong key is named with its line.",
+  },
+  "address-taken": {
+    action: "operator",
+    means:
+      "The address at which status and metrics are to be served (`http.listen`) is taken, or is none of this machine's.",
+  },
+  "not-running": {
+    action: "operator",
+    means: "No running pipeline answers at the address that was asked for its status.",
   },
   "setup-incomplete": {
     action: "operator",

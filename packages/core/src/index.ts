@@ -74,6 +74,7 @@ export type {
 } from "./snapshot.ts";
 export type {
   Confirmation,
+  RetainedLog,
   Source,
   SourceBatch,
   SourcePiece,

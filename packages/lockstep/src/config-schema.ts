@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { kafkaLog, type KafkaLogConfig } from "./kafka-config.ts";
+import { DEFAULT_LISTEN, parseListen } from "./watching/listen.ts";
 
 /** Letters, digits and underscores: the name becomes part of slot, publication and topic names. */
 const PIPELINE_NAME = /^[a-z][a-z0-9_]{0,39}$/;
@@ -59,6 +60,23 @@ const snapshot = z.strictObject({
     .describe("how much all copies read from the primary together"),
 });
 
+/** Where the process serves its status and metrics. */
+export const httpSchema: z.ZodType<HttpConfig> = z.union(
+  [
+    z.literal(false),
+    z.strictObject({
+      listen: z
+        .string()
+        .refine((text) => text === "off" || parseListen(text) !== null, "must be host:port, or off"),
+    }),
+  ],
+  { error: 'must be { listen: "host:port" }, or false to serve no status and metrics' },
+);
+
+export type HttpConfig = false | { readonly listen: string };
+
+export const DEFAULT_HTTP: HttpConfig = { listen: DEFAULT_LISTEN };
+
 /** `lockstep.yaml`, checked and filled in. */
 export interface Config {
   readonly pipeline: string;
@@ -69,6 +87,7 @@ export interface Config {
   readonly maxRowBytes: number;
   readonly retention: { readonly hours: number; readonly bytes?: number | undefined };
   readonly snapshot: SnapshotConfig;
+  readonly http: HttpConfig;
   readonly onConflict: "primary_wins" | "replica_wins" | "halt" | { readonly latest_wins: string };
 }
 
@@ -136,5 +155,6 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     })
     .default({ hours: DEFAULT_RETENTION_HOURS }),
   snapshot: snapshot.default({ existing: "refuse", parallel: DEFAULT_PARALLEL }),
+  http: httpSchema.default(DEFAULT_HTTP),
   onConflict: conflictPolicy.default("primary_wins"),
 });

@@ -1,16 +1,19 @@
-import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { ReplicationError } from "@lockstep/core";
 import { remove, type RemoveOptions } from "./commands/remove.ts";
 import { run } from "./commands/run.ts";
+import { status } from "./commands/status.ts";
 import { tail } from "./commands/tail.ts";
 import { withoutSecrets, type LoggingOptions } from "./logging.ts";
+import { readVersion } from "./version.ts";
 
 interface CommonOptions {
   readonly config: string;
   readonly logLevel: string;
   readonly logFormat: string;
 }
+
+const DEFAULT_CONFIG = "lockstep.yaml";
 
 const program = new Command("lockstep")
   .description("Keeps databases in lockstep: follows a primary's own log into replicas, through Kafka.")
@@ -19,11 +22,36 @@ const program = new Command("lockstep")
 
 common(program.command("run"))
   .description("follow the primary into every replica until stopped")
+  .option("--listen <address>", "serve status and metrics there, or off: instead of the file's http.listen")
+  .option("--json", "the same as --log-format json", false)
   .addHelpText(
     "after",
-    "\nExample:\n  lockstep run -c lockstep.yaml\n\nSIGTERM or Ctrl-C finishes what is in hand; a second one ends at once.",
+    "\nExamples:\n  lockstep run -c lockstep.yaml\n  lockstep run -c lockstep.yaml --listen 127.0.0.1:8643   # a standby on the same machine\n\nSIGTERM or Ctrl-C finishes what is in hand; a second one ends at once.",
   )
-  .action(async (options: CommonOptions) => await run(options.config, loggingOf(options)));
+  .action(
+    async ({ listen, json, ...options }: CommonOptions & { listen?: string; json: boolean }) =>
+      await run(options.config, loggingOf(json ? { ...options, logFormat: "json" } : options), listen),
+  );
+
+program
+  .command("status")
+  .description("ask the running pipeline how it is")
+  .option("-c, --config <file>", "configuration file, of which http.listen is read", DEFAULT_CONFIG)
+  .option("--url <url>", "the running process's address, instead of the file's")
+  .option("-w, --watch", "draw it anew every second until Ctrl-C", false)
+  .option("--json", "one JSON object; with --watch one a line", false)
+  .addHelpText(
+    "after",
+    "\nExamples:\n  lockstep status -c lockstep.yaml --watch\n  lockstep status --url http://127.0.0.1:8642 --json | jq .replicas",
+  )
+  .action(
+    async (options: { config: string; url?: string; watch: boolean; json: boolean }) =>
+      await status(options.config, {
+        isWatching: options.watch,
+        isJson: options.json,
+        ...(options.url === undefined ? {} : { url: options.url }),
+      }),
+  );
 
 common(program.command("tail"))
   .description("print the events of the pipeline's topic")
@@ -71,7 +99,7 @@ try {
 
 function common(command: Command): Command {
   return command
-    .option("-c, --config <file>", "configuration file", "lockstep.yaml")
+    .option("-c, --config <file>", "configuration file", DEFAULT_CONFIG)
     .addOption(new Option("--log-level <level>").choices(["debug", "info", "warn", "error"]).default("info"))
     .addOption(
       new Option("--log-format <format>", "lines for a person, or one JSON object a line")
@@ -117,11 +145,4 @@ function describe(error: unknown): string {
   }
   const fix = error.fix === undefined ? "" : `\n  fix: ${error.fix}`;
   return `lockstep: ${error.code}: ${withoutSecrets(error.message)}${fix}\n`;
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  const manifest: unknown = JSON.parse(text);
-  const isManifest = typeof manifest === "object" && manifest !== null && "version" in manifest;
-  return isManifest ? String(manifest.version) : "unknown";
 }

@@ -9,11 +9,11 @@ import {
   type Offset,
   type ReadRequest,
 } from "@lockstep/core";
-import type { Admin, Kafka } from "kafkajs";
+import type { Kafka } from "kafkajs";
 import { createClient, groupOf, topicOf, type KafkaLogOptions } from "./client.ts";
 import { toLogError } from "./kafka-errors.ts";
 import { Sockets } from "./kafkajs-internals.ts";
-import { atMost, FAREWELL_MS, LeaderLink } from "./leader-link.ts";
+import { LeaderLink } from "./leader-link.ts";
 import { LinkPool } from "./link-pool.ts";
 import { whyNoAnswer, type ProbedConnection } from "./listener-probe.ts";
 import { KafkaPublisher } from "./publisher.ts";
@@ -35,9 +35,9 @@ class KafkaLog implements EventLog {
   readonly #pollLinks: LinkPool;
   readonly #probeLink: LeaderLink;
   readonly #adminLink: LeaderLink;
+  readonly #groupLink: LeaderLink;
   readonly #publishers = new Set<KafkaPublisher>();
   readonly #probed: ProbedConnection;
-  #groupAdmin: Admin | null = null;
   #hasAnswered = false;
 
   constructor(options: KafkaLogOptions) {
@@ -50,6 +50,7 @@ class KafkaLog implements EventLog {
     this.#pollLinks = new LinkPool(() => new LeaderLink(this.#kafka, this.#topic));
     this.#probeLink = new LeaderLink(this.#kafka, this.#topic);
     this.#adminLink = new LeaderLink(this.#kafka, this.#topic);
+    this.#groupLink = new LeaderLink(this.#kafka, this.#topic);
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
@@ -140,31 +141,18 @@ class KafkaLog implements EventLog {
   /** As the offset of a consumer group, so that every Kafka tool shows the lag. */
   async showProgress(replica: string, acked: Offset, signal: AbortSignal): Promise<void> {
     const groupId = groupOf(this.#pipeline, replica);
-    const partitions = [{ partition: 0, offset: String(acked + 1n) }];
-    try {
-      const admin = (this.#groupAdmin ??= this.#kafka.admin());
-      await abortable(
-        admin.connect().then(async () => await admin.setOffsets({ groupId, topic: this.#topic, partitions })),
-        signal,
-      );
-    } catch (error) {
-      const admin = this.#groupAdmin;
-      this.#groupAdmin = null;
-      await admin?.disconnect().catch(() => undefined);
-      throw toLogError(error, this.#topic);
-    }
+    const topics = [{ topic: this.#topic, partitions: [{ partition: 0, offset: String(acked + 1n) }] }];
+    const nobody = { groupGenerationId: -1, memberId: "" } as const;
+    await this.#groupLink.coordinate(
+      { groupId, coordinatorType: 0 },
+      async (coordinator) => await coordinator.offsetCommit({ groupId, ...nobody, topics }),
+      signal,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const links = [this.#pollLinks, this.#probeLink, this.#adminLink, ...this.#publishers];
-    const closing = links.map(async (link) => await link[Symbol.asyncDispose]());
-    closing.push(
-      atMost(
-        FAREWELL_MS,
-        this.#groupAdmin?.disconnect().catch(() => undefined),
-      ),
-    );
-    await Promise.all(closing);
+    const links = [this.#pollLinks, this.#probeLink, this.#adminLink, this.#groupLink, ...this.#publishers];
+    await Promise.all(links.map(async (link) => await link[Symbol.asyncDispose]()));
     this.#sockets.destroyAll();
   }
 }

@@ -10,7 +10,8 @@ import type { ISocketFactory, Kafka } from "kafkajs";
  *
  * - The cluster and broker objects behind the public clients: a fetch at our own offset, without a group
  *   (a group's seek fails in silence and is forgotten at a rejoin), and produce requests with a producer
- *   epoch and a sequence number of our own (so that a retry is the same append, and a successor fences).
+ *   epoch and a sequence number of our own (so that a retry is the same append, and a successor fences); and a
+ *   group's offset committed without joining the group (the admin client's way takes it three seconds).
  * - Its request queue starts a timer every 10 ms whether or not anything waits.
  * - Its sockets use Nagle's algorithm.
  */
@@ -56,6 +57,13 @@ export interface Broker {
     transactionTimeout: number;
   }): Promise<{ producerId: string; producerEpoch: number }>;
   deleteRecords(request: {
+    topics: readonly { topic: string; partitions: { partition: number; offset: string }[] }[];
+  }): Promise<unknown>;
+  /** Of a group without members: generation -1, no member. */
+  offsetCommit(request: {
+    groupId: string;
+    groupGenerationId: -1;
+    memberId: "";
     topics: readonly { topic: string; partitions: { partition: number; offset: string }[] }[];
   }): Promise<unknown>;
   listOffsets(request: {

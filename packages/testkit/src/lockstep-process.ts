@@ -70,6 +70,14 @@ export class LockstepProcess implements AsyncDisposable {
     return await this.#waitFor(`printed ${text}`, find, options);
   }
 
+  /** Where it serves its status and metrics. */
+  async url(): Promise<string> {
+    const { text } = await this.waitForLog("status and metrics are served");
+    const [, address] = /"address":"([^"]+)"/.exec(text) ?? [];
+    if (address === undefined) throw this.#error("it named no address");
+    return address;
+  }
+
   kill(signal: NodeJS.Signals = "SIGKILL"): void {
     this.#child.kill(signal);
   }

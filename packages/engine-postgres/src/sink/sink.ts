@@ -96,6 +96,7 @@ class PostgresSink implements Sink {
         progress,
         isCopying: progress?.isCopying === true,
         tables: await readTableRows(connected.client, pipeline),
+        lost: lostSignal(connected.client, replica),
       });
     } catch (error) {
       await connected[Symbol.asyncDispose]();
@@ -177,6 +178,15 @@ class PostgresSink implements Sink {
       { fix: "it is tried again until they do" },
     );
   }
+}
+
+function lostSignal(client: Client, replica: string): AbortSignal {
+  const lost = new AbortController();
+  const error = new ReplicationError("connection-lost", `replica ${replica} closed the connection`, {
+    fix: "start the server or mend the network; this is tried again until it works",
+  });
+  client.once("end", () => lost.abort(error));
+  return lost.signal;
 }
 
 /** A2: a row that vanished is no reason to copy again. */

@@ -25,6 +25,7 @@ import {
   XLOG_DATA_HEADER_BYTES,
 } from "./replication-messages.ts";
 import { replicationPlugin, type SystemIdentity } from "./plugin.ts";
+import { ServerClock } from "./server-clock.ts";
 import { StandbyStatus } from "./standby-status.ts";
 import { StreamWatch } from "./stream-watch.ts";
 
@@ -69,6 +70,7 @@ export class WalStream implements AsyncDisposable {
   readonly #framer: Framer;
   readonly #arrived: Arrived;
   readonly #status: StandbyStatus;
+  readonly #clock = new ServerClock();
   readonly #failpoints: Failpoints | undefined;
   readonly #maxRowBytes: number;
   readonly #readKeys: WalStreamOptions["readKeys"];
@@ -78,6 +80,8 @@ export class WalStream implements AsyncDisposable {
   #wake: (() => void) | null = null;
   readonly #watch: StreamWatch;
   #processId = 0;
+  /** When the server sent what came last, where it said so since the last look. */
+  #sentUs: number | null = null;
   /** Keepalives in a row, without any WAL. */
   #quietWords = 0;
   #ticker: NodeJS.Timeout | undefined;
@@ -108,6 +112,11 @@ export class WalStream implements AsyncDisposable {
     this.#service = new LogicalReplicationService(options.link.clientConfig, {
       acknowledge: { auto: false, timeoutSeconds: 0 },
     });
+  }
+
+  /** The server's clock; null before its first word. */
+  get nowUs(): number | null {
+    return this.#clock.nowUs;
   }
 
   /** Resolves once the server streams; rejects while another session has the slot. Call once. */
@@ -188,6 +197,7 @@ export class WalStream implements AsyncDisposable {
 
   #received(chunk: Buffer): void {
     this.#watch.received();
+    const startedMs = performance.now();
     try {
       this.#framer.push(chunk);
     } catch (error) {
@@ -195,6 +205,9 @@ export class WalStream implements AsyncDisposable {
       this.#link.destroy();
       return;
     }
+    this.#arrived.decodeMs += performance.now() - startedMs;
+    if (this.#sentUs !== null) this.#clock.heard(this.#sentUs, startedMs);
+    this.#sentUs = null;
     this.#wake?.();
     if (this.#arrived.bytes > MAX_PENDING_BYTES) this.#socket?.pause();
     else if (chunk.length >= SMALL_READ_BYTES)
@@ -222,6 +235,7 @@ export class WalStream implements AsyncDisposable {
     const kind = buffer[start];
     if (kind === XLOG_DATA && end - start > XLOG_DATA_HEADER_BYTES) this.#walData(buffer, start, end);
     else if (kind === KEEPALIVE && end - start === KEEPALIVE_BYTES) {
+      this.#sentUs = readTimeUs(buffer, start + 9);
       this.#keepalive(readPosition(buffer, start + 1), buffer[start + 17] === 1);
     } else
       throw new ReplicationError(
@@ -244,7 +258,9 @@ export class WalStream implements AsyncDisposable {
       this.#arrived.addPiece(decoded);
     } else if (buffer[payload] === BEGIN) {
       // Both times are the server's: how long after its commit the transaction was sent.
-      this.#arrived.lagUs = readTimeUs(buffer, start + 17) - (this.#decoder.committedAtUs ?? 0);
+      const sentUs = readTimeUs(buffer, start + 17);
+      this.#sentUs = sentUs;
+      this.#arrived.lagUs = sentUs - (this.#decoder.committedAtUs ?? 0);
     }
   }
 
