@@ -3,7 +3,7 @@
  * dependencies, since it also runs on a clone that has none yet.
  */
 import { parseArgs } from "node:util";
-import { installDependencies, lacksDependencies, ROOT, run } from "./prepared.mjs";
+import { prepare } from "./prepared.mjs";
 
 const HELP = `usage: npm run demo -- [--seconds N] [--log embedded|kafka] [--json]
 
@@ -23,18 +23,7 @@ Example:
 `;
 
 const options = readOptions();
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-if (major < 20 || (major === 20 && minor < 19)) {
-  process.stderr.write(
-    `Node.js ${process.versions.node} is too old: 20.19 or newer is needed (https://nodejs.org)\n`,
-  );
-  process.exit(1);
-}
-if (lacksDependencies()) {
-  process.stderr.write("installing what the demo needs (npm ci): once, PostgreSQL included\n");
-  installDependencies();
-}
-run(`${ROOT}node_modules/.bin/tsc`, ["-b", "packages/demo"], { isQuiet: true });
+prepare("packages/demo", "the demo");
 const { main } = await import("../packages/demo/dist/index.js");
 process.exit(await main(options));
 

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-export const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** Whether node_modules is not what package-lock.json says. */
 export function lacksDependencies() {
@@ -23,4 +23,20 @@ export function run(command, args, { isQuiet = false } = {}) {
   const { status, error } = spawnSync(command, args, { cwd: ROOT, stdio, env });
   if (error !== undefined) process.stderr.write(`${command} cannot be run: ${error.message}\n`);
   if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Makes a package of this repository ready to be run, whatever is missing; ends this process when it cannot. */
+export function prepare(folder, what) {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    process.stderr.write(
+      `Node.js ${process.versions.node} is too old: 20.19 or newer is needed (https://nodejs.org)\n`,
+    );
+    process.exit(1);
+  }
+  if (lacksDependencies()) {
+    process.stderr.write(`installing what ${what} needs (npm ci): once, PostgreSQL included\n`);
+    installDependencies();
+  }
+  run(`${ROOT}node_modules/.bin/tsc`, ["-b", folder], { isQuiet: true });
 }

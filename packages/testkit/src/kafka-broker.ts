@@ -25,6 +25,8 @@ export interface KafkaBroker extends AsyncDisposable {
   kill(): Promise<void>;
   suspend(): void;
   resume(): void;
+  /** Processor time since its start; null where it cannot be told, as of a container. */
+  cpuSeconds(): number | null;
   /** Only with a disk of its own: hardly anything more fits, and a broker that notices ends itself. */
   fillDisk(): Promise<void>;
   /** There is room again; `start` it. */
@@ -195,6 +197,10 @@ class OwnKafka implements KafkaBroker {
 
   resume(): void {
     this.#signal("SIGCONT");
+  }
+
+  cpuSeconds(): number | null {
+    return this.#process === null ? null : this.#options.runtime.cpuSeconds(this.#process);
   }
 
   async fillDisk(): Promise<void> {

@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { promisify } from "node:util";
 import { spawnGuarded } from "./child-guard.ts";
 import { JAVA_PACKAGE, KAFKA_VERSION, kafkaClassPath, works } from "./kafka-binaries.ts";
-import { signalTree } from "./process-tree.ts";
+import { cpuSecondsOfTree, signalTree } from "./process-tree.ts";
 
 const run = promisify(execFile);
 
@@ -15,6 +15,8 @@ export interface KafkaRuntime {
   /** Starts one; what it prints goes to a file. `name` is nobody else's. */
   spawn(folder: string, name: string, args: readonly string[], logPath: string): Promise<ChildProcess>;
   signal(child: ChildProcess, name: string, signal: NodeJS.Signals): void;
+  /** Null where it cannot be told. */
+  cpuSeconds(child: ChildProcess): number | null;
 }
 
 let found: Promise<KafkaRuntime> | undefined;
@@ -51,6 +53,7 @@ function localRuntime(classPath: string): KafkaRuntime {
       // A suspended process cannot be told apart from its children, so all of them stop and go on.
       if (child.pid !== undefined) signalTree(child.pid, signal);
     },
+    cpuSeconds: ({ pid }) => (pid === undefined ? null : cpuSecondsOfTree(pid)),
   };
 }
 
@@ -75,6 +78,7 @@ function dockerRuntime(): KafkaRuntime {
         }),
       ),
     signal: (_, name, signal) => void execFileSync("docker", ["kill", "--signal", signal, name]),
+    cpuSeconds: () => null, // The child is the engine's client, which does nothing.
   };
 }
 

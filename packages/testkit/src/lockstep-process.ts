@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { spawnGuarded } from "./child-guard.ts";
+import { cpuSecondsOfTree } from "./process-tree.ts";
 
 /** The command, built. */
 export const LOCKSTEP_BIN: string = fileURLToPath(new URL("../../lockstep/bin/lockstep.js", import.meta.url));
@@ -95,6 +96,11 @@ export class LockstepProcess implements AsyncDisposable {
   /** Memory of its own that is resident now, in bytes (Linux): without the pages of files, which the system may take back. */
   ownRssBytes(): number {
     return this.#statusBytes("RssAnon");
+  }
+
+  /** Processor time it has taken so far; null where the system does not tell. */
+  cpuSeconds(): number | null {
+    return cpuSecondsOfTree(this.pid);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,7 +9,7 @@ import { readCertificate } from "./certificates.ts";
 import { removeFolder, spawnGuarded, temporaryFolder } from "./child-guard.ts";
 import { freePort } from "./free-port.ts";
 import { postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
-import { killTree, signalTree } from "./process-tree.ts";
+import { cpuSecondsOfTree, killTree, signalTree } from "./process-tree.ts";
 
 const run = promisify(execFile);
 const START_TIMEOUT_MS = 60_000;
@@ -31,6 +31,8 @@ export interface PostgresServer extends AsyncDisposable {
   /** SIGSTOP and SIGCONT to every process of it. */
   suspend(): void;
   resume(): void;
+  /** Processor time of every process of it, since its start; null where the system does not tell. */
+  cpuSeconds(): number | null;
   /** One query on a connection of its own. */
   query<R extends QueryResultRow = QueryResultRow>(
     sql: string,
@@ -186,6 +188,10 @@ class LocalPostgres implements PostgresServer {
 
   resume(): void {
     signalTree(this.#pid(), "SIGCONT");
+  }
+
+  cpuSeconds(): number | null {
+    return cpuSecondsOfTree(this.#pid());
   }
 
   async query<R extends QueryResultRow>(

@@ -2,6 +2,9 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** sysconf(_SC_CLK_TCK), which is the same on every Linux that Node runs on. */
+const CLOCK_TICKS_PER_SECOND = 100;
+
 /** A process and everything it started, the process first. Servers' workers leave its process group. */
 function processTree(root: number): number[] {
   const parents = existsSync("/proc/self/stat") ? parentsFromProc() : parentsFromPs();
@@ -23,6 +26,26 @@ export async function killTree(root: number): Promise<void> {
   for (const pid of tree) while (isRunning(pid)) await sleep(2);
 }
 
+/**
+ * User and system time of a process and everything it started, what has ended and was waited for included. Null
+ * where the system does not tell (Linux does).
+ */
+export function cpuSecondsOfTree(root: number): number | null {
+  if (!existsSync("/proc/self/stat")) return null;
+  return processTree(root).reduce((sum, pid) => sum + cpuTicks(pid), 0) / CLOCK_TICKS_PER_SECOND;
+}
+
+function cpuTicks(pid: number): number {
+  try {
+    // utime, stime, cutime, cstime
+    return statOf(pid)
+      .slice(11, 15)
+      .reduce((sum, ticks) => sum + Number(ticks), 0);
+  } catch {
+    return 0; // It ended meanwhile, and its parent has its time.
+  }
+}
+
 function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
@@ -36,8 +59,7 @@ function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);
     if (!existsSync("/proc/self/stat")) return true;
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+    return !/^[ZX]/.test(statOf(pid)[0] ?? "");
   } catch {
     return false;
   }
@@ -48,14 +70,18 @@ function parentsFromProc(): Map<number, number> {
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     try {
-      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-      // `pid (name with anything) state ppid …`
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
+      parents.set(Number(name), Number(statOf(Number(name))[1]));
     } catch {
       continue; // It ended meanwhile.
     }
   }
   return parents;
+}
+
+/** The fields from the third on: `pid (name with anything) state ppid …`. */
+function statOf(pid: number): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 function parentsFromPs(): Map<number, number> {

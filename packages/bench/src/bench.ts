@@ -1,0 +1,106 @@
+import { differing } from "./ground-truth.ts";
+import { LockstepSide } from "./lockstep-side.ts";
+import { DURABILITY, summary, type Taken } from "./summary.ts";
+import type { BenchResult, SideName } from "./result.ts";
+import { bigTransaction, catchUpBulk } from "./scenarios/items.ts";
+import { latency } from "./scenarios/latency.ts";
+import type { Measured, Scenario, ScenarioName, Turn } from "./scenarios/scenario.ts";
+import { snapshot } from "./scenarios/snapshot.ts";
+import { catchUpSmall } from "./scenarios/tpc-b.ts";
+import { execute, Servers, type LogKind } from "./servers.ts";
+import { SubscriptionSide } from "./subscription-side.ts";
+
+const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
+  "catch-up-small": catchUpSmall,
+  "catch-up-bulk": catchUpBulk,
+  "big-transaction": bigTransaction,
+  latency,
+  snapshot,
+};
+
+export interface BenchOptions {
+  readonly scenario: ScenarioName;
+  readonly log: LogKind;
+  readonly replicas: number;
+  readonly runs: number;
+  /** Row changes; the scenario's own number by default. */
+  readonly rows?: number;
+  /** Branches of TPC-B. */
+  readonly scale: number;
+}
+
+/** Both sides on the same servers, in turns, each on databases of its own. `say` takes a line for people. */
+export async function bench(options: BenchOptions, say: (line: string) => void): Promise<BenchResult> {
+  const { scenario, log, replicas, runs } = options;
+  await using servers = await Servers.start(replicas, log);
+  const { cores, node, postgres, kafka } = servers.machine;
+  say(
+    `${scenario}: ${cores} cores, PostgreSQL ${postgres}, Node.js ${node}, ${kafka === null ? "embedded log" : `Kafka ${kafka}`}`,
+  );
+  say(`  ours: ${DURABILITY.ours[log]}`);
+  say(`  native: ${DURABILITY.native}`);
+  const taken: Taken[] = [];
+  for (let run = 0; run < runs; run++) {
+    const order: readonly SideName[] = run % 2 === 0 ? ["ours", "native"] : ["native", "ours"];
+    for (const name of order) {
+      const measured = await takeTurn(servers, options, { name, run });
+      taken.push({ side: name, measured });
+      say(lineOf(name, measured));
+    }
+  }
+  return summary(options, servers.machine, taken);
+}
+
+async function takeTurn(
+  servers: Servers,
+  { scenario: scenarioName, rows, scale }: BenchOptions,
+  { name, run }: { readonly name: SideName; readonly run: number },
+): Promise<Measured> {
+  const scenario = SCENARIOS[scenarioName];
+  const database = `bench_${run}_${name}`;
+  await servers.createDatabases(database);
+  const primaryUrl = servers.primary.url(database);
+  const replicaUrls = servers.replicas.map((server) => server.url(database));
+  const withTables = scenario.createsTables && name === "ours" ? [primaryUrl] : [primaryUrl, ...replicaUrls];
+  await Promise.all(withTables.map(async (url) => await execute(url, scenario.tables)));
+  const measured = await measure(servers, scenario, { rows: rows ?? scenario.rows, scale, name, database });
+  for (const url of replicaUrls) {
+    const different = await differing(primaryUrl, url);
+    if (different.length > 0) throw new Error(`${name}: a replica differs: ${different.join(", ")}`);
+  }
+  await servers.dropDatabases(database);
+  return measured;
+}
+
+interface OneTurn {
+  readonly rows: number;
+  readonly scale: number;
+  readonly name: SideName;
+  readonly database: string;
+}
+
+/** The side is gone when it resolves, so that nothing of it takes time from the other. */
+async function measure(
+  servers: Servers,
+  scenario: Scenario,
+  { name, database, ...turn }: OneTurn,
+): Promise<Measured> {
+  await using side =
+    name === "ours" ? await LockstepSide.create(servers, database) : new SubscriptionSide(servers, database);
+  const urls: Pick<Turn, "primaryUrl" | "replicaUrls"> = {
+    primaryUrl: servers.primary.url(database),
+    replicaUrls: servers.replicas.map((server) => server.url(database)),
+  };
+  return await scenario.measure({ servers, side, ...turn, ...urls });
+}
+
+function lineOf(
+  name: SideName,
+  { seconds, rows, cpuSeconds, otherCpuSeconds, load, peakRssMb }: Measured,
+): string {
+  const rate = Math.round(rows / seconds).toLocaleString("en");
+  const cpu = cpuSeconds === null ? "" : `, processor time ${cpuSeconds.toFixed(1)} s`;
+  const rss = peakRssMb === null ? "" : `, peak RSS ${peakRssMb} MB`;
+  const other = otherCpuSeconds === null ? "" : `, everything else ${otherCpuSeconds.toFixed(1)} s`;
+  return `  ${name.padEnd(6)} ${seconds.toFixed(2)} s, ${rate} rows/s${cpu}${rss} (load before ${load.toFixed(1)}${other})`;
+}

@@ -1,0 +1,123 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LockstepProcess, removeFolder, temporaryFolder } from "@lockstep/testkit/servers";
+import { sumOfKnown, type Servers } from "./servers.ts";
+import type { Side } from "./side.ts";
+
+const POLL_MS = 10;
+const MIB = 1024 * 1024;
+
+/** `lockstep run` as users have it: a process and a configuration file. */
+export class LockstepSide implements Side {
+  readonly name = "ours";
+  readonly #servers: Servers;
+  readonly #folder: string;
+  #run: LockstepProcess | null = null;
+
+  static async create(servers: Servers, database: string): Promise<LockstepSide> {
+    const folder = await temporaryFolder("bench");
+    await writeFile(join(folder, "lockstep.yaml"), configuration(servers, database));
+    return new LockstepSide(servers, folder);
+  }
+
+  private constructor(servers: Servers, folder: string) {
+    this.#servers = servers;
+    this.#folder = folder;
+  }
+
+  async start(): Promise<void> {
+    await this.resume();
+  }
+
+  async copied(): Promise<void> {
+    await this.following();
+  }
+
+  async following(): Promise<void> {
+    const run = this.#running();
+    const url = `${await run.url()}/status`;
+    while (!(await everyReplicaFollows(url))) {
+      this.check();
+      await sleep(POLL_MS);
+    }
+  }
+
+  async pause(): Promise<void> {
+    const { code, signal } = await this.#running().stop();
+    this.#run = null;
+    if (code !== 0) throw new Error(`lockstep ended with ${signal ?? `exit code ${code}`}`);
+  }
+
+  async resume(): Promise<void> {
+    const args = ["run", "-c", this.#configPath, "--log-format", "json"];
+    this.#run = await Promise.resolve(new LockstepProcess(args));
+  }
+
+  check(): void {
+    const run = this.#running();
+    if (!run.hasExited) return;
+    const said = run.log.slice(-20).map(({ text }) => text);
+    throw new Error(`lockstep ended by itself:\n${said.join("\n")}`);
+  }
+
+  cpuSeconds(): number | null {
+    const { broker } = this.#servers;
+    return sumOfKnown([
+      this.#run === null ? 0 : this.#run.cpuSeconds(),
+      broker === null ? 0 : broker.cpuSeconds(),
+    ]);
+  }
+
+  peakRssMb(): number {
+    return Math.round(this.#running().peakRssBytes() / MIB);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#run?.[Symbol.asyncDispose]();
+    await using removal = new LockstepProcess(["remove", "pipeline", "-c", this.#configPath, "--yes"]);
+    const { code } = await removal.exited;
+    if (code !== 0)
+      throw new Error(`lockstep remove failed:\n${removal.log.map(({ text }) => text).join("\n")}`);
+    removeFolder(this.#folder);
+  }
+
+  get #configPath(): string {
+    return join(this.#folder, "lockstep.yaml");
+  }
+
+  #running(): LockstepProcess {
+    if (this.#run === null) throw new Error("lockstep is not running");
+    return this.#run;
+  }
+}
+
+async function everyReplicaFollows(url: string): Promise<boolean> {
+  const status: unknown = await (await fetch(url)).json();
+  if (typeof status !== "object" || status === null || !("replicas" in status)) return false;
+  const states = Object.values(status.replicas ?? {}).map((replica: unknown) =>
+    typeof replica === "object" && replica !== null && "state" in replica ? replica.state : null,
+  );
+  if (states.includes("halted")) throw new Error(`a replica has halted: ${JSON.stringify(status)}`);
+  return states.every((state) => state === "following");
+}
+
+function configuration({ primary, replicas, broker }: Servers, database: string): string {
+  const log =
+    broker === null
+      ? "{ embedded: { path: log } }"
+      : `{ kafka: { brokers: ${JSON.stringify(broker.brokers)} } }`;
+  return [
+    `pipeline: ${database}`,
+    `log: ${log}`,
+    `primary: { name: main, engine: postgres, url: "${primary.url(database)}" }`,
+    "replicas:",
+    ...replicas.map(
+      (server, index) =>
+        `  - { name: replica-${index + 1}, engine: postgres, url: "${server.url(database)}" }`,
+    ),
+    'tables: { include: ["public.*"] }',
+    "http: { listen: 127.0.0.1:0 }",
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,91 @@
+import { availableParallelism } from "node:os";
+import {
+  KAFKA_VERSION,
+  startKafka,
+  startPostgresServers,
+  withClient,
+  type KafkaBroker,
+  type PostgresServer,
+} from "@lockstep/testkit/servers";
+import type { Machine } from "./result.ts";
+
+export type LogKind = "kafka" | "embedded";
+
+/** What a server of some size has; everything else is the testkit's (fsync on, wal_level = logical). */
+const SETTINGS = { shared_buffers: "512MB" };
+
+/** One server for the primary, one for each replica, and a broker if one is needed. All turns share them. */
+export class Servers implements AsyncDisposable {
+  readonly primary: PostgresServer;
+  readonly replicas: readonly PostgresServer[];
+  readonly broker: KafkaBroker | null;
+  readonly machine: Machine;
+
+  static async start(replicas: number, log: LogKind): Promise<Servers> {
+    const [servers, broker] = await Promise.all([
+      startPostgresServers(1 + replicas, { settings: SETTINGS }),
+      log === "kafka" ? startKafka() : null,
+    ]);
+    const [primary, ...others] = servers;
+    if (primary === undefined) throw new Error("a bench needs a primary");
+    const [row] = await primary.query<{ server_version: string }>("show server_version");
+    return new Servers(primary, others, broker, row?.server_version ?? "");
+  }
+
+  private constructor(
+    primary: PostgresServer,
+    replicas: readonly PostgresServer[],
+    broker: KafkaBroker | null,
+    version: string,
+  ) {
+    this.primary = primary;
+    this.replicas = replicas;
+    this.broker = broker;
+    this.machine = {
+      cores: availableParallelism(),
+      node: process.versions.node,
+      postgres: version,
+      kafka: broker === null ? null : KAFKA_VERSION,
+    };
+  }
+
+  /** Processor time of all PostgreSQL servers. */
+  cpuSeconds(): number | null {
+    return sumOfKnown(this.#all.map((server) => server.cpuSeconds()));
+  }
+
+  async createDatabases(name: string): Promise<void> {
+    await this.#everywhere(`create database ${name}`);
+  }
+
+  async dropDatabases(name: string): Promise<void> {
+    await this.#everywhere(`drop database ${name} with (force)`);
+  }
+
+  /** So that no turn writes what was left by the one before it. */
+  async checkpoint(): Promise<void> {
+    await this.#everywhere("checkpoint");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.broker?.[Symbol.asyncDispose]();
+    await Promise.all(this.#all.map(async (server) => await server[Symbol.asyncDispose]()));
+  }
+
+  get #all(): readonly PostgresServer[] {
+    return [this.primary, ...this.replicas];
+  }
+
+  async #everywhere(sql: string): Promise<void> {
+    await Promise.all(this.#all.map(async (server) => await server.query(sql)));
+  }
+}
+
+/** Null when a part of it is unknown. */
+export function sumOfKnown(parts: readonly (number | null)[]): number | null {
+  return parts.reduce<number | null>((sum, part) => (sum === null || part === null ? null : sum + part), 0);
+}
+
+export async function execute(url: string, sql: string): Promise<void> {
+  await withClient(url, async (client) => await client.query(sql));
+}

@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { PostgresServer } from "@lockstep/testkit/servers";
+import type { Servers } from "./servers.ts";
+import type { Side } from "./side.ts";
+
+const POLL_MS = 10;
+
+/** A publication, and a subscription on each replica with nothing but what PostgreSQL gives it by itself. */
+export class SubscriptionSide implements Side {
+  readonly name = "native";
+  readonly #servers: Servers;
+  readonly #database: string;
+
+  constructor(servers: Servers, database: string) {
+    this.#servers = servers;
+    this.#database = database;
+  }
+
+  async start(): Promise<void> {
+    const { primary } = this.#servers;
+    await primary.query(`create publication ${this.#database} for all tables`, [], this.#database);
+    const connection = `host=127.0.0.1 port=${primary.port} user=postgres dbname=${this.#database}`;
+    await this.#onReplicas(
+      (name) => `create subscription ${name} connection '${connection}' publication ${this.#database}`,
+    );
+  }
+
+  /** `f`, `s` and `r`: all rows are there and committed; what comes then is the subscription's catching up. */
+  async copied(): Promise<void> {
+    await this.#reached("fsr");
+  }
+
+  async following(): Promise<void> {
+    await this.#reached("r");
+  }
+
+  async pause(): Promise<void> {
+    await this.#onReplicas((name) => `alter subscription ${name} disable`);
+    const slots = "select from pg_replication_slots where database = $1 and active";
+    while ((await this.#servers.primary.query(slots, [this.#database])).length > 0) await sleep(POLL_MS);
+  }
+
+  async resume(): Promise<void> {
+    await this.#onReplicas((name) => `alter subscription ${name} enable`);
+  }
+
+  check(): void {
+    // Its workers are started again by the server; a turn that never ends runs into its deadline.
+  }
+
+  cpuSeconds(): number {
+    return 0; // All of its processes are the servers'.
+  }
+
+  peakRssMb(): null {
+    return null;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#onReplicas((name) => `drop subscription ${name}`);
+  }
+
+  async #reached(states: string): Promise<void> {
+    const sql = "select from pg_subscription_rel where strpos($1, srsubstate::text) = 0";
+    await Promise.all(
+      this.#servers.replicas.map(async (server) => {
+        while ((await server.query(sql, [states], this.#database)).length > 0) await sleep(POLL_MS);
+      }),
+    );
+  }
+
+  async #onReplicas(sql: (subscription: string) => string): Promise<void> {
+    await Promise.all(
+      this.#servers.replicas.map(
+        async (server: PostgresServer, index) =>
+          await server.query(sql(`${this.#database}_${index + 1}`), [], this.#database),
+      ),
+    );
+  }
+}

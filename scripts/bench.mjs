@@ -1,0 +1,90 @@
+/**
+ * `npm run bench`: installs what is missing, builds, and hands over to packages/bench. Plain JavaScript without
+ * dependencies, since it also runs on a clone that has none yet.
+ */
+import { parseArgs } from "node:util";
+import { prepare } from "./prepared.mjs";
+
+const SCENARIOS = {
+  "catch-up-small": "TPC-B, 4 row changes a transaction, made while nobody follows (400,000 rows)",
+  "catch-up-bulk":
+    "inserts of about 220 bytes, 1,000 a transaction, made while nobody follows (500,000 rows)",
+  "big-transaction": "one transaction of inserts, made while nobody follows (3,000,000 rows)",
+  latency: "commit to visible, at 100 and at 1,000 transactions a second (10,000 rows at the latter: 10 s)",
+  snapshot: "a replica's first copy (1,000,000 rows)",
+};
+const MOST_REPLICAS = 20;
+
+const HELP = `usage: npm run bench -- <scenario> [--log kafka|embedded] [--replicas N] [--runs N] [--json]
+
+Lockstep beside PostgreSQL's own logical replication: the same work on the same servers in the same run,
+in turns, each turn on new databases. Linux, with nothing else running.
+
+${Object.entries(SCENARIOS)
+  .map(([name, what]) => `  ${name.padEnd(16)} ${what}`)
+  .join("\n")}
+
+  --log kafka|embedded   where our event log lies (default kafka: Java and Maven, or Docker)
+  --replicas N           1 to ${MOST_REPLICAS}, each a server of its own (default 1)
+  --runs N               turns of each side, of which medians are told (default 3)
+  --rows N               row changes on the primary, instead of the scenario's number
+  --scale N              branches of TPC-B, with 100,000 accounts each (default 4)
+  --json                 the result as one object on the last line of stdout, all else on stderr
+  --help                 this
+
+Exit code: 0 when everything was measured and every replica equalled the primary, 1 when not, 2 for wrong options.
+
+Example:
+  npm run bench -- catch-up-small --replicas 3 --json
+`;
+
+const options = readOptions();
+prepare("packages/bench", "the bench");
+const { main } = await import("../packages/bench/dist/index.js");
+process.exit(await main(options));
+
+function readOptions() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        log: { type: "string", default: "kafka" },
+        replicas: { type: "string", default: "1" },
+        runs: { type: "string", default: "3" },
+        rows: { type: "string" },
+        scale: { type: "string", default: "4" },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(HELP);
+      process.exit(0);
+    }
+    const [scenario, ...more] = positionals;
+    if (scenario === undefined || more.length > 0) throw new Error("name one scenario");
+    if (!Object.hasOwn(SCENARIOS, scenario))
+      throw new Error(`${scenario} is no scenario: there are ${Object.keys(SCENARIOS).join(", ")}`);
+    if (values.log !== "embedded" && values.log !== "kafka")
+      throw new Error(`--log ${values.log} is not kafka or embedded`);
+    return {
+      scenario,
+      log: values.log,
+      replicas: count("replicas", values.replicas, MOST_REPLICAS),
+      runs: count("runs", values.runs, 1_000),
+      ...(values.rows === undefined ? {} : { rows: count("rows", values.rows, 1_000_000_000) }),
+      scale: count("scale", values.scale, 1_000),
+      isJson: values.json,
+    };
+  } catch (error) {
+    process.stderr.write(`${error.message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+
+function count(name, text, most) {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > most)
+    throw new Error(`--${name} ${text} is not 1 to ${most}`);
+  return value;
+}
