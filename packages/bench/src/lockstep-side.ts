@@ -74,7 +74,7 @@ export class LockstepSide implements Side {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#run?.[Symbol.asyncDispose]();
+    if (this.#run?.hasExited === false) await this.#run.stop();
     await using removal = new LockstepProcess(["remove", "pipeline", "-c", this.#configPath, "--yes"]);
     const { code } = await removal.exited;
     if (code !== 0)

@@ -1,0 +1,91 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+const side = {
+  seconds: expect.any(Number),
+  rowsPerSecond: expect.any(Number),
+  cpuSeconds: expect.any(Number),
+};
+const noLag = { p50Ms: null, p99Ms: null };
+const lag = { p50Ms: expect.any(Number), p99Ms: expect.any(Number) };
+const turn = {
+  seconds: expect.any(Number),
+  cpuSeconds: expect.any(Number),
+  otherCpuSeconds: expect.any(Number),
+  load: expect.any(Number),
+};
+
+describe.concurrent("npm run bench", () => {
+  test("both sides do the same work in turns, on every replica", async () => {
+    const result = await bench("catch-up-small", "--replicas", "2", "--rows", "800", "--scale", "1");
+    expect(result).toMatchObject({
+      scenario: "catch-up-small",
+      log: "embedded",
+      replicas: 2,
+      runs: 1,
+      ratio: expect.any(Number),
+      ours: { ...side, ...noLag, peakRssMb: expect.any(Number) },
+      native: { ...side, ...noLag },
+      rows: 800,
+      durability: {
+        ours: expect.stringContaining("synchronous_commit = on"),
+        native: expect.stringContaining("synchronous_commit = off"),
+      },
+      machine: { cores: expect.any(Number), postgres: expect.stringMatching(/^\d+/), kafka: null },
+      turns: [
+        { side: "ours", ...turn },
+        { side: "native", ...turn },
+      ],
+    });
+    expect(result.ours.rowsPerSecond).toBeCloseTo(800 / result.ours.seconds, -2);
+    expect(result.ours.peakRssMb).toBeGreaterThan(40);
+    // Its own process takes at least what starting Node takes; the servers have done something on both sides.
+    expect(result.ours.cpuSeconds).toBeGreaterThan(0.1);
+    expect(result.native.cpuSeconds).toBeGreaterThan(0);
+  });
+
+  test("latency is told by rate, the highest in front", async () => {
+    const result = await bench("latency", "--rows", "500");
+    const [slow, fast] = result.rates ?? [];
+    expect(result.rates).toEqual([
+      { transactionsPerSecond: 100, ours: lag, native: lag },
+      { transactionsPerSecond: 1_000, ours: lag, native: lag },
+    ]);
+    expect(slow?.ours.p50Ms).toBeGreaterThan(0);
+    expect(result.ours).toMatchObject({ ...side, ...fast?.ours });
+    expect(result.native).toMatchObject({ ...side, ...fast?.native });
+  });
+
+  test("an unknown scenario ends with the names of those that there are", async () => {
+    const wrong = run("node", ["scripts/bench.mjs", "catch-up"], { cwd: ROOT });
+    await expect(wrong).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(
+        "there are catch-up-small, catch-up-bulk, big-transaction, latency, snapshot",
+      ),
+    });
+  });
+});
+
+interface Result {
+  readonly ours: {
+    readonly seconds: number;
+    readonly rowsPerSecond: number;
+    readonly cpuSeconds: number;
+    readonly peakRssMb: number;
+  };
+  readonly native: { readonly cpuSeconds: number };
+  readonly rates?: readonly Record<"ours" | "native", { readonly p50Ms: number; readonly p99Ms: number }>[];
+}
+
+/** The last line of its output, once each side has had a turn. */
+async function bench(...args: readonly string[]): Promise<Result> {
+  const options = ["--log", "embedded", "--runs", "1", "--json", ...args];
+  const { stdout } = await run("npm", ["run", "bench", "--", ...options], { cwd: ROOT });
+  return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as Result;
+}
