@@ -16,6 +16,7 @@ export type ErrorCode =
   | "source-changed"
   | "copy-stalled"
   | "authentication-failed"
+  | "tls-failed"
   | "permission-denied"
   | "config-invalid"
   | "address-taken"
@@ -84,7 +85,15 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     action: "retry",
     means: "A replica took no rows for a while; the primary's table was let go, and the range is read again.",
   },
-  "authentication-failed": { action: "operator", means: "A database refuses the user or the password." },
+  "authentication-failed": {
+    action: "operator",
+    means: "A database or a broker refuses the user, the password, or how we authenticate.",
+  },
+  "tls-failed": {
+    action: "operator",
+    means:
+      "TLS with a server is not agreed on: its certificate is expired, for another name or from nobody we trust, it refuses ours, or only one side speaks TLS.",
+  },
   "permission-denied": {
     action: "operator",
     means: "A role lacks a right; the message and the fix name it, and the change that needed it.",

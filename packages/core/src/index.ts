@@ -28,6 +28,7 @@ export { find, headersFrom, type HistoryPoint } from "./find.ts";
 export { fold, isWhole, sameColumns, type Folded, type FoldedTable } from "./fold.ts";
 export type { Logger } from "./logger.ts";
 export { nextOffset, offset, type Offset } from "./offset.ts";
+export { secureContextOf, type Pem, type PemFiles } from "./pem-files.ts";
 export { includes, position, type ComparePositions, type Position, type PositionOrder } from "./position.ts";
 export type {
   BeginRecord,
@@ -80,4 +81,5 @@ export type {
   SourceTransactions,
 } from "./source.ts";
 export { matchesTable, type TableFilter } from "./table-filter.ts";
+export { tlsFailure, type TlsNames } from "./tls-failure.ts";
 export { unreachable } from "./unreachable.ts";

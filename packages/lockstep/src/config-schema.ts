@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { kafkaLog, type KafkaLogConfig } from "./kafka-config.ts";
 import { DEFAULT_LISTEN, parseListen } from "./watching/listen.ts";
 
 /** Letters, digits and underscores: the name becomes part of slot, publication and topic names. */
@@ -27,10 +28,6 @@ const replica = z.strictObject({
   url,
   priority: z.int().min(0).optional().describe("who is promoted first; 1 before 2"),
   maxLagSeconds: z.number().positive().optional(),
-});
-
-const kafkaLog = z.strictObject({
-  brokers: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, "must be host:port")).min(1),
 });
 
 const embeddedLog = z.strictObject({
@@ -102,7 +99,7 @@ interface SnapshotConfig {
 
 /** Exactly one of them. */
 interface LogConfig {
-  readonly kafka?: { readonly brokers: readonly string[] } | undefined;
+  readonly kafka?: KafkaLogConfig | undefined;
   readonly embedded?: { readonly path: string; readonly maxBytes: number } | undefined;
 }
 

@@ -4,6 +4,8 @@ import type { Config, EngineName, PrimaryConfig, ReplicaConfig } from "./config-
 
 interface Context {
   readonly config: Config;
+  /** Where the configuration is: paths are relative to it. */
+  readonly folder: string;
   readonly logger: Logger;
   readonly failpoints: Failpoints | undefined;
 }
@@ -16,19 +18,21 @@ interface Engine {
 /** Where engines plug in: the only place that names them. */
 const ENGINES: Readonly<Record<EngineName, Engine>> = {
   postgres: {
-    source: ({ url }, { config, logger, failpoints }) =>
+    source: ({ url }, { config, folder, logger, failpoints }) =>
       createPostgresSource({
         url,
+        folder,
         pipeline: config.pipeline,
         tables: config.tables,
         maxRowBytes: config.maxRowBytes,
         logger,
         failpoints,
       }),
-    sink: ({ name, url }, { config, logger, failpoints }) =>
+    sink: ({ name, url }, { config, folder, logger, failpoints }) =>
       createPostgresSink({
         replica: name,
         url,
+        folder,
         pipeline: config.pipeline,
         onConflict: conflictPolicyOf(config.onConflict),
         existing: config.snapshot.existing,

@@ -3,10 +3,21 @@ import { createEmbeddedLog } from "@lockstep/log-embedded";
 import { createKafkaLog } from "@lockstep/log-kafka";
 import { ReplicationError, type EventLog, type Logger } from "@lockstep/core";
 import type { Config } from "./config-schema.ts";
+import { kafkaTls } from "./kafka-tls.ts";
 
 /** Where event logs plug in: the only place that names them. Paths are relative to `folder`. */
 export function createLog({ log, pipeline }: Config, folder: string, logger: Logger): EventLog {
-  if (log.kafka !== undefined) return createKafkaLog({ brokers: log.kafka.brokers, pipeline, logger });
+  if (log.kafka !== undefined) {
+    const { brokers, tls, sasl } = log.kafka;
+    if (tls?.rejectUnauthorized === false) logger.warn({}, "brokers' certificates are not checked");
+    if (tls === undefined && sasl?.mechanism === "plain") {
+      logger.warn(
+        {},
+        "the broker's password goes over the network in the clear: set log.kafka.tls, or use SCRAM",
+      );
+    }
+    return createKafkaLog({ brokers, sasl, tls: tls && kafkaTls(tls, folder), pipeline, logger });
+  }
   if (log.embedded === undefined) throw new ReplicationError("config-invalid", "no event log is named");
   const { path, maxBytes } = log.embedded;
   return createEmbeddedLog({ path: resolve(folder, path), pipeline, maxBytes, logger });

@@ -1,5 +1,7 @@
+import type { ConnectionOptions } from "node:tls";
 import {
   abortable,
+  hasCode,
   type EventLog,
   type LogBounds,
   type LogChunk,
@@ -7,12 +9,14 @@ import {
   type LogPublisher,
   type Offset,
   type ReadRequest,
+  unreachable,
 } from "@lockstep/core";
-import { Kafka, logLevel, type KafkaConfig } from "kafkajs";
+import { Kafka, logLevel, type SASLOptions } from "kafkajs";
 import { toLogError } from "./kafka-errors.ts";
 import { mendRequestQueue, Sockets } from "./kafkajs-internals.ts";
 import { LeaderLink } from "./leader-link.ts";
 import { LinkPool } from "./link-pool.ts";
+import { whyNoAnswer, type ProbedConnection } from "./listener-probe.ts";
 import { KafkaPublisher } from "./publisher.ts";
 import { readBounds, readBytes, readChunk, readOffsetAt, readOffsetOfLast } from "./reader.ts";
 import { ensureTopic } from "./topic.ts";
@@ -27,8 +31,15 @@ export interface KafkaLogOptions {
   readonly brokers: readonly string[];
   readonly pipeline: string;
   readonly logger: Logger;
-  readonly ssl?: KafkaConfig["ssl"];
-  readonly sasl?: KafkaConfig["sasl"];
+  /** Empty: Node's own authorities, and no certificate of ours. */
+  readonly tls?: ConnectionOptions | undefined;
+  readonly sasl?: KafkaSasl | undefined;
+}
+
+export interface KafkaSasl {
+  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
+  readonly username: string;
+  readonly password: string;
 }
 
 /** The event log of one pipeline in Kafka: topic `lockstep.<pipeline>`, one partition, kept until we trim it. */
@@ -48,17 +59,20 @@ class KafkaLog implements EventLog {
   readonly #adminLink: LeaderLink;
   readonly #groupLink: LeaderLink;
   readonly #publishers = new Set<KafkaPublisher>();
+  readonly #probed: ProbedConnection;
+  #hasAnswered = false;
 
-  constructor({ brokers, pipeline, logger, ssl, sasl }: KafkaLogOptions) {
+  constructor({ brokers, pipeline, logger, tls, sasl }: KafkaLogOptions) {
     mendRequestQueue();
+    this.#probed = { brokers, tls, hasSasl: sasl !== undefined };
     this.#logger = logger;
     this.#pipeline = pipeline;
     this.#topic = `lockstep.${pipeline}`;
     this.#kafka = new Kafka({
       clientId: "lockstep",
       brokers: [...brokers],
-      ...(ssl === undefined ? {} : { ssl }),
-      ...(sasl === undefined ? {} : { sasl }),
+      ...(tls === undefined ? {} : { ssl: tls }),
+      ...(sasl === undefined ? {} : { sasl: saslOptions(sasl) }),
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       enforceRequestTimeout: true,
@@ -76,10 +90,14 @@ class KafkaLog implements EventLog {
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
+    await this.#explained(async () => await this.#prepare(signal), signal);
+  }
+
+  async #prepare(signal: AbortSignal): Promise<void> {
     const admin = this.#kafka.admin();
     try {
       await abortable(
-        admin.connect().then(async () => await ensureTopic(admin, this.#topic)),
+        admin.connect().then(async () => await ensureTopic(admin, this.#topic, signal)),
         signal,
       );
     } catch (error) {
@@ -111,7 +129,19 @@ class KafkaLog implements EventLog {
   }
 
   async bounds(signal: AbortSignal): Promise<LogBounds> {
-    return await readBounds(this.#adminLink, this.#topic, signal);
+    return await this.#explained(async () => await readBounds(this.#adminLink, this.#topic, signal), signal);
+  }
+
+  /** Until something was answered: is it that the listener speaks another protocol? */
+  async #explained<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      const result = await work();
+      this.#hasAnswered = true;
+      return result;
+    } catch (error) {
+      if (this.#hasAnswered || !hasCode(error, "log-unavailable")) throw error;
+      throw (await abortable(whyNoAnswer(this.#probed), signal)) ?? error;
+    }
   }
 
   async read(request: ReadRequest, signal: AbortSignal): Promise<LogChunk> {
@@ -160,5 +190,19 @@ class KafkaLog implements EventLog {
     const links = [this.#pollLinks, this.#probeLink, this.#adminLink, this.#groupLink, ...this.#publishers];
     await Promise.all(links.map(async (link) => await link[Symbol.asyncDispose]()));
     this.#sockets.destroyAll();
+  }
+}
+
+function saslOptions({ mechanism, username, password }: KafkaSasl): SASLOptions {
+  const account = { username, password };
+  switch (mechanism) {
+    case "plain":
+      return { mechanism, ...account };
+    case "scram-sha-256":
+      return { mechanism, ...account };
+    case "scram-sha-512":
+      return { mechanism, ...account };
+    default:
+      return unreachable(mechanism);
   }
 }

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { ReplicationError } from "@lockstep/core";
 import type { ISocketFactory, Kafka } from "kafkajs";
@@ -149,7 +149,8 @@ export class Sockets {
   #isClosed = false;
 
   readonly factory: ISocketFactory = ({ host, port, ssl, onConnect }): Socket => {
-    const options: ConnectionOptions = { host, port, ...(isTlsOptions(ssl) ? ssl : {}) };
+    const servername = isIP(host) === 0 ? { servername: host } : {}; // RFC 6066: never an address.
+    const options: ConnectionOptions = { host, port, ...servername, ...(isTlsOptions(ssl) ? ssl : {}) };
     const socket = ssl ? connectTls(options, onConnect) : connectTcp({ host, port }, onConnect);
     socket.setKeepAlive(true, KEEPALIVE_DELAY_MS);
     socket.setNoDelay(true);

@@ -36,6 +36,20 @@ test.each([
   await refused.catch((error: unknown) => expect(error).toHaveProperty("fix", expect.stringContaining(mend)));
 });
 
+test("a topic that prepare has made is there for whoever asks next, on a busy broker too", async () => {
+  const logs = Array.from({ length: 30 }, () =>
+    createKafkaLog({ brokers: sharedKafka(), pipeline: uniqueName("made"), logger: silentLogger }),
+  );
+  const signal = AbortSignal.timeout(30_000);
+  await Promise.all(
+    logs.map(async (log) => {
+      await log.prepare(signal);
+      expect((await log.bounds(signal)).next).toBe(0n);
+      await log[Symbol.asyncDispose]();
+    }),
+  );
+});
+
 test("a topic of two partitions is refused: it has no order", async () => {
   const pipeline = uniqueName("topic");
   await withAdmin(sharedKafka(), async (admin) => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client } from "pg";
+import type { Client } from "pg";
+import { overLostConnections, withClient } from "./lost-connections.ts";
 
 /*
  * A bank: every transfer is one transaction over three rows of two tables and keeps the sum. Whoever reads
@@ -53,19 +54,10 @@ export class Bank {
   }
 
   async #client(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        await withClient(this.#url, async (client) => {
-          while (!signal.aborted) {
-            await this.#transfer(client);
-            if (this.#options.pauseMs !== undefined) await sleep(this.#options.pauseMs);
-          }
-        });
-      } catch (error) {
-        if (!isLost(error)) throw error;
-        await sleep(50); // The server is restarting.
-      }
-    }
+    await overLostConnections(this.#url, signal, async (client) => {
+      await this.#transfer(client);
+      if (this.#options.pauseMs !== undefined) await sleep(this.#options.pauseMs);
+    });
   }
 
   async #transfer(client: Client): Promise<void> {
@@ -95,44 +87,14 @@ export interface TotalWatch {
 export async function watchTotal(url: string, total: number, signal: AbortSignal): Promise<TotalWatch> {
   let reads = 0;
   const wrong: string[] = [];
-  while (!signal.aborted) {
-    try {
-      await withClient(url, async (client) => {
-        while (!signal.aborted) {
-          const { rows } = await client.query<{ sum: string | null }>(
-            "select sum(balance)::text as sum from accounts",
-          );
-          const sum = rows[0]?.sum ?? null;
-          reads += 1;
-          if (sum !== null && sum !== String(total)) wrong.push(sum);
-          await sleep(2);
-        }
-      });
-    } catch (error) {
-      if (!isLost(error)) throw error;
-      await sleep(50);
-    }
-  }
+  await overLostConnections(url, signal, async (client) => {
+    const { rows } = await client.query<{ sum: string | null }>(
+      "select sum(balance)::text as sum from accounts",
+    );
+    const sum = rows[0]?.sum ?? null;
+    reads += 1;
+    if (sum !== null && sum !== String(total)) wrong.push(sum);
+    await sleep(2);
+  });
   return { reads, wrong };
-}
-
-async function withClient(url: string, work: (client: Client) => Promise<void>): Promise<void> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
-    await work(client);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
-
-/** Whether the server went away, as opposed to refusing what was asked. */
-function isLost(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  return (
-    /^(57P0|08|ECONN|EPIPE|ETIMEDOUT)/.test(code) ||
-    /terminated|timeout|not queryable|Client was closed/i.test(error.message)
-  );
 }

@@ -29,7 +29,7 @@ export function spawnGuarded(
   if (pid !== undefined) {
     groups.set(pid, endCommand);
     child.once("exit", () => groups.delete(pid));
-    watch(pid, endCommand);
+    whenWeEnd(`kill -KILL -${pid} 2>/dev/null; "$@" >/dev/null 2>&1`, endCommand);
   }
   return child;
 }
@@ -39,6 +39,8 @@ export async function temporaryFolder(prefix: string): Promise<string> {
   guard();
   const folder = await mkdtemp(join(tmpdir(), `lockstep-${prefix}-`));
   folders.add(folder);
+  // Killed servers need a moment until they write no more.
+  whenWeEnd('[ -e "$1" ] || exit; sleep 1; rm -rf "$1"', [folder]);
   return folder;
 }
 
@@ -68,10 +70,9 @@ function guard(): void {
   });
 }
 
-/** A shell that waits for our end of its pipe to close, which it does whatever kills us. */
-function watch(pid: number, endCommand: readonly string[]): void {
-  const script = `cat >/dev/null; kill -KILL -${pid} 2>/dev/null; "$@" >/dev/null 2>&1`;
-  const watcher = spawn("sh", ["-c", script, "sh", ...endCommand], {
+/** A shell that waits for our end of its pipe to close, which it does whatever kills us; then it runs a script. */
+function whenWeEnd(script: string, args: readonly string[]): void {
+  const watcher = spawn("sh", ["-c", `cat >/dev/null; ${script}`, "sh", ...args], {
     stdio: ["pipe", "ignore", "ignore"],
     detached: true,
   });

@@ -43,7 +43,8 @@ export async function expectEqualDatabases(leftUrl: string, rightUrl: string): P
   }
 }
 
-async function differingRows(
+/** Rows of a table that only one side has, as text. */
+export async function differingRows(
   leftUrl: string,
   rightUrl: string,
   table: string,

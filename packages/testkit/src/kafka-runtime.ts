@@ -33,9 +33,9 @@ async function choose(): Promise<KafkaRuntime> {
   if (classPath !== null) return localRuntime(classPath);
   if (await works("docker", ["info"])) return dockerRuntime();
   throw new Error(
-    "tests need a Kafka broker, and neither Java with Maven nor a Docker engine is here: " +
-      `run \`apt-get install -y --no-install-recommends ${JAVA_PACKAGE} maven\` as root, ` +
-      "or set LOCKSTEP_TEST_KAFKA_BROKERS to the host:port of a broker",
+    "a Kafka broker is needed, and neither Java with Maven nor a Docker engine is here: " +
+      `run \`apt-get install -y --no-install-recommends ${JAVA_PACKAGE} maven\` as root; ` +
+      "tests also take LOCKSTEP_TEST_KAFKA_BROKERS, the host:port of a broker",
   );
 }
 

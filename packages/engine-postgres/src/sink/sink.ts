@@ -12,7 +12,8 @@ import {
   type TableName,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { applicationName, connect, toReplicationError } from "../connection.ts";
+import { connect, toReplicationError } from "../connection.ts";
+import { applicationName } from "../link/target.ts";
 import { PostgresCopyTarget } from "./copy/copy-target.ts";
 import { claimedByAnother, readProgressRow, takeProgressRow, type OwnedProgress } from "./progress.ts";
 import { connectReplica, endSessions, type ReplicaConnection } from "./replica-session.ts";
@@ -34,6 +35,8 @@ const REPLICA_SETTINGS = {
 export interface PostgresSinkOptions {
   readonly replica: string;
   readonly url: string;
+  /** The url's paths are relative to it. */
+  readonly folder?: string | undefined;
   readonly pipeline: string;
   readonly onConflict: ConflictPolicy;
   readonly existing: ExistingRows;
@@ -52,8 +55,8 @@ class PostgresSink implements Sink {
 
   constructor(options: PostgresSinkOptions) {
     this.#options = options;
-    const { url, pipeline, replica } = options;
-    this.#connection = { url, pipeline, replica, settings: REPLICA_SETTINGS };
+    const { url, folder, pipeline, replica } = options;
+    this.#connection = { url, folder, pipeline, replica, settings: REPLICA_SETTINGS };
   }
 
   get replica(): string {

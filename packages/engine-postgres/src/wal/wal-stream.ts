@@ -1,6 +1,5 @@
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { ClientConfig } from "pg";
 import { LogicalReplicationService } from "pg-logical-replication";
 import {
   Deferred,
@@ -10,7 +9,7 @@ import {
   type Position,
   type SourceBatch,
 } from "@lockstep/core";
-import { toReplicationError } from "../connection.ts";
+import { toReplicationError, type ReplicationLink } from "../connection.ts";
 import type { SourceCatalog } from "../values.ts";
 import { Arrived } from "./arrived.ts";
 import { Framer } from "./framer.ts";
@@ -49,7 +48,8 @@ const QUIET_GATHER_MS = 5;
 const BEGIN = 0x42;
 
 export interface WalStreamOptions {
-  readonly clientConfig: ClientConfig;
+  /** Its own from now on. */
+  readonly link: ReplicationLink;
   readonly catalog: SourceCatalog;
   /** A message with a larger row is refused. */
   readonly maxRowBytes: number;
@@ -64,8 +64,8 @@ export interface WalStreamOptions {
 /** One walsender connection. `pg-logical-replication` keeps its life; every byte it carries is read here. */
 export class WalStream implements AsyncDisposable {
   readonly #service: LogicalReplicationService;
-  /** Ours from the start, so that it can be closed at any moment, a hanging connect included. */
-  readonly #rawSocket = new Socket();
+  /** Ours from the start, so that it can be closed at any moment. */
+  readonly #link: Socket;
   readonly #decoder: PgoutputDecoder;
   readonly #framer: Framer;
   readonly #arrived: Arrived;
@@ -88,6 +88,7 @@ export class WalStream implements AsyncDisposable {
   #gathering: NodeJS.Timeout | undefined;
 
   constructor(options: WalStreamOptions) {
+    this.#link = options.link.socket;
     this.#failpoints = options.failpoints;
     this.#maxRowBytes = options.maxRowBytes;
     this.#readKeys = options.readKeys;
@@ -108,10 +109,9 @@ export class WalStream implements AsyncDisposable {
     this.#status = new StandbyStatus((frame) => {
       if (this.#socket?.writable === true) this.#socket.write(frame);
     });
-    this.#service = new LogicalReplicationService(
-      { ...options.clientConfig, stream: () => this.#rawSocket },
-      { acknowledge: { auto: false, timeoutSeconds: 0 } },
-    );
+    this.#service = new LogicalReplicationService(options.link.clientConfig, {
+      acknowledge: { auto: false, timeoutSeconds: 0 },
+    });
   }
 
   /** The server's clock; null before its first word. */
@@ -181,8 +181,8 @@ export class WalStream implements AsyncDisposable {
     if (this.#failure === null) this.#status.send(); // The last confirmation, before the link goes.
     this.#fail(new ReplicationError("connection-lost", "the stream was closed"));
     const hasEnded = this.#service.destroy();
-    this.#rawSocket.destroySoon();
-    setTimeout(() => this.#rawSocket.destroy(), 200).unref();
+    this.#link.destroySoon();
+    setTimeout(() => this.#link.destroy(), 200).unref();
     await hasEnded;
   }
 
@@ -202,7 +202,7 @@ export class WalStream implements AsyncDisposable {
       this.#framer.push(chunk);
     } catch (error) {
       this.#fail(error);
-      this.#rawSocket.destroy();
+      this.#link.destroy();
       return;
     }
     this.#arrived.decodeMs += performance.now() - startedMs;
@@ -293,7 +293,7 @@ export class WalStream implements AsyncDisposable {
 
   #giveUp(error: ReplicationError): void {
     this.#fail(error);
-    this.#rawSocket.destroy();
+    this.#link.destroy();
   }
 
   #fail(error: unknown): void {

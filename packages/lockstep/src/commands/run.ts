@@ -28,8 +28,9 @@ export async function run(configPath: string, logging: LoggingOptions, listen?: 
   const bottom = isOnTerminal ? { bottom: new BottomLines(process.stderr) } : {};
   const logger = createLogger(logging, bottom.bottom);
   const failpoints = failpointsFromEnvironment(process.env["LOCKSTEP_FAILPOINT"], logger);
-  const context = { config, logger, failpoints };
-  await using log = createLog(config, dirname(configPath), logger);
+  const folder = dirname(configPath);
+  const context = { config, folder, logger, failpoints };
+  await using log = createLog(config, folder, logger);
   const source = createSource(context);
   const sinks = createSinks(context);
   const retentionMs = config.retention.hours * MS_PER_HOUR;

@@ -12,7 +12,7 @@ import {
   type TableName,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { applicationName } from "../../connection.ts";
+import { applicationName } from "../../link/target.ts";
 import { carriedSchema } from "../../schema/carried-schema.ts";
 import { createMissing } from "../../schema/create-missing.ts";
 import type { PostgresSchema } from "../../schema/definition.ts";

@@ -1,0 +1,7 @@
+/** Servers, processes and comparison for what runs without a test runner. */
+export { removeFolder, temporaryFolder } from "./child-guard.ts";
+export { databaseDigest, differingRows, type TableDigest } from "./database-digest.ts";
+export { startKafka, type KafkaBroker } from "./kafka-broker.ts";
+export { LockstepProcess } from "./lockstep-process.ts";
+export { overLostConnections, withClient } from "./lost-connections.ts";
+export { startPostgresServers, type PostgresServer } from "./postgres-server.ts";
