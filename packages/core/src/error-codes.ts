@@ -22,6 +22,7 @@ export type ErrorCode =
   | "address-taken"
   | "not-running"
   | "setup-incomplete"
+  | "still-in-use"
   | "topic-misconfigured"
   | "table-not-supported"
   | "table-not-empty"
@@ -115,6 +116,10 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "setup-incomplete": {
     action: "operator",
     means: "A server lacks a setting or a database; the fix is the statement that sets it.",
+  },
+  "still-in-use": {
+    action: "operator",
+    means: "Something is to be removed that a run uses: stop the run first.",
   },
   "topic-misconfigured": {
     action: "operator",

@@ -1,5 +1,10 @@
-import { createPostgresSink, createPostgresSource } from "@lockstep/engine-postgres";
-import type { ConflictPolicy, Failpoints, Logger, Sink, Source } from "@lockstep/core";
+import {
+  createPostgresSink,
+  createPostgresSource,
+  createRemovablePrimary,
+  createRemovableReplica,
+} from "@lockstep/engine-postgres";
+import type { ConflictPolicy, Failpoints, Logger, Removable, Sink, Source } from "@lockstep/core";
 import type { Config, EngineName, PrimaryConfig, ReplicaConfig } from "./config-schema.ts";
 
 interface Context {
@@ -13,6 +18,8 @@ interface Context {
 interface Engine {
   source(primary: PrimaryConfig, context: Context): Source;
   sink(replica: ReplicaConfig, context: Context): Sink;
+  /** What a pipeline has there of its own. */
+  removable(database: PrimaryConfig | ReplicaConfig, as: "primary" | "replica", config: Config): Removable;
 }
 
 /** Where engines plug in: the only place that names them. */
@@ -39,8 +46,18 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
         logger,
         failpoints,
       }),
+    removable: ({ name, url }, as, { pipeline }) =>
+      (as === "primary" ? createRemovablePrimary : createRemovableReplica)({ name, url, pipeline }),
   },
 };
+
+export function createRemovable(
+  database: PrimaryConfig | ReplicaConfig,
+  as: "primary" | "replica",
+  config: Config,
+): Removable {
+  return ENGINES[database.engine].removable(database, as, config);
+}
 
 export function createSource(context: Context): Source {
   const { primary } = context.config;

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { ReplicationError } from "@lockstep/core";
+import { remove, type RemoveOptions } from "./commands/remove.ts";
 import { run } from "./commands/run.ts";
 import { status } from "./commands/status.ts";
 import { tail } from "./commands/tail.ts";
@@ -66,6 +67,28 @@ common(program.command("tail"))
     await tail(options.config, { from, noFollow: !follow, isJson: json }, loggingOf(options));
   });
 
+const removing = program
+  .command("remove")
+  .description("remove what a pipeline keeps on servers; tables and their rows stay");
+
+removal(removing.command("pipeline"))
+  .description("remove the slot, the publication, the event log, and every replica's progress")
+  .addHelpText("after", "\nExample:\n  lockstep remove pipeline -c lockstep.yaml")
+  .action(async (options: RemovalOptions) => {
+    await remove(options.config, removeOptions(options, null), loggingOf(options));
+  });
+
+removal(removing.command("replica"))
+  .argument("<name>", "the replica's name in the configuration")
+  .description("remove what the pipeline keeps in one replica")
+  .addHelpText(
+    "after",
+    "\nExample:\n  lockstep remove replica reports -c lockstep.yaml\n\nStop `lockstep run` before, and take the replica out of the file afterwards.",
+  )
+  .action(async (name: string, options: RemovalOptions) => {
+    await remove(options.config, removeOptions(options, name), loggingOf(options));
+  });
+
 try {
   await program.parseAsync();
   process.exit(); // Nothing keeps a finished command: its work is done and closed.
@@ -83,6 +106,26 @@ function common(command: Command): Command {
         .choices(["pretty", "json"])
         .default(process.stderr.isTTY ? "pretty" : "json"),
     );
+}
+
+interface RemovalOptions extends CommonOptions {
+  readonly yes: boolean;
+  readonly skipUnreachable: boolean;
+  readonly json: boolean;
+}
+
+function removal(command: Command): Command {
+  return common(command)
+    .option("-y, --yes", "do not ask", false)
+    .option("--skip-unreachable", "leave what cannot be reached, and remove the rest", false)
+    .option("--json", "print what was removed as one JSON array; needs --yes", false);
+}
+
+function removeOptions(
+  { yes, skipUnreachable, json }: RemovalOptions,
+  replica: string | null,
+): RemoveOptions {
+  return { replica, isSure: yes, skipsUnreachable: skipUnreachable, isJson: json };
 }
 
 function loggingOf({ logLevel, logFormat }: CommonOptions): LoggingOptions {

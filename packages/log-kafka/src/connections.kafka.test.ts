@@ -17,7 +17,8 @@ import {
   uniqueName,
   type SecuredKafka,
 } from "@lockstep/testkit";
-import { createKafkaLog, type KafkaSasl } from "./kafka-log.ts";
+import type { KafkaSasl } from "./client.ts";
+import { createKafkaLog } from "./kafka-log.ts";
 
 let kafka: SecuredKafka;
 const logged: string[] = [];

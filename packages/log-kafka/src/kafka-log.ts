@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from "node:tls";
 import {
   abortable,
   hasCode,
@@ -9,38 +8,17 @@ import {
   type LogPublisher,
   type Offset,
   type ReadRequest,
-  unreachable,
 } from "@lockstep/core";
-import { Kafka, logLevel, type SASLOptions } from "kafkajs";
+import type { Kafka } from "kafkajs";
+import { createClient, groupOf, topicOf, type KafkaLogOptions } from "./client.ts";
 import { toLogError } from "./kafka-errors.ts";
-import { mendRequestQueue, Sockets } from "./kafkajs-internals.ts";
+import { Sockets } from "./kafkajs-internals.ts";
 import { LeaderLink } from "./leader-link.ts";
 import { LinkPool } from "./link-pool.ts";
 import { whyNoAnswer, type ProbedConnection } from "./listener-probe.ts";
 import { KafkaPublisher } from "./publisher.ts";
 import { readBounds, readBytes, readChunk, readOffsetAt, readOffsetOfLast } from "./reader.ts";
 import { ensureTopic } from "./topic.ts";
-
-/** Short: who calls decides how long to go on trying. */
-const CONNECT_TIMEOUT_MS = 3_000;
-const REQUEST_TIMEOUT_MS = 10_000;
-const RETRIES = { initialRetryTime: 50, maxRetryTime: 500, retries: 2 };
-
-export interface KafkaLogOptions {
-  /** `host:port`, at least one. */
-  readonly brokers: readonly string[];
-  readonly pipeline: string;
-  readonly logger: Logger;
-  /** Empty: Node's own authorities, and no certificate of ours. */
-  readonly tls?: ConnectionOptions | undefined;
-  readonly sasl?: KafkaSasl | undefined;
-}
-
-export interface KafkaSasl {
-  readonly mechanism: "plain" | "scram-sha-256" | "scram-sha-512";
-  readonly username: string;
-  readonly password: string;
-}
 
 /** The event log of one pipeline in Kafka: topic `lockstep.<pipeline>`, one partition, kept until we trim it. */
 export function createKafkaLog(options: KafkaLogOptions): EventLog {
@@ -62,27 +40,13 @@ class KafkaLog implements EventLog {
   readonly #probed: ProbedConnection;
   #hasAnswered = false;
 
-  constructor({ brokers, pipeline, logger, tls, sasl }: KafkaLogOptions) {
-    mendRequestQueue();
+  constructor(options: KafkaLogOptions) {
+    const { brokers, pipeline, tls, sasl } = options;
     this.#probed = { brokers, tls, hasSasl: sasl !== undefined };
-    this.#logger = logger;
+    this.#logger = options.logger;
     this.#pipeline = pipeline;
-    this.#topic = `lockstep.${pipeline}`;
-    this.#kafka = new Kafka({
-      clientId: "lockstep",
-      brokers: [...brokers],
-      ...(tls === undefined ? {} : { ssl: tls }),
-      ...(sasl === undefined ? {} : { sasl: saslOptions(sasl) }),
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      enforceRequestTimeout: true,
-      retry: RETRIES,
-      socketFactory: this.#sockets.factory,
-      logLevel: logLevel.WARN,
-      // Whatever matters reaches us as a rejection; kafkajs's own lines are for looking closer.
-      logCreator: () => (entry) =>
-        logger.debug({ kafkajs: entry.namespace, error: entry.log["error"] }, entry.log.message),
-    });
+    this.#topic = topicOf(pipeline);
+    this.#kafka = createClient(options, this.#sockets);
     this.#pollLinks = new LinkPool(() => new LeaderLink(this.#kafka, this.#topic));
     this.#probeLink = new LeaderLink(this.#kafka, this.#topic);
     this.#adminLink = new LeaderLink(this.#kafka, this.#topic);
@@ -176,7 +140,7 @@ class KafkaLog implements EventLog {
 
   /** As the offset of a consumer group, so that every Kafka tool shows the lag. */
   async showProgress(replica: string, acked: Offset, signal: AbortSignal): Promise<void> {
-    const groupId = `lockstep.${this.#pipeline}.${replica}`;
+    const groupId = groupOf(this.#pipeline, replica);
     const topics = [{ topic: this.#topic, partitions: [{ partition: 0, offset: String(acked + 1n) }] }];
     const nobody = { groupGenerationId: -1, memberId: "" } as const;
     await this.#groupLink.coordinate(
@@ -190,19 +154,5 @@ class KafkaLog implements EventLog {
     const links = [this.#pollLinks, this.#probeLink, this.#adminLink, this.#groupLink, ...this.#publishers];
     await Promise.all(links.map(async (link) => await link[Symbol.asyncDispose]()));
     this.#sockets.destroyAll();
-  }
-}
-
-function saslOptions({ mechanism, username, password }: KafkaSasl): SASLOptions {
-  const account = { username, password };
-  switch (mechanism) {
-    case "plain":
-      return { mechanism, ...account };
-    case "scram-sha-256":
-      return { mechanism, ...account };
-    case "scram-sha-512":
-      return { mechanism, ...account };
-    default:
-      return unreachable(mechanism);
   }
 }

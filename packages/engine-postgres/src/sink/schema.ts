@@ -93,9 +93,21 @@ const IS_CREATED = `
 
 /** Creates our schema in the replica unless it is there; two runs at once wait for each other. */
 export async function ensureSchema(client: Client): Promise<void> {
-  const { rows } = await client.query<{ isCreated: boolean }>(IS_CREATED);
-  if (rows[0]?.isCreated === true) return;
+  if (await hasSchema(client)) return;
   await client.query(
     `begin; select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('lockstep schema', 0)); ${CREATE_SCHEMA} commit`,
   );
+}
+
+export async function hasSchema(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ isCreated: boolean }>(IS_CREATED);
+  return rows[0]?.isCreated === true;
+}
+
+/** Only what we made; anything else in the schema keeps it, and is named by the server. */
+export async function dropSchema(client: Client): Promise<void> {
+  await client.query(`
+    drop table lockstep.progress, lockstep.tables;
+    drop function lockstep.advance, lockstep.copying, lockstep.advance_tables, lockstep.expect;
+    drop schema lockstep`);
 }
