@@ -93,6 +93,13 @@ test("all that lockstep sends goes over TLS, with a certificate, and arrives; no
   });
   expect(await run.stop()).toEqual({ code: 0, signal: null });
   await expectNoSecret(run);
+  const args = ["remove", "pipeline", "--yes", "-c", scenario.configPath];
+  await using removal = new LockstepProcess(args, SECRETS);
+  await removal.exited;
+  expect(
+    await scenario.onPrimary("select from pg_replication_slots where database = current_database()"),
+  ).toEqual([]);
+  await expectNoSecret(removal);
 });
 
 test.each([

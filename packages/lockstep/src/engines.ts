@@ -19,7 +19,11 @@ interface Engine {
   source(primary: PrimaryConfig, context: Context): Source;
   sink(replica: ReplicaConfig, context: Context): Sink;
   /** What a pipeline has there of its own. */
-  removable(database: PrimaryConfig | ReplicaConfig, as: "primary" | "replica", config: Config): Removable;
+  removable(
+    database: PrimaryConfig | ReplicaConfig,
+    as: "primary" | "replica",
+    context: Pick<Context, "config" | "folder">,
+  ): Removable;
 }
 
 /** Where engines plug in: the only place that names them. */
@@ -46,17 +50,17 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
         logger,
         failpoints,
       }),
-    removable: ({ name, url }, as, { pipeline }) =>
-      (as === "primary" ? createRemovablePrimary : createRemovableReplica)({ name, url, pipeline }),
+    removable: ({ name, url }, as, { config: { pipeline }, folder }) =>
+      (as === "primary" ? createRemovablePrimary : createRemovableReplica)({ name, url, folder, pipeline }),
   },
 };
 
 export function createRemovable(
   database: PrimaryConfig | ReplicaConfig,
   as: "primary" | "replica",
-  config: Config,
+  context: Pick<Context, "config" | "folder">,
 ): Removable {
-  return ENGINES[database.engine].removable(database, as, config);
+  return ENGINES[database.engine].removable(database, as, context);
 }
 
 export function createSource(context: Context): Source {

@@ -168,9 +168,11 @@ class OwnKafka implements KafkaBroker {
     const child = await runtime.spawn(folder, this.#name, [...heap, "kafka.Kafka", properties], logPath);
     this.#process = child;
     try {
-      await eventually("the broker answers", async () => await this.#probe(child), {
-        timeoutMs: START_TIMEOUT_MS,
-      });
+      const answers = async (): Promise<void> => {
+        if (child.exitCode === null) await this.#probe();
+      };
+      await eventually("the broker answers", answers, { timeoutMs: START_TIMEOUT_MS });
+      if (child.exitCode !== null) throw new Error(`the broker ended with exit code ${child.exitCode}`);
     } catch (error) {
       const text = await readFile(logPath, "utf8");
       throw new Error(`Kafka on port ${this.port} did not start:\n${text.slice(-LOG_TAIL_BYTES)}`, {
@@ -231,8 +233,7 @@ class OwnKafka implements KafkaBroker {
     this.#process = null;
   }
 
-  async #probe(child: ChildProcess): Promise<void> {
-    if (child.exitCode !== null) throw new Error(`the broker ended with exit code ${child.exitCode}`);
+  async #probe(): Promise<void> {
     await withAdmin([`127.0.0.1:${this.port}`], async (admin) => await admin.describeCluster(), {
       retries: 0,
     });

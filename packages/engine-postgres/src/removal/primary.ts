@@ -6,6 +6,8 @@ export interface RemovableOptions {
   /** Its name in the configuration. */
   readonly name: string;
   readonly url: string;
+  /** The url's paths are relative to it. */
+  readonly folder?: string | undefined;
   readonly pipeline: string;
 }
 
@@ -26,7 +28,7 @@ const FIND = `
     from (select) one left join pg_catalog.pg_replication_slots s on s.slot_name = $1`;
 
 /** The slot and the publication of a pipeline. */
-export function createRemovablePrimary({ name, url, pipeline }: RemovableOptions): Removable {
+export function createRemovablePrimary({ name, url, folder, pipeline }: RemovableOptions): Removable {
   const place = `primary ${name}`;
   const own = `lockstep_${pipeline}`;
   const find = async (client: Client): Promise<Found> => {
@@ -37,7 +39,7 @@ export function createRemovablePrimary({ name, url, pipeline }: RemovableOptions
     return found;
   };
   const onPrimary = async <T>(work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> => {
-    await using connected = await connect({ url, pipeline }, signal);
+    await using connected = await connect({ url, folder, pipeline }, signal);
     try {
       return await work(connected.client);
     } catch (error) {

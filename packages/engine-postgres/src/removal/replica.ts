@@ -19,10 +19,10 @@ const COUNT = `
            + (select count(*)::int from lockstep.tables where pipeline <> $1) as "others"`;
 
 /** What a pipeline has stored of itself in a replica; never a user's table. */
-export function createRemovableReplica({ name, url, pipeline }: RemovableOptions): Removable {
+export function createRemovableReplica({ name, url, folder, pipeline }: RemovableOptions): Removable {
   const place = `replica ${name}`;
   const onReplica = async <T>(work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> => {
-    await using connected = await connect({ url, pipeline }, signal);
+    await using connected = await connect({ url, folder, pipeline }, signal);
     try {
       await refuseInUse(connected.client, place, pipeline);
       return await work(connected.client);

@@ -33,12 +33,13 @@ export async function remove(
   const config = await loadConfig(configPath);
   const signal = new AbortController().signal; // Ctrl-C ends the process: what is left is found the next time.
   const { replica } = options;
+  const folder = dirname(configPath);
   const log = createRemovableLog(config, {
-    folder: dirname(configPath),
+    folder,
     replica,
     logger: createLogger(logging),
   });
-  const places = [...databasesOf(config, replica), ...(log === null ? [] : [log])];
+  const places = [...databasesOf({ config, folder }, replica), ...(log === null ? [] : [log])];
   const found = await Promise.all(places.map(async (removable) => await lookAt(removable, signal)));
   for (const { error } of found) if (hasCode(error, "still-in-use")) throw error;
   refuseUnreachable(found, options);
@@ -55,11 +56,15 @@ export async function remove(
   else if (there.length === 0) say("nothing was there to remove\n");
 }
 
-function databasesOf(config: Config, name: string | null): Removable[] {
+function databasesOf(
+  context: { readonly config: Config; readonly folder: string },
+  name: string | null,
+): Removable[] {
+  const { config } = context;
   if (name === null) {
     return [
-      createRemovable(config.primary, "primary", config), // First: from then on no run can begin.
-      ...config.replicas.map((replica) => createRemovable(replica, "replica", config)),
+      createRemovable(config.primary, "primary", context), // First: from then on no run can begin.
+      ...config.replicas.map((replica) => createRemovable(replica, "replica", context)),
     ];
   }
   const replica = config.replicas.find((candidate) => candidate.name === name);
@@ -73,7 +78,7 @@ function databasesOf(config: Config, name: string | null): Removable[] {
       },
     );
   }
-  return [createRemovable(replica, "replica", config)];
+  return [createRemovable(replica, "replica", context)];
 }
 
 async function lookAt(removable: Removable, signal: AbortSignal): Promise<Found> {
