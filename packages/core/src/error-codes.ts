@@ -27,6 +27,8 @@ export type ErrorCode =
   | "table-not-supported"
   | "table-not-empty"
   | "schema-mismatch"
+  | "replica-paused"
+  | "not-begun"
   | "apply-refused"
   | "copy-refused"
   | "conflict-halted"
@@ -136,6 +138,14 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "schema-mismatch": {
     action: "operator",
     means: "A replica's table differs from the primary's; the fix is the statement that mends it.",
+  },
+  "replica-paused": {
+    action: "operator",
+    means: "`lockstep pause` has stopped the replica; `lockstep resume` lets it go on.",
+  },
+  "not-begun": {
+    action: "operator",
+    means: "No run has begun with a replica yet, so that there is nothing to pause or resume.",
   },
   // What a replica cannot accept
   "apply-refused": {

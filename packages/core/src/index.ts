@@ -43,6 +43,7 @@ export type {
   RecordStamp,
   TransactionsRecord,
 } from "./record.ts";
+export type { Pausable } from "./pausable.ts";
 export type { Removable } from "./removable.ts";
 export { actionOf, hasCode, ReplicationError, type ErrorFields } from "./replication-error.ts";
 export { Backoff, DEFAULT_RETRY, retry, type RetryPolicy } from "./retry.ts";

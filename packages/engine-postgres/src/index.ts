@@ -1,4 +1,5 @@
 export { comparePositions } from "./position.ts";
+export { createPausable } from "./pausing.ts";
 export { createRemovablePrimary, type RemovableOptions } from "./removal/primary.ts";
 export { createRemovableReplica } from "./removal/replica.ts";
 export { createPostgresSink, type PostgresSinkOptions } from "./sink/sink.ts";

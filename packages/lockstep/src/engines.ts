@@ -1,10 +1,11 @@
 import {
+  createPausable,
   createPostgresSink,
   createPostgresSource,
   createRemovablePrimary,
   createRemovableReplica,
 } from "@lockstep/engine-postgres";
-import type { ConflictPolicy, Failpoints, Logger, Removable, Sink, Source } from "@lockstep/core";
+import type { ConflictPolicy, Failpoints, Logger, Pausable, Removable, Sink, Source } from "@lockstep/core";
 import type { Config, EngineName, PrimaryConfig, ReplicaConfig } from "./config-schema.ts";
 
 interface Context {
@@ -24,6 +25,7 @@ interface Engine {
     as: "primary" | "replica",
     context: Pick<Context, "config" | "folder">,
   ): Removable;
+  pausable(replica: ReplicaConfig, context: Pick<Context, "config" | "folder">): Pausable;
 }
 
 /** Where engines plug in: the only place that names them. */
@@ -52,8 +54,14 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
       }),
     removable: ({ name, url }, as, { config: { pipeline }, folder }) =>
       (as === "primary" ? createRemovablePrimary : createRemovableReplica)({ name, url, folder, pipeline }),
+    pausable: ({ name, url }, { config: { pipeline }, folder }) =>
+      createPausable({ name, url, folder, pipeline }),
   },
 };
+
+export function createPausables(context: Pick<Context, "config" | "folder">): Pausable[] {
+  return context.config.replicas.map((replica) => ENGINES[replica.engine].pausable(replica, context));
+}
 
 export function createRemovable(
   database: PrimaryConfig | ReplicaConfig,

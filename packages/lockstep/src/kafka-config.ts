@@ -48,13 +48,18 @@ const kafkaTls = z
   });
 
 const kafkaSasl = z.strictObject({
-  mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]),
-  username: z.string().min(1),
-  password: z.string().min(1),
+  mechanism: z.enum(["plain", "scram-sha-256", "scram-sha-512"]).describe("how the password is proved"),
+  username: z.string().min(1).describe("of the broker's account"),
+  password: z.string().min(1).describe("by ${NAME} or ${file:path}, rather than as it is"),
 });
 
-export const kafkaLog: z.ZodType<KafkaLogConfig> = z.strictObject({
-  brokers: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, "must be host:port")).min(1),
-  tls: kafkaTls.optional().describe("the listener speaks TLS; {} trusts public authorities"),
-  sasl: kafkaSasl.optional().describe("the listener asks for SASL"),
-});
+export const kafkaLog: z.ZodType<KafkaLogConfig> = z
+  .strictObject({
+    brokers: z
+      .array(z.string().regex(/^[^\s:]+:\d{1,5}$/, "must be host:port"))
+      .min(1)
+      .describe("host:port of one or more brokers"),
+    tls: kafkaTls.optional().describe("the listener speaks TLS; {} trusts public authorities"),
+    sasl: kafkaSasl.optional().describe("the listener asks for SASL"),
+  })
+  .describe("a topic of a Kafka cluster");

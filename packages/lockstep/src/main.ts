@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { ReplicationError } from "@lockstep/core";
+import { pause } from "./commands/pause.ts";
 import { remove, type RemoveOptions } from "./commands/remove.ts";
 import { run } from "./commands/run.ts";
 import { status } from "./commands/status.ts";
@@ -67,6 +68,23 @@ common(program.command("tail"))
     await tail(options.config, { from, noFollow: !follow, isJson: json }, loggingOf(options));
   });
 
+pausing("pause")
+  .description("apply nothing to replicas until they are resumed; the event log keeps what comes meanwhile")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  lockstep pause reports        # one replica\n  lockstep pause                # all of them\n\nIt is stored in the replica: restarts of lockstep change nothing.",
+  )
+  .action(async (replicas: string[], { config, json }: PauseCommandOptions) => {
+    await pause(config, { to: "paused", replicas, isJson: json });
+  });
+
+pausing("resume")
+  .description("let paused replicas go on from where they were")
+  .addHelpText("after", "\nExample:\n  lockstep resume reports")
+  .action(async (replicas: string[], { config, json }: PauseCommandOptions) => {
+    await pause(config, { to: "following", replicas, isJson: json });
+  });
+
 const removing = program
   .command("remove")
   .description("remove what a pipeline keeps on servers; tables and their rows stay");
@@ -106,6 +124,19 @@ function common(command: Command): Command {
         .choices(["pretty", "json"])
         .default(process.stderr.isTTY ? "pretty" : "json"),
     );
+}
+
+interface PauseCommandOptions {
+  readonly config: string;
+  readonly json: boolean;
+}
+
+function pausing(name: string): Command {
+  return program
+    .command(name)
+    .argument("[replica...]", "names in the configuration; none: every replica")
+    .option("-c, --config <file>", "configuration file", DEFAULT_CONFIG)
+    .option("--json", "print what was done as one JSON array", false);
 }
 
 interface RemovalOptions extends CommonOptions {

@@ -1,7 +1,7 @@
 import kafkajs from "kafkajs";
 import { expect, test } from "vitest";
 import { offset } from "@lockstep/core";
-import { sharedKafka, silentLogger, uniqueName, withAdmin } from "@lockstep/testkit";
+import { eventually, sharedKafka, silentLogger, uniqueName, withAdmin } from "@lockstep/testkit";
 import { createKafkaLog } from "./kafka-log.ts";
 
 const signal = (): AbortSignal => AbortSignal.timeout(30_000);
@@ -85,7 +85,10 @@ test("progress is shown as the offset of a consumer group", async () => {
   const pipeline = uniqueName("topic");
   await using log = createKafkaLog({ brokers: sharedKafka(), pipeline, logger: silentLogger });
   await log.prepare(signal());
-  await log.showProgress("replica-1", offset(41), signal());
+  // A broker that has just started loads its groups first; who shows progress tries again.
+  await eventually("its coordinator is there", async () => {
+    await log.showProgress("replica-1", offset(41), signal());
+  });
   await withAdmin(sharedKafka(), async (admin) => {
     const groups = await admin.fetchOffsets({
       groupId: `lockstep.${pipeline}.replica-1`,

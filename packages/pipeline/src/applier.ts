@@ -36,7 +36,13 @@ import type { ReplicaObserver } from "./replica-observer.ts";
 /** How often a replica that waits to be mended is looked at. */
 const LOOK_AGAIN = { firstDelayMs: 4_000, maxDelayMs: 4_000 };
 /** What waits for the replica to be mended, and then goes on by itself. */
-const MENDABLE = ["schema-mismatch", "table-not-empty", "copy-refused", "setup-incomplete"] as const;
+const MENDABLE = [
+  "schema-mismatch",
+  "table-not-empty",
+  "copy-refused",
+  "setup-incomplete",
+  "replica-paused",
+] as const;
 
 export interface ApplierOptions {
   readonly source: Source;

@@ -77,7 +77,7 @@ export class ReplicaCounters implements ReplicaObserver {
     const isNews = this.#haltedBy !== String(error);
     this.#haltedBy = String(error);
     if (isNews && hasCode(error, ...CHANGE_FAILED)) this.#counted.eventsFailed += 1;
-    this.#state = "halted";
+    this.#state = hasCode(error, "replica-paused") ? "paused" : "halted";
     this.#error = error;
     return isNews;
   }
@@ -98,7 +98,7 @@ export class ReplicaCounters implements ReplicaObserver {
     const hasAll = this.#hasAll(reached);
     const { end } = this.#source;
     return {
-      state: isConnected || this.#state === "halted" ? this.#state : "waiting",
+      state: isConnected || this.#haltedBy !== null ? this.#state : "waiting",
       isConnected,
       copy: this.#copy,
       acked: reached?.position ?? null,

@@ -62,7 +62,9 @@ async function runReplica(
   const { replica } = sink;
   const observer = counters.replica(replica);
   const onHalted = (error: unknown): void => {
-    if (observer.halted(error)) logger.error({ replica, err: error }, "replica halted");
+    if (!observer.halted(error)) return;
+    if (hasCode(error, "replica-paused")) logger.warn({ replica }, "replica paused");
+    else logger.error({ replica, err: error }, "replica halted");
   };
   const onAcked = (reached: Reached, applied: Applied): void => {
     observer.acked(reached, applied);

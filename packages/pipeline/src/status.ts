@@ -26,9 +26,9 @@ export interface SourceStatus {
 export interface ReplicaStatus {
   /**
    * `waiting`: there is no session with it. `copying` until its first copy has been passed: until then it shows no
-   * whole transactions. `halted`: a person must mend something.
+   * whole transactions. `halted`: a person must mend something. `paused`: a person has said so.
    */
-  readonly state: "waiting" | "copying" | "following" | "halted";
+  readonly state: "waiting" | "copying" | "following" | "halted" | "paused";
   readonly isConnected: boolean;
   /** What is being copied; null while nothing is. */
   readonly copy: CopyStatus | null;

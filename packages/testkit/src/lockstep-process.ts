@@ -35,8 +35,12 @@ export class LockstepProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #events = new EventEmitter();
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    const child = spawnGuarded(process.execPath, [LOCKSTEP_BIN, ...args], {
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    bin: string = LOCKSTEP_BIN,
+  ) {
+    const child = spawnGuarded(process.execPath, [bin, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...environment },
     });

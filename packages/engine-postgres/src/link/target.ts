@@ -39,8 +39,8 @@ export interface ConnectOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** A walsender connection that also takes SQL. */
   readonly isReplication?: boolean;
-  /** Beside the session that owns a replica. */
-  readonly isCopy?: boolean;
+  /** Default: `owner`. */
+  readonly role?: SessionRole;
 }
 
 type ReplicationClientConfig = ClientConfig & { replication?: "database" };
@@ -89,7 +89,7 @@ function clientConfig(url: URL, options: ConnectOptions): ReplicationClientConfi
     connectionString: url.toString(),
     ssl: false,
     sslnegotiation: "postgres", // Else `pg` would ask the environment.
-    application_name: applicationName(options.pipeline, options.isCopy === true),
+    application_name: applicationName(options.pipeline, options.role),
     options: `${given} ${ours}`.trim(),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,
@@ -98,9 +98,12 @@ function clientConfig(url: URL, options: ConnectOptions): ReplicationClientConfi
   };
 }
 
-/** By which sessions of a pipeline are told from others, and those that copy from the one that owns. */
-export function applicationName(pipeline: string, isCopy: boolean): string {
-  return `lockstep_${pipeline}${isCopy ? " copy" : ""}`;
+/** A run's own session; one that copies beside it; one of a command that a person gives. */
+export type SessionRole = "owner" | "copy" | "command";
+
+/** By which sessions of a pipeline are told from others. */
+export function applicationName(pipeline: string, role: SessionRole = "owner"): string {
+  return `lockstep_${pipeline}${role === "owner" ? "" : ` ${role}`}`;
 }
 
 function parseUrl(text: string): URL {

@@ -39,7 +39,7 @@ export function createRemovablePrimary({ name, url, folder, pipeline }: Removabl
     return found;
   };
   const onPrimary = async <T>(work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> => {
-    await using connected = await connect({ url, folder, pipeline }, signal);
+    await using connected = await connect({ url, folder, pipeline, role: "command" }, signal);
     try {
       return await work(connected.client);
     } catch (error) {

@@ -22,7 +22,7 @@ const COUNT = `
 export function createRemovableReplica({ name, url, folder, pipeline }: RemovableOptions): Removable {
   const place = `replica ${name}`;
   const onReplica = async <T>(work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> => {
-    await using connected = await connect({ url, folder, pipeline }, signal);
+    await using connected = await connect({ url, folder, pipeline, role: "command" }, signal);
     try {
       await refuseInUse(connected.client, place, pipeline);
       return await work(connected.client);
@@ -68,7 +68,7 @@ async function refuseInUse(client: Client, place: string, pipeline: string): Pro
     `select pid from pg_catalog.pg_stat_activity
       where application_name = any ($1) and datname = pg_catalog.current_database()
         and backend_type = 'client backend' and pid <> pg_catalog.pg_backend_pid()`,
-    [[applicationName(pipeline, false), applicationName(pipeline, true)]],
+    [[applicationName(pipeline), applicationName(pipeline, "copy")]],
   );
   const [session] = rows;
   if (session === undefined) return;

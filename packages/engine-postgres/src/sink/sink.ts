@@ -85,6 +85,7 @@ class PostgresSink implements Sink {
       await ensureSchema(connected.client);
       const progress = await this.#takeRow(connected.client, owner, takeOver);
       const { replica } = this;
+      if (progress?.isPaused === true) throw paused(replica);
       return new PostgresSinkSession({
         connected,
         replica,
@@ -108,7 +109,7 @@ class PostgresSink implements Sink {
 
   async openCopy(owner: string, signal: AbortSignal): Promise<CopyTarget> {
     const { pipeline, existing, logger, failpoints } = this.#options;
-    const connection = { ...this.#connection, isCopy: true };
+    const connection = { ...this.#connection, role: "copy" } as const;
     return await Promise.resolve(
       new PostgresCopyTarget({ connection, pipeline, owner, existing, logger, failpoints, signal }),
     );
@@ -122,9 +123,9 @@ class PostgresSink implements Sink {
   ): Promise<CatchUpSession> {
     const { pipeline, onConflict, logger } = this.#options;
     const { replica } = this;
-    const connected = await connectReplica({ ...this.#connection, isCopy: true }, signal);
+    const connected = await connectReplica({ ...this.#connection, role: "copy" }, signal);
     try {
-      await this.#endOthers(connected.client, [applicationName(pipeline, true)]);
+      await this.#endOthers(connected.client, [applicationName(pipeline, "copy")]);
     } catch (error) {
       await connected[Symbol.asyncDispose]();
       throw toReplicationError(error, `replica ${replica}`);
@@ -161,7 +162,7 @@ class PostgresSink implements Sink {
       const stored = await readProgressRow(client, pipeline);
       if (stored !== null && stored.owner !== owner) throw claimedByAnother(this.replica);
     }
-    await this.#endOthers(client, [applicationName(pipeline, false), applicationName(pipeline, true)]);
+    await this.#endOthers(client, [applicationName(pipeline), applicationName(pipeline, "copy")]);
     const progress = await takeProgressRow(client, pipeline, owner, takeOver);
     if (progress !== null) return progress;
     if ((await readProgressRow(client, pipeline)) !== null) throw claimedByAnother(this.replica);
@@ -201,4 +202,11 @@ function progressMissing(replica: string, pipeline: string): ReplicationError {
       fields: { replica },
     },
   );
+}
+
+function paused(replica: string): ReplicationError {
+  return new ReplicationError("replica-paused", `replica ${replica} is paused`, {
+    fix: `lockstep resume ${replica}`,
+    fields: { replica },
+  });
 }

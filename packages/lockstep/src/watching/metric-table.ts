@@ -12,7 +12,7 @@ export interface Metric<Of> {
 }
 
 const WAL_STATUSES = ["reserved", "extended", "unreserved", "lost"];
-const STATES = ["waiting", "copying", "following", "halted"];
+const STATES = ["waiting", "copying", "following", "halted", "paused"];
 
 export const STATUS_METRICS: readonly Metric<StatusReport>[] = [
   {

@@ -28,7 +28,7 @@ const copy = z
 
 const replica = z.object({
   connected: z.boolean(),
-  state: z.enum(["waiting", "copying", "following", "halted"]),
+  state: z.enum(["waiting", "copying", "following", "halted", "paused"]),
   offset: known,
   position: z.string().nullable(),
   queueSize: known,

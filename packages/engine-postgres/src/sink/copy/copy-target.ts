@@ -98,7 +98,7 @@ export class PostgresCopyTarget implements CopyTarget {
   }
 
   async endFormer(): Promise<void> {
-    const names = [applicationName(this.#options.pipeline, true)];
+    const names = [applicationName(this.#options.pipeline, "copy")];
     const left = await this.#use(null, async (client) => await endSessions(client, names));
     if (left.length === 0) return;
     throw new ReplicationError(
