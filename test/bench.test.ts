@@ -13,6 +13,7 @@ const side = {
 };
 const noLag = { p50Ms: null, p99Ms: null };
 const lag = { p50Ms: expect.any(Number), p99Ms: expect.any(Number) };
+const cpu = { primary: expect.any(Number), replicas: expect.any(Number) };
 const turn = {
   seconds: expect.any(Number),
   cpuSeconds: expect.any(Number),
@@ -38,8 +39,8 @@ describe.concurrent("npm run bench", () => {
       },
       machine: { cores: expect.any(Number), postgres: expect.stringMatching(/^\d+/), kafka: null },
       turns: [
-        { side: "ours", ...turn },
-        { side: "native", ...turn },
+        { side: "ours", ...turn, cpuParts: { ...cpu, lockstep: expect.any(Number) } },
+        { side: "native", ...turn, cpuParts: cpu },
       ],
     });
     expect(result.ours.rowsPerSecond).toBeCloseTo(800 / result.ours.seconds, -2);
@@ -87,5 +88,6 @@ interface Result {
 async function bench(...args: readonly string[]): Promise<Result> {
   const options = ["--log", "embedded", "--runs", "1", "--json", ...args];
   const { stdout } = await run("npm", ["run", "bench", "--", ...options], { cwd: ROOT });
-  return JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as Result;
+  const result: Result = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
+  return result;
 }

@@ -94,13 +94,12 @@ async function measure(
   return await scenario.measure({ servers, side, ...turn, ...urls });
 }
 
-function lineOf(
-  name: SideName,
-  { seconds, rows, cpuSeconds, otherCpuSeconds, load, peakRssMb }: Measured,
-): string {
+function lineOf(name: SideName, measured: Measured): string {
+  const { seconds, rows, cpuSeconds, cpuParts, otherCpuSeconds, load, peakRssMb } = measured;
   const rate = Math.round(rows / seconds).toLocaleString("en");
-  const cpu = cpuSeconds === null ? "" : `, processor time ${cpuSeconds.toFixed(1)} s`;
+  const parts = Object.entries(cpuParts).map(([part, value]) => `${part} ${value?.toFixed(1) ?? "unknown"}`);
+  const cpu = `processor time ${cpuSeconds?.toFixed(1) ?? "unknown"} s (${parts.join(", ")})`;
   const rss = peakRssMb === null ? "" : `, peak RSS ${peakRssMb} MB`;
-  const other = otherCpuSeconds === null ? "" : `, everything else ${otherCpuSeconds.toFixed(1)} s`;
-  return `  ${name.padEnd(6)} ${seconds.toFixed(2)} s, ${rate} rows/s${cpu}${rss} (load before ${load.toFixed(1)}${other})`;
+  const other = `load before ${load.toFixed(1)}, everything else ${otherCpuSeconds?.toFixed(1) ?? "unknown"} s`;
+  return `  ${name.padEnd(6)} ${seconds.toFixed(2)} s, ${rate} rows/s; ${cpu}${rss}; ${other}`;
 }

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LockstepProcess, removeFolder, temporaryFolder } from "@lockstep/testkit/servers";
-import { sumOfKnown, type Servers } from "./servers.ts";
+import type { Servers } from "./servers.ts";
 import type { Side } from "./side.ts";
 
 const POLL_MS = 10;
@@ -61,12 +61,12 @@ export class LockstepSide implements Side {
     throw new Error(`lockstep ended by itself:\n${said.join("\n")}`);
   }
 
-  cpuSeconds(): number | null {
+  cpuSeconds(): Readonly<Record<string, number | null>> {
     const { broker } = this.#servers;
-    return sumOfKnown([
-      this.#run === null ? 0 : this.#run.cpuSeconds(),
-      broker === null ? 0 : broker.cpuSeconds(),
-    ]);
+    return {
+      lockstep: this.#run === null ? 0 : this.#run.cpuSeconds(),
+      ...(broker === null ? {} : { broker: broker.cpuSeconds() }),
+    };
   }
 
   peakRssMb(): number {

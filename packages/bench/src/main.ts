@@ -18,9 +18,15 @@ export async function main({ isJson, ...options }: MainOptions): Promise<number>
     if (isJson) process.stdout.write(`${JSON.stringify(result)}\n`);
     return 0;
   } catch (error) {
-    process.stderr.write(`the bench failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`the bench failed: ${messageOf(error)}\n`);
     return 1;
   }
+}
+
+/** Of what failed first, should its clearing away have failed too. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "suppressed" in error ? messageOf(error.suppressed) : error.message;
 }
 
 function linesOf({ ratio, ours, native, rates = [], runs, replicas }: BenchResult): string[] {

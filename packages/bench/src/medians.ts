@@ -13,6 +13,11 @@ export function medianOfKnown(values: readonly (number | null)[]): number | null
   return known.length === 0 || known.length < values.length ? null : median(known);
 }
 
+/** Null when a part of it is unknown. */
+export function sumOfKnown(parts: readonly (number | null)[]): number | null {
+  return parts.reduce<number | null>((sum, part) => (sum === null || part === null ? null : sum + part), 0);
+}
+
 /** By nearest rank, `share` from 0 to 1. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((left, right) => left - right);

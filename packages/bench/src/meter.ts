@@ -1,11 +1,14 @@
 import { cpus, loadavg } from "node:os";
+import { sumOfKnown } from "./medians.ts";
 import type { Servers } from "./servers.ts";
-import { sumOfKnown } from "./servers.ts";
 import type { Side } from "./side.ts";
 
 export interface Metered {
   readonly seconds: number;
+  /** Processor time of every process that took part; null where a part of it cannot be told. */
   readonly cpuSeconds: number | null;
+  /** The same by what they are: `primary`, `replicas`, `lockstep`, `broker`. */
+  readonly cpuParts: Readonly<Record<string, number | null>>;
   readonly otherCpuSeconds: number | null;
   readonly load: number;
 }
@@ -15,7 +18,7 @@ export class Meter {
   readonly #servers: Servers;
   readonly #side: Side;
   readonly #load = loadavg()[0] ?? 0;
-  readonly #cpu: number | null;
+  readonly #cpu: Readonly<Record<string, number | null>>;
   readonly #busy = busySeconds();
   readonly #own = process.cpuUsage();
   readonly #startedMs: number;
@@ -23,26 +26,29 @@ export class Meter {
   constructor(servers: Servers, side: Side) {
     this.#servers = servers;
     this.#side = side;
-    this.#cpu = this.#cpuSeconds();
+    this.#cpu = this.#cpuParts();
     this.#startedMs = performance.now();
   }
 
   stop(): Metered {
     const seconds = (performance.now() - this.#startedMs) / 1_000;
-    const now = this.#cpuSeconds();
-    const cpuSeconds = now === null || this.#cpu === null ? null : now - this.#cpu;
+    const parts = Object.entries(this.#cpuParts()).map(
+      ([name, now]) => [name, now === null ? null : now - (this.#cpu[name] ?? 0)] as const,
+    );
+    const cpuSeconds = sumOfKnown(parts.map(([, part]) => part));
     const { user, system } = process.cpuUsage(this.#own);
     const other = busySeconds() - this.#busy - (cpuSeconds ?? 0) - (user + system) / 1_000_000;
     return {
       seconds,
       cpuSeconds,
+      cpuParts: Object.fromEntries(parts),
       otherCpuSeconds: cpuSeconds === null ? null : Math.max(0, other),
       load: this.#load,
     };
   }
 
-  #cpuSeconds(): number | null {
-    return sumOfKnown([this.#servers.cpuSeconds(), this.#side.cpuSeconds()]);
+  #cpuParts(): Readonly<Record<string, number | null>> {
+    return { ...this.#servers.cpuSeconds(), ...this.#side.cpuSeconds() };
   }
 }
 

@@ -48,6 +48,8 @@ interface TurnResult {
   readonly side: SideName;
   readonly seconds: number;
   readonly cpuSeconds: number | null;
+  /** The same by what the processes are: `primary`, `replicas`, and of ours `lockstep` and `broker`. */
+  readonly cpuParts: Readonly<Record<string, number | null>>;
   /** What everything else on the machine took meanwhile: other work disturbs. */
   readonly otherCpuSeconds: number | null;
   /** The system's load average over the minute before. */

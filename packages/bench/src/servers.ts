@@ -7,6 +7,7 @@ import {
   type KafkaBroker,
   type PostgresServer,
 } from "@lockstep/testkit/servers";
+import { sumOfKnown } from "./medians.ts";
 import type { Machine } from "./result.ts";
 
 export type LogKind = "kafka" | "embedded";
@@ -49,9 +50,10 @@ export class Servers implements AsyncDisposable {
     };
   }
 
-  /** Processor time of all PostgreSQL servers. */
-  cpuSeconds(): number | null {
-    return sumOfKnown(this.#all.map((server) => server.cpuSeconds()));
+  /** Processor time of the PostgreSQL servers. */
+  cpuSeconds(): { readonly primary: number | null; readonly replicas: number | null } {
+    const replicas = this.replicas.map((server) => server.cpuSeconds());
+    return { primary: this.primary.cpuSeconds(), replicas: sumOfKnown(replicas) };
   }
 
   async createDatabases(name: string): Promise<void> {
@@ -79,11 +81,6 @@ export class Servers implements AsyncDisposable {
   async #everywhere(sql: string): Promise<void> {
     await Promise.all(this.#all.map(async (server) => await server.query(sql)));
   }
-}
-
-/** Null when a part of it is unknown. */
-export function sumOfKnown(parts: readonly (number | null)[]): number | null {
-  return parts.reduce<number | null>((sum, part) => (sum === null || part === null ? null : sum + part), 0);
 }
 
 export async function execute(url: string, sql: string): Promise<void> {

@@ -13,10 +13,10 @@ export interface Side extends AsyncDisposable {
   pause(): Promise<void>;
   /** Goes on from there; resolves at once. */
   resume(): Promise<void>;
-  /** Rejects when it has failed. */
+  /** Throws when it has failed. */
   check(): void;
-  /** Processor time of the processes that only this side has; null where it cannot be told. */
-  cpuSeconds(): number | null;
+  /** Processor time of the processes that only this side has, by name; null where it cannot be told. */
+  cpuSeconds(): Readonly<Record<string, number | null>>;
   /** The most memory that its process had resident; null where it has none of its own. */
   peakRssMb(): number | null;
 }

@@ -48,8 +48,8 @@ export class SubscriptionSide implements Side {
     // Its workers are started again by the server; a turn that never ends runs into its deadline.
   }
 
-  cpuSeconds(): number {
-    return 0; // All of its processes are the servers'.
+  cpuSeconds(): Readonly<Record<string, never>> {
+    return {}; // All of its processes are the servers'.
   }
 
   peakRssMb(): null {

@@ -6,7 +6,15 @@ const OPTIONS = { scenario: "catch-up-small", log: "kafka", replicas: 1, runs: 3
 const MACHINE = { cores: 2, node: "20.19.0", postgres: "18.4", kafka: "4.2.2" };
 
 function taken(side: Taken["side"], seconds: number, measured: Partial<Measured> = {}): Taken {
-  const rest = { cpuSeconds: 1, otherCpuSeconds: 0, load: 0, rows: 100, peakRssMb: 50, lagsMs: new Map() };
+  const rest = {
+    cpuSeconds: 1,
+    cpuParts: { primary: 1 },
+    otherCpuSeconds: 0,
+    load: 0,
+    rows: 100,
+    peakRssMb: 50,
+    lagsMs: new Map(),
+  };
   return { side, measured: { seconds, ...rest, ...measured } };
 }
 

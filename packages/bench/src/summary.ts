@@ -58,8 +58,11 @@ export function summary(
     turns: taken.map(({ side, measured }) => ({
       side,
       seconds: rounded(measured.seconds, 3),
-      cpuSeconds: measured.cpuSeconds === null ? null : rounded(measured.cpuSeconds, 2),
-      otherCpuSeconds: measured.otherCpuSeconds === null ? null : rounded(measured.otherCpuSeconds, 2),
+      cpuSeconds: roundedOrNull(measured.cpuSeconds),
+      cpuParts: Object.fromEntries(
+        Object.entries(measured.cpuParts).map(([name, part]) => [name, roundedOrNull(part)]),
+      ),
+      otherCpuSeconds: roundedOrNull(measured.otherCpuSeconds),
       load: rounded(measured.load, 2),
     })),
   };
@@ -70,7 +73,7 @@ function sideResult(turns: readonly Measured[], lag: Percentiles | undefined): S
   return {
     seconds: rounded(median(turns.map(secondsOf)), 3),
     rowsPerSecond: Math.round(median(turns.map(({ rows, seconds }) => rows / seconds))),
-    cpuSeconds: cpuSeconds === null ? null : rounded(cpuSeconds, 2),
+    cpuSeconds: roundedOrNull(cpuSeconds),
     p50Ms: lag?.p50Ms ?? null,
     p99Ms: lag?.p99Ms ?? null,
   };
@@ -89,6 +92,10 @@ function lagOf(turns: readonly Measured[], rate: number): Percentiles {
   const at = (share: number): number =>
     rounded(median(turns.map(({ lagsMs }) => percentile(lagsMs.get(rate) ?? [], share))), 2);
   return { p50Ms: at(0.5), p99Ms: at(0.99) };
+}
+
+function roundedOrNull(value: number | null): number | null {
+  return value === null ? null : rounded(value, 2);
 }
 
 function secondsOf({ seconds }: Measured): number {
