@@ -172,9 +172,7 @@ export class Applier {
       sink.replica,
       {
         copy: async (tables, signal) => await this.#copy(tables, signal),
-        catchUp: async (tables, signal) => {
-          for (const group of byStart(tables)) await catchUp({ ...this.#options, ...group, reached }, signal);
-        },
+        catchUp: async (group, signal) => await catchUp({ ...this.#options, ...group, reached }, signal),
       },
       logger,
     );
@@ -191,7 +189,8 @@ export class Applier {
     this.#position = progress.position;
     joining.start(carried.joining, published.stillHas(carried.pending));
     const joinable = carried.joinable(progress.position).filter((table) => joining.isNear(table));
-    if (joinable.length > 0) return await joinTables({ ...this.#options, session, tables: joinable }, signal);
+    const [group] = byStart(joinable); // Each alone: the topic may not reach back to another's start.
+    if (group !== undefined) return await joinTables({ ...this.#options, ...group, session }, signal);
     if (await this.#complete(session, carried, signal)) return;
     const { at, open } = await locate(log, progress, compare, signal);
     this.#sayFollowing(progress, at);

@@ -10,10 +10,13 @@ const NEAR_MS = 500;
 /** How often the replica is looked at while it has not passed the tables' view. */
 const LOOK_INTERVAL_MS = 100;
 
-export interface CatchUpOptions extends ApplierOptions {
-  /** Copied under this mark. */
+/** Tables that were copied under the same mark. */
+export interface CopiedTables {
   readonly tables: readonly ReplicaTable[];
   readonly mark: CopyMark;
+}
+
+export interface CatchUpOptions extends ApplierOptions, CopiedTables {
   /** How far the replica is with its other tables. */
   readonly reached: () => Position;
 }
@@ -24,6 +27,7 @@ export interface CatchUpOptions extends ApplierOptions {
  */
 export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Promise<void> {
   const { sink, owner, source, tables, mark, compare, reached } = options;
+  options.onWaiting(mark.view.through);
   await using session = await sink.openCatchUp(owner, tables, mark.start, signal);
   const carried = followedAlone(tables, source);
   for (;;) {
@@ -64,9 +68,7 @@ export function followedAlone(
 }
 
 /** Tables by the start that they have in common. */
-export function byStart(
-  tables: readonly ReplicaTable[],
-): { readonly mark: CopyMark; readonly tables: ReplicaTable[] }[] {
+export function byStart(tables: readonly ReplicaTable[]): CopiedTables[] {
   const groups = new Map<string, { mark: CopyMark; tables: ReplicaTable[] }>();
   for (const table of tables) {
     if (table.state.kind !== "copied") continue;

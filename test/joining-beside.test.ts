@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  eventually,
+  execute,
+  startPostgresServers,
+  type LockstepProcess,
+  type PostgresServer,
+} from "@lockstep/testkit";
+import { createDatabases, Scenario } from "./scenario.ts";
+
+/* Several tables that join a replica at the same time, each in a state of its own. */
+let servers: PostgresServer[];
+beforeAll(async () => {
+  servers = await startPostgresServers(2);
+});
+afterAll(async () => {
+  await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
+});
+
+async function newScenario(): Promise<Scenario> {
+  const scenario = await Scenario.create({ urls: await createDatabases(servers) });
+  await scenario.onPrimary("create table items (id int primary key, v text)");
+  await using run = scenario.run();
+  await run.waitForLog("tables are live");
+  return scenario;
+}
+
+const replicaOf = (scenario: Scenario): string => scenario.replicaUrls[0] ?? "";
+
+/** A table is copied, and nothing more, when the run that copied it is killed. */
+async function killedAfterCopy(scenario: Scenario, create: string): Promise<void> {
+  await using run = scenario.run({ LOCKSTEP_FAILPOINT: "table-copied:1" });
+  await run.waitForLog("following");
+  await scenario.onPrimary(create);
+  expect(await run.exited).toEqual({ code: null, signal: "SIGKILL" });
+}
+
+const joined = async (run: LockstepProcess, count = 1): Promise<unknown> =>
+  await run.waitForLog("tables joined the replica", { count, timeoutMs: 30_000 });
+
+async function isLive(scenario: Scenario, table: string): Promise<void> {
+  await eventually(`${table} is live`, async () =>
+    expect(
+      await execute(replicaOf(scenario), `select state from lockstep.tables where table_name = '${table}'`),
+    ).toEqual([{ state: "live" }]),
+  );
+}
+
+test("a copied table that the replica cannot take holds up neither other copied tables nor new ones", async () => {
+  const scenario = await newScenario();
+  await killedAfterCopy(scenario, "create table amiss (id int primary key); insert into amiss values (1)");
+  await scenario.onPrimary("alter table amiss add column v text; insert into amiss values (2, 'v')");
+  await scenario.onPrimary("create table fresh (id int primary key); insert into fresh values (1)");
+  await using run = scenario.run();
+  await run.waitForLog("column v is missing", { timeoutMs: 20_000 });
+  await isLive(scenario, "fresh");
+  await execute(replicaOf(scenario), "alter table amiss add column v text");
+  await scenario.expectEqual();
+  await isLive(scenario, "amiss");
+  expect(scenario.conflicts).toEqual([]);
+});
+
+test("a table that comes to a quiet primary joins without waiting for its next word", async () => {
+  const scenario = await newScenario();
+  await using run = scenario.run();
+  await run.waitForLog("following");
+  await scenario.onPrimary("create table late (id int primary key); insert into late values (1)");
+  await run.waitForLog("copied tables", { timeoutMs: 20_000 });
+  const copiedMs = performance.now();
+  await joined(run);
+  expect(performance.now() - copiedMs).toBeLessThan(2_000);
+});
