@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   eventually,
   execute,
   startPostgresServers,
+  TcpProxy,
   type LockstepProcess,
   type PostgresServer,
 } from "@lockstep/testkit";
@@ -69,4 +71,38 @@ test("a table that comes to a quiet primary joins without waiting for its next w
   const copiedMs = performance.now();
   await joined(run);
   expect(performance.now() - copiedMs).toBeLessThan(2_000);
+});
+
+test("a table that changes all the while joins a replica that is far away", async () => {
+  const urls = await createDatabases(servers);
+  const [primary = "", replica = ""] = urls;
+  const target = new URL(replica);
+  await using proxy = await TcpProxy.start({ targetPort: Number(target.port) });
+  target.hostname = "127.0.0.1";
+  target.port = String(proxy.port);
+  const scenario = await Scenario.create({ urls, reachedAs: [primary, target.toString()] });
+  await scenario.onPrimary("create table items (id int primary key, v text)");
+  await using run = scenario.run();
+  await run.waitForLog("tables are live");
+  proxy.delay(50);
+  await scenario.onPrimary(
+    "create table late (id int, n int); alter table late replica identity full; insert into late select g, 0 from generate_series(1, 50) g",
+  );
+  const stop = new AbortController();
+  const working = (async (): Promise<void> => {
+    for (let n = 1; !stop.signal.aborted; n++) {
+      await scenario.onPrimary(`update late set n = ${n} where id = ${n % 50}`);
+      await sleep(150);
+    }
+  })();
+  try {
+    await run.waitForLog("copied tables", { timeoutMs: 30_000 });
+    await joined(run);
+  } finally {
+    stop.abort();
+    await working;
+    proxy.delay(0);
+  }
+  await scenario.expectEqual();
+  expect(scenario.conflicts).toEqual([]);
 });

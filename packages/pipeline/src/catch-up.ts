@@ -7,6 +7,9 @@ import { locate } from "./locate.ts";
 
 /** A pass that took no longer leaves little behind. */
 const NEAR_MS = 500;
+/** A pass that took more than this part of the shortest one was in vain; after so many, further ones bring it no nearer. */
+const SHORTER = 0.75;
+const MOST_IN_VAIN = 2;
 /** How often the replica is looked at while it has not passed the tables' view. */
 const LOOK_INTERVAL_MS = 100;
 
@@ -23,13 +26,15 @@ export interface CatchUpOptions extends ApplierOptions, CopiedTables {
 
 /**
  * Brings joining tables near the position of their replica, which goes on meanwhile with the others: pass after
- * pass, until one was short and the replica has left the tables' view behind. What is left for the join is little.
+ * pass, until one was short, or they get no shorter, and the replica has left the tables' view behind. What is left
+ * for the join is little.
  */
 export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Promise<void> {
   const { sink, owner, source, tables, mark, compare, reached } = options;
   options.onWaiting(mark.view.through);
   await using session = await sink.openCatchUp(owner, tables, mark.start, signal);
   const carried = followedAlone(tables, source);
+  let [shortestMs, inVain] = [Infinity, 0];
   for (;;) {
     const target = reached();
     const begunMs = performance.now();
@@ -49,9 +54,13 @@ export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Pro
         onAcked: () => options.failpoints?.hit("table-advanced"),
       }).run(at, signal);
     }
-    const isNear = performance.now() - begunMs < NEAR_MS;
+    const tookMs = performance.now() - begunMs;
+    inVain = tookMs > shortestMs * SHORTER ? inVain + 1 : 0;
+    shortestMs = Math.min(shortestMs, tookMs);
+    const isShort = tookMs < NEAR_MS;
+    const isNear = isShort || inVain >= MOST_IN_VAIN;
     if (isNear && includes(compare, target, mark.view.through)) return;
-    if (isNear) await sleep(LOOK_INTERVAL_MS, undefined, { signal });
+    if (isShort) await sleep(LOOK_INTERVAL_MS, undefined, { signal });
   }
 }
 
