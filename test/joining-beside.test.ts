@@ -106,3 +106,41 @@ test("a table that changes all the while joins a replica that is far away", asyn
   await scenario.expectEqual();
   expect(scenario.conflicts).toEqual([]);
 });
+
+test(
+  "a table that came while nothing ran, before more changes than the log holds, fills the log for no longer than a moment",
+  { timeout: 180_000 },
+  async () => {
+    const urls = await createDatabases(servers);
+    const scenario = await Scenario.create({ urls, maxLogBytes: 64 * 1024 * 1024 });
+    await scenario.onPrimary("create table items (id int primary key, v text)");
+    {
+      await using run = scenario.run();
+      await run.waitForLog("tables are live");
+      await run.stop();
+    }
+    await scenario.onPrimary("create table late (id int primary key); insert into late values (1)");
+    for (let part = 0; part < 20; part++) {
+      await scenario.onPrimary(
+        `insert into items select ${part} * 10000 + g, repeat('x', 1000) from generate_series(1, 5000) g`,
+      );
+    }
+    await using run = scenario.run();
+    await run.waitForLog("tables joined the replica", { timeoutMs: 90_000 });
+    await scenario.expectEqual();
+  },
+);
+
+test("a record that names a table and another one of its name is passed", async () => {
+  const scenario = await newScenario();
+  const make = "create table items (id int primary key, v text)";
+  await scenario.onPrimary(
+    `insert into items values (1, 'former'); drop table items; ${make};
+     alter publication lockstep_${scenario.pipeline} add table items; insert into items values (2, 'new')`,
+  );
+  await scenario.onPrimary("insert into items values (3, 'new')");
+  await using run = scenario.run();
+  await joined(run);
+  await scenario.expectEqual();
+  expect(scenario.conflicts).toEqual([]);
+});

@@ -11,7 +11,7 @@ const NEAR_MS = 500;
 const SHORTER = 0.75;
 const MOST_IN_VAIN = 2;
 /** How often the replica is looked at while it has not passed the tables' view. */
-const LOOK_INTERVAL_MS = 100;
+const LOOK_INTERVAL_MS = 250;
 
 /** Tables that were copied under the same mark. */
 export interface CopiedTables {
@@ -26,10 +26,10 @@ export interface CatchUpOptions extends ApplierOptions, CopiedTables {
 
 /**
  * Brings joining tables near the position of their replica, which goes on meanwhile with the others: pass after
- * pass, until one was short, or they get no shorter, and the replica has left the tables' view behind. What is left
- * for the join is little.
+ * pass, until one was short, or they get no shorter. What is left for the join is little then. False: the replica
+ * has not left the tables' view behind, and the topic is kept from their marks on, which have moved.
  */
-export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Promise<void> {
+export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Promise<boolean> {
   const { sink, owner, source, tables, mark, compare, reached } = options;
   options.onWaiting(mark.view.through);
   await using session = await sink.openCatchUp(owner, tables, mark.start, signal);
@@ -57,10 +57,10 @@ export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Pro
     const tookMs = performance.now() - begunMs;
     inVain = tookMs > shortestMs * SHORTER ? inVain + 1 : 0;
     shortestMs = Math.min(shortestMs, tookMs);
-    const isShort = tookMs < NEAR_MS;
-    const isNear = isShort || inVain >= MOST_IN_VAIN;
-    if (isNear && includes(compare, target, mark.view.through)) return;
-    if (isShort) await sleep(LOOK_INTERVAL_MS, undefined, { signal });
+    if (tookMs >= NEAR_MS && inVain < MOST_IN_VAIN) continue;
+    if (includes(compare, target, mark.view.through)) return true;
+    await sleep(LOOK_INTERVAL_MS, undefined, { signal });
+    return false;
   }
 }
 

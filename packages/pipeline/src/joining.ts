@@ -15,8 +15,8 @@ const TRY_AGAIN = { firstDelayMs: 1_000, maxDelayMs: 30_000 };
 export interface JoiningWork {
   /** Resolves with those that are copied now; others are gone from the source. */
   readonly copy: (tables: readonly ReplicaTable[], signal: AbortSignal) => Promise<readonly ReplicaTable[]>;
-  /** Resolves when copied tables are near the replica's position. */
-  readonly catchUp: (group: CopiedTables, signal: AbortSignal) => Promise<void>;
+  /** Resolves when copied tables are near the replica's position; false: it is still to pass their view. */
+  readonly catchUp: (group: CopiedTables, signal: AbortSignal) => Promise<boolean>;
 }
 
 /** Copies tables that came to a live replica, and brings them near its position, beside its applier. */
@@ -106,7 +106,7 @@ export class JoiningTables implements AsyncDisposable {
   async #bringNear(groups: readonly CopiedTables[], signal: AbortSignal): Promise<void> {
     for (const group of groups) {
       try {
-        await this.#work.catchUp(group, signal);
+        if (!(await this.#work.catchUp(group, signal))) continue;
       } catch (error) {
         if (!hasCode(error, "history-gap")) throw error; // The last step meets it again, and has them copied anew.
       }
