@@ -19,8 +19,9 @@ afterAll(async () => {
   await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
 });
 
-async function newScenario(): Promise<Scenario> {
-  const scenario = await Scenario.create({ urls: await createDatabases(servers) });
+async function newScenario(maxLogBytes?: number): Promise<Scenario> {
+  const urls = await createDatabases(servers);
+  const scenario = await Scenario.create({ urls, ...(maxLogBytes === undefined ? {} : { maxLogBytes }) });
   await scenario.onPrimary("create table items (id int primary key, v text)");
   await using run = scenario.run();
   await run.waitForLog("tables are live");
@@ -111,14 +112,7 @@ test(
   "a table that came while nothing ran, before more changes than the log holds, fills the log for no longer than a moment",
   { timeout: 180_000 },
   async () => {
-    const urls = await createDatabases(servers);
-    const scenario = await Scenario.create({ urls, maxLogBytes: 64 * 1024 * 1024 });
-    await scenario.onPrimary("create table items (id int primary key, v text)");
-    {
-      await using run = scenario.run();
-      await run.waitForLog("tables are live");
-      await run.stop();
-    }
+    const scenario = await newScenario(64 * 1024 * 1024);
     await scenario.onPrimary("create table late (id int primary key); insert into late values (1)");
     for (let part = 0; part < 20; part++) {
       await scenario.onPrimary(
@@ -144,3 +138,31 @@ test("a record that names a table and another one of its name is passed", async 
   await scenario.expectEqual();
   expect(scenario.conflicts).toEqual([]);
 });
+
+test(
+  "a copied table that the replica cannot take keeps neither the log nor the other tables",
+  { timeout: 180_000 },
+  async () => {
+    const scenario = await newScenario(64 * 1024 * 1024);
+    await killedAfterCopy(scenario, "create table amiss (id int primary key); insert into amiss values (1)");
+    await scenario.onPrimary("alter table amiss add column v text; insert into amiss values (2, 'v')");
+    await using run = scenario.run();
+    await run.waitForLog("column v is missing", { timeoutMs: 20_000 });
+    for (let part = 0; part < 14; part++) {
+      await scenario.onPrimary(
+        `insert into items select ${part} * 10000 + g, repeat('x', 1000) from generate_series(1, 5000) g`,
+      );
+    }
+    await eventually(
+      "all of the others arrive",
+      async () =>
+        expect(await execute(replicaOf(scenario), "select count(*)::int as n from items")).toEqual([
+          { n: 70_000 },
+        ]),
+      { timeoutMs: 50_000 },
+    );
+    await execute(replicaOf(scenario), "alter table amiss add column v text");
+    await scenario.expectEqual();
+    expect(scenario.conflicts).toEqual([]);
+  },
+);

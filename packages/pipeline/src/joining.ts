@@ -27,6 +27,7 @@ export class JoiningTables implements AsyncDisposable {
   readonly #ended = new AbortController();
   readonly #backoff = new Backoff(TRY_AGAIN);
   readonly #near = new Set<string>();
+  readonly #refused = new Set<string>();
   #running: Promise<void> | null = null;
   #hasEnded = false;
 
@@ -52,6 +53,11 @@ export class JoiningTables implements AsyncDisposable {
   /** Only the last step is left of it. */
   isNear(table: ReplicaTable): boolean {
     return this.#near.has(tableKey(table));
+  }
+
+  /** The replica did not take what its copy lacks. */
+  isRefused(table: ReplicaTable): boolean {
+    return this.#refused.has(tableKey(table));
   }
 
   /** Takes up tables that are copied already, then pending ones; unless it has something in hand: then they come after it. */
@@ -105,12 +111,19 @@ export class JoiningTables implements AsyncDisposable {
 
   async #bringNear(groups: readonly CopiedTables[], signal: AbortSignal): Promise<void> {
     for (const group of groups) {
+      const keys = group.tables.map(tableKey);
       try {
-        if (!(await this.#work.catchUp(group, signal))) continue;
+        const isNear = await this.#work.catchUp(group, signal);
+        for (const key of keys) this.#refused.delete(key);
+        if (!isNear) continue;
       } catch (error) {
-        if (!hasCode(error, "history-gap")) throw error; // The last step meets it again, and has them copied anew.
+        if (!hasCode(error, "history-gap")) {
+          if (actionOf(error) !== "retry") for (const key of keys) this.#refused.add(key);
+          throw error;
+        }
+        // The last step meets it again, and has them copied anew.
       }
-      for (const table of group.tables) this.#near.add(tableKey(table));
+      for (const key of keys) this.#near.add(key);
     }
   }
 }
