@@ -65,6 +65,7 @@ log: { embedded: { path: log } }
 primary: { name: main, engine: postgres, url: "${primary.url()}" }
 replicas: [{ name: replica, engine: postgres, url: "${replica.url(database)}" }]
 tables: { include: ["public.items"] }
+http: false
 `,
   );
   const run = new LockstepProcess(["run", "-c", configPath, "--log-format", "json"]);

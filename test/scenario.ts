@@ -14,6 +14,8 @@ export interface ScenarioOptions {
   /** The event log in Kafka; without brokers, the embedded one. */
   readonly brokers?: readonly string[];
   readonly maxLogBytes?: number;
+  /** Instead of both, `log` as in the configuration file. */
+  readonly log?: string;
   /** A URL of the primary's database, then one of each replica's. */
   readonly urls: readonly string[];
   /** The same as the configuration has them, where a proxy stands in between. */
@@ -21,6 +23,8 @@ export interface ScenarioOptions {
   readonly pipeline?: string;
   /** As in the configuration file; default: `["public.*"]`. */
   readonly include?: string;
+  /** Where status and metrics are served; default: at any free port of this machine. */
+  readonly listen?: string;
   /** More of the configuration file. */
   readonly extra?: string;
 }
@@ -59,8 +63,9 @@ export class Scenario {
   }
 
   /** `lockstep run`. */
-  run(environment: Readonly<Record<string, string>> = {}): LockstepProcess {
-    const run = new LockstepProcess(["run", "-c", this.configPath, "--log-format", "json"], environment);
+  run(environment: Readonly<Record<string, string>> = {}, options: readonly string[] = []): LockstepProcess {
+    const args = ["run", "-c", this.configPath, "--log-format", "json", ...options];
+    const run = new LockstepProcess(args, environment);
     this.#runs.push(run);
     return run;
   }
@@ -90,20 +95,27 @@ export class Scenario {
   }
 
   #config(options: ScenarioOptions): string {
-    const { brokers, maxLogBytes, include = '["public.*"]', extra = "" } = options;
+    const {
+      brokers,
+      log,
+      maxLogBytes,
+      include = '["public.*"]',
+      listen = "127.0.0.1:0",
+      extra = "",
+    } = options;
     const [primaryUrl, ...replicaUrls] = options.reachedAs ?? options.urls;
     const replicas = replicaUrls.map(
       (url, index) => `  - { name: replica-${index + 1}, engine: postgres, url: "${url}" }`,
     );
+    const embedded = `{ embedded: { path: log${maxLogBytes === undefined ? "" : `, maxBytes: ${maxLogBytes}`} } }`;
     return [
       `pipeline: ${this.pipeline}`,
-      brokers === undefined
-        ? `log: { embedded: { path: log${maxLogBytes === undefined ? "" : `, maxBytes: ${maxLogBytes}`} } }`
-        : `log: { kafka: { brokers: ${JSON.stringify(brokers)} } }`,
+      `log: ${log ?? (brokers === undefined ? embedded : `{ kafka: { brokers: ${JSON.stringify(brokers)} } }`)}`,
       `primary: { name: main, engine: postgres, url: "${primaryUrl}" }`,
       "replicas:",
       ...replicas,
       `tables: { include: ${include} }`,
+      `http: { listen: "${listen}" }`,
       extra,
     ].join("\n");
   }

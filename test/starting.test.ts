@@ -94,7 +94,7 @@ test("primary and replica over TLS", async () => {
   await using server = await startPostgres({ tls: true });
   await Promise.all(["one", "other"].map(async (name) => await server.query(`create database ${name}`)));
   const [primary, replica] = [server.url("one"), server.url("other")];
-  const urls = [primary, replica].map((url) => `${url}?sslmode=no-verify`);
+  const urls = [primary, replica].map((url) => `${url}?sslmode=require`);
   const scenario = await Scenario.create({ brokers: sharedKafka(), urls });
   await Promise.all([primary, replica].map(async (url) => await execute(url, TABLE)));
   await using run = scenario.run();

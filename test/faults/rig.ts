@@ -91,6 +91,11 @@ export class Rig implements AsyncDisposable {
     return this.#broker;
   }
 
+  /** Where the topic is; null where the log is embedded. */
+  get brokers(): readonly string[] | null {
+    return this.#broker?.server.brokers ?? null;
+  }
+
   /** Where the embedded log lies. */
   get logDisk(): FillableDisk {
     if (this.#logDisk === null) throw new Error("the log lies with a broker");

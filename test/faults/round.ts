@@ -1,5 +1,6 @@
 import { watchTotal, type LockstepProcess, type TotalWatch } from "@lockstep/testkit";
 import { expect } from "vitest";
+import { expectAgreement } from "../status-of.ts";
 import type { Fault } from "./fault.ts";
 import type { Random } from "./random.ts";
 import type { Rig } from "./rig.ts";
@@ -18,6 +19,7 @@ export async function runRound(rig: Rig, faults: readonly Fault[], random: Rando
     expect(reads).toBeGreaterThan(0);
   }
   expect(rig.scenario.conflicts).toEqual([]); // A4
+  await expectAgreement(rig.scenario, watches.run, rig.brokers);
   expect(await watches.run.stop()).toEqual({ code: 0, signal: null });
   await rig.endRuns();
 }

@@ -16,13 +16,19 @@ export type ErrorCode =
   | "source-changed"
   | "copy-stalled"
   | "authentication-failed"
+  | "tls-failed"
   | "permission-denied"
   | "config-invalid"
+  | "address-taken"
+  | "not-running"
   | "setup-incomplete"
+  | "still-in-use"
   | "topic-misconfigured"
   | "table-not-supported"
   | "table-not-empty"
   | "schema-mismatch"
+  | "replica-paused"
+  | "not-begun"
   | "apply-refused"
   | "copy-refused"
   | "conflict-halted"
@@ -82,7 +88,15 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     action: "retry",
     means: "A replica took no rows for a while; the primary's table was let go, and the range is read again.",
   },
-  "authentication-failed": { action: "operator", means: "A database refuses the user or the password." },
+  "authentication-failed": {
+    action: "operator",
+    means: "A database or a broker refuses the user, the password, or how we authenticate.",
+  },
+  "tls-failed": {
+    action: "operator",
+    means:
+      "TLS with a server is not agreed on: its certificate is expired, for another name or from nobody we trust, it refuses ours, or only one side speaks TLS.",
+  },
   "permission-denied": {
     action: "operator",
     means: "A role lacks a right; the message and the fix name it, and the change that needed it.",
@@ -92,9 +106,22 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     action: "operator",
     means: "The configuration file, or an argument, is wrong; each wrong key is named with its line.",
   },
+  "address-taken": {
+    action: "operator",
+    means:
+      "The address at which status and metrics are to be served (`http.listen`) is taken, or is none of this machine's.",
+  },
+  "not-running": {
+    action: "operator",
+    means: "No running pipeline answers at the address that was asked for its status.",
+  },
   "setup-incomplete": {
     action: "operator",
     means: "A server lacks a setting or a database; the fix is the statement that sets it.",
+  },
+  "still-in-use": {
+    action: "operator",
+    means: "Something is to be removed that a run uses: stop the run first.",
   },
   "topic-misconfigured": {
     action: "operator",
@@ -111,6 +138,14 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "schema-mismatch": {
     action: "operator",
     means: "A replica's table differs from the primary's; the fix is the statement that mends it.",
+  },
+  "replica-paused": {
+    action: "operator",
+    means: "`lockstep pause` has stopped the replica; `lockstep resume` lets it go on.",
+  },
+  "not-begun": {
+    action: "operator",
+    means: "No run has begun with a replica yet, so that there is nothing to pause or resume.",
   },
   // What a replica cannot accept
   "apply-refused": {

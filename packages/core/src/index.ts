@@ -28,6 +28,7 @@ export { find, headersFrom, type HistoryPoint } from "./find.ts";
 export { fold, isWhole, sameColumns, type Folded, type FoldedTable } from "./fold.ts";
 export type { Logger } from "./logger.ts";
 export { nextOffset, offset, type Offset } from "./offset.ts";
+export { secureContextOf, type Pem, type PemFiles } from "./pem-files.ts";
 export { includes, position, type ComparePositions, type Position, type PositionOrder } from "./position.ts";
 export type {
   BeginRecord,
@@ -42,6 +43,8 @@ export type {
   RecordStamp,
   TransactionsRecord,
 } from "./record.ts";
+export type { Pausable } from "./pausable.ts";
+export type { Removable } from "./removable.ts";
 export { actionOf, hasCode, ReplicationError, type ErrorFields } from "./replication-error.ts";
 export { Backoff, DEFAULT_RETRY, retry, type RetryPolicy } from "./retry.ts";
 export type {
@@ -72,6 +75,7 @@ export type {
 } from "./snapshot.ts";
 export type {
   Confirmation,
+  RetainedLog,
   Source,
   SourceBatch,
   SourcePiece,
@@ -79,4 +83,5 @@ export type {
   SourceTransactions,
 } from "./source.ts";
 export { matchesTable, type TableFilter } from "./table-filter.ts";
+export { tlsFailure, type TlsNames } from "./tls-failure.ts";
 export { unreachable } from "./unreachable.ts";

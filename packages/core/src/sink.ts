@@ -61,6 +61,8 @@ export interface SinkSession extends CatchUpSession {
   /** The first copy has not ended: nothing is applied yet. */
   readonly isCopying: boolean;
   readonly tables: readonly ReplicaTable[];
+  /** Aborted as soon as the link is known to be lost, with the error as its reason. */
+  readonly lost: AbortSignal;
 
   /** The explicit first step of a replica: stores `progress`, and `tables` as pending. */
   beginCopy(progress: Progress, tables: readonly SourceTable[], signal: AbortSignal): Promise<void>;

@@ -42,6 +42,10 @@ export interface SourceSession extends AsyncDisposable {
   readonly start: Position;
   /** The tables whose changes are streamed. */
   readonly tables: readonly SourceTable[];
+  /** The time on the source's own clock, in microseconds since 1970, as last heard and gone on since; null before. */
+  readonly nowUs: number | null;
+  /** What the source keeps of its log for us, as last heard; null before. */
+  readonly retained: RetainedLog | null;
 
   /** Throws `server-changed` unless this is the server of `expected`, holding everything through `reached`. */
   verify(expected: ServerIdentity, reached: Position): void;
@@ -63,6 +67,13 @@ export interface SourceSession extends AsyncDisposable {
   takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
 }
 
+/** How much of its log a source keeps for those who have not confirmed it. */
+export interface RetainedLog {
+  readonly bytes: number;
+  /** The source's own word for how safe it is, such as PostgreSQL's `wal_status`. */
+  readonly walStatus: string;
+}
+
 export type SourceBatch = SourceTransactions | SourcePiece;
 
 /** Whole transactions. */
@@ -82,6 +93,8 @@ interface BeginPiece {
   readonly xid: string;
   /** The start of the commit record: a position contains the transaction only if strictly above it. */
   readonly commitStart: Position;
+  /** As `Transaction.committedAtUs`. */
+  readonly committedAtUs: number;
 }
 
 interface MiddlePiece {
@@ -103,6 +116,8 @@ interface Sent {
   readonly bytes: number;
   /** How long after its commit the newest transaction was sent, by the source's clock alone; 0 if unknown. */
   readonly lagMs: number;
+  /** How long it took to make it out of the source's bytes. */
+  readonly decodeMs: number;
 }
 
 export interface Confirmation {

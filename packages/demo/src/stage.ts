@@ -143,6 +143,7 @@ export class Stage implements AsyncDisposable {
       "replicas:",
       ...this.replicas.map(({ name, url }) => `  - { name: ${name}, engine: postgres, url: "${url}" }`),
       'tables: { include: ["public.*"] }',
+      "http: { listen: 127.0.0.1:0 }",
       "",
     ].join("\n");
   }

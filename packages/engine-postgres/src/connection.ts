@@ -1,70 +1,22 @@
-import { Socket } from "node:net";
-import { ReplicationError, type ErrorCode, type TableName } from "@lockstep/core";
+import type { Socket } from "node:net";
+import { hasCode, ReplicationError, tlsFailure, type ErrorCode, type TableName } from "@lockstep/core";
 import { Client, DatabaseError, type ClientConfig } from "pg";
 import { watchLink } from "./link-watch.ts";
+import { attemptsFor, type Attempt } from "./link/attempts.ts";
+import { openLink, TLS_NAMES } from "./link/link.ts";
+import { targetOf, type ConnectOptions, type Target } from "./link/target.ts";
 
-/** Pinned in every session of ours, so that text means the same at both ends (V1). */
-const PINNED_SETTINGS: Readonly<Record<string, string>> = {
-  client_encoding: "UTF8",
-  datestyle: "ISO",
-  intervalstyle: "postgres",
-  timezone: "UTC",
-  extra_float_digits: "3",
-  bytea_output: "hex",
-  xmlbinary: "base64",
-  lc_monetary: "C",
-  array_nulls: "on", // Else NULL among an array's elements would be read as a text.
-  row_security: "off", // Rows hidden from us are an error, not absent.
-  search_path: "",
-  statement_timeout: "0",
-  lock_timeout: "0",
-  idle_in_transaction_session_timeout: "0",
-  idle_session_timeout: "0",
-  // The server's own view of a dead link: it releases what the session holds.
-  tcp_keepalives_idle: "10",
-  tcp_keepalives_interval: "5",
-  tcp_keepalives_count: "3",
-  tcp_user_timeout: "30000",
-};
+export type { ConnectOptions };
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const KEEPALIVE_DELAY_MS = 10_000;
 /** How long a server may take to say goodbye. */
 const END_TIMEOUT_MS = 300;
 
-export interface ConnectOptions {
-  /** As libpq has it; its `options` are kept, ours come after. */
-  readonly url: string;
-  readonly pipeline: string;
-  readonly settings?: Readonly<Record<string, string>>;
-  /** A walsender connection that also takes SQL. */
-  readonly isReplication?: boolean;
-  /** Beside the session that owns a replica. */
-  readonly isCopy?: boolean;
-}
-
 export interface Connected extends AsyncDisposable {
   readonly client: Client;
-}
-
-type ReplicationClientConfig = ClientConfig & { replication?: "database" };
-
-/** How to connect, for `pg` and what builds on it. Throws `config-invalid` for a malformed URL, without showing it. */
-export function clientConfig(options: ConnectOptions): ReplicationClientConfig {
-  const url = parseUrl(options.url);
-  const given = url.searchParams.get("options") ?? "";
-  url.searchParams.delete("options");
-  const settings = Object.entries({ ...PINNED_SETTINGS, ...options.settings });
-  const ours = settings.map(([name, value]) => `-c ${name}=${value}`).join(" ");
-  return {
-    connectionString: url.toString(),
-    application_name: applicationName(options.pipeline, options.isCopy === true),
-    options: `${given} ${ours}`.trim(),
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    ...(options.isReplication === true ? { replication: "database" } : {}),
-  };
+  readonly socket: Socket;
+  /** How the server has taken it. */
+  readonly attempt: Attempt;
 }
 
 /**
@@ -73,14 +25,12 @@ export function clientConfig(options: ConnectOptions): ReplicationClientConfig {
  */
 export async function connect(options: ConnectOptions, signal: AbortSignal): Promise<Connected> {
   const connected = await connectUnwatched(options, signal);
-  const { client } = connected;
-  const { stream } = client.connection; // With TLS another than the one we gave.
+  const { client, socket } = connected;
   const isAtWork = async (): Promise<boolean> => await isSessionAtWork(options, client);
   const onAnswered = (listener: () => void): unknown => client.connection.on("readyForQuery", listener);
-  const endWatch =
-    stream instanceof Socket ? watchLink({ socket: stream, isAtWork, onAnswered }) : () => undefined;
+  const endWatch = watchLink({ socket, isAtWork, onAnswered });
   return {
-    client,
+    ...connected,
     [Symbol.asyncDispose]: async () => {
       endWatch();
       await connected[Symbol.asyncDispose]();
@@ -99,28 +49,49 @@ async function isSessionAtWork(options: ConnectOptions, client: Client): Promise
     );
     return rows[0]?.state === "active";
   } catch (error) {
-    if (timeout.aborted) throw new ReplicationError("connection-lost", `${placeOf(options)} does not answer`);
-    throw toReplicationError(error, placeOf(options));
+    if (timeout.aborted)
+      throw new ReplicationError("connection-lost", `${targetOf(options).place} does not answer`);
+    throw toReplicationError(error, targetOf(options).place);
   }
 }
 
+/** In libpq's order: by TLS or without, until the server takes one. */
 async function connectUnwatched(options: ConnectOptions, signal: AbortSignal): Promise<Connected> {
-  signal.throwIfAborted();
-  const socket = new Socket();
-  const client = new Client({ ...clientConfig(options), stream: () => socket });
+  const target = targetOf(options);
+  let refused: ReplicationError | null = null;
+  for (const attempt of await attemptsFor(target.tls, target)) {
+    try {
+      return await connectOnce(target, attempt, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const known = toReplicationError(error, target.place);
+      // Of TLS only what the link itself says: a server that regrets it after the handshake has taken it.
+      const isRefused = hasCode(error, "tls-failed") || hasCode(known, "authentication-failed");
+      if (!isRefused || !(known instanceof ReplicationError)) throw known;
+      refused = refused === null ? known : refusedBothWays(refused, known, attempt);
+    }
+  }
+  throw refused;
+}
+
+async function connectOnce(target: Target, attempt: Attempt, signal: AbortSignal): Promise<Connected> {
+  const socket = await openLink(target, attempt, signal);
+  const client = new Client({ ...target.config, stream: () => socket });
   client.on("error", () => undefined); // A lost idle connection shows at the next query.
   const abort = (): void => void socket.destroy();
   signal.addEventListener("abort", abort, { once: true });
   try {
+    signal.throwIfAborted();
     await client.connect();
   } catch (error) {
     signal.removeEventListener("abort", abort);
     socket.destroy();
-    signal.throwIfAborted();
-    throw toReplicationError(error, placeOf(options));
+    throw error;
   }
   return {
     client,
+    socket,
+    attempt,
     [Symbol.asyncDispose]: async () => {
       signal.removeEventListener("abort", abort);
       const timer = setTimeout(() => socket.destroy(), END_TIMEOUT_MS);
@@ -131,20 +102,44 @@ async function connectUnwatched(options: ConnectOptions, signal: AbortSignal): P
   };
 }
 
-/** By which sessions of a pipeline are told from others, and those that copy from the one that owns. */
-export function applicationName(pipeline: string, isCopy: boolean): string {
-  return `lockstep_${pipeline}${isCopy ? " copy" : ""}`;
+function refusedBothWays(
+  first: ReplicationError,
+  second: ReplicationError,
+  { kind }: Attempt,
+): ReplicationError {
+  const fix = first.fix ?? second.fix;
+  return new ReplicationError(
+    first.code,
+    `${first.message}; ${kind === "plain" ? "without" : "with"} TLS: ${second.message}`,
+    { cause: first.cause, ...(fix === undefined ? {} : { fix }) },
+  );
+}
+
+/** Where the stream of the log comes from: a connection of its own, made as one that the server has taken. */
+export interface ReplicationLink {
+  readonly clientConfig: ClientConfig;
+  readonly socket: Socket;
+}
+
+/** The caller is to destroy the socket. */
+export async function openReplicationLink(
+  options: ConnectOptions,
+  { attempt }: Connected,
+  signal: AbortSignal,
+): Promise<ReplicationLink> {
+  const target = targetOf({ ...options, isReplication: true });
+  try {
+    const socket = await openLink(target, attempt, signal);
+    return { socket, clientConfig: { ...target.config, stream: () => socket } };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw toReplicationError(error, target.place);
+  }
 }
 
 /** Exists from PostgreSQL 17 on; a large transaction, or a view, is open for as long as its work takes. */
 export const NO_TRANSACTION_TIMEOUT: string = `
   select pg_catalog.set_config(name, '0', false) from pg_catalog.pg_settings where name = 'transaction_timeout'`;
-
-/** `host:port/database`, for messages. */
-function placeOf({ url }: Pick<ConnectOptions, "url">): string {
-  const { hostname, port, pathname } = parseUrl(url);
-  return `${hostname === "" ? "localhost" : hostname}:${port === "" ? "5432" : port}${pathname}`;
-}
 
 /** All slots are in use, or a like limit is reached. */
 const CONFIGURATION_LIMIT = "53400";
@@ -169,6 +164,8 @@ export function toReplicationError(error: unknown, where: string): unknown {
       fix: fixFor(known, code, where),
     });
   }
+  const tls = tlsFailure(error, where, TLS_NAMES);
+  if (tls !== null) return tls;
   if (!LOST.test(code) && !LOST_MESSAGE.test(error.message)) return error;
   return new ReplicationError("connection-lost", `${where} cannot be reached: ${error.message || code}`, {
     cause: error,
@@ -197,7 +194,7 @@ const WAIT_FIXES: Readonly<Record<string, string>> = {
 function fixFor(code: ErrorCode, sqlState: string, where: string): string {
   switch (code) {
     case "authentication-failed":
-      return `correct user and password in the url of ${where}, or pg_hba.conf on the server`;
+      return `correct user, password or certificate (sslcert, sslkey) in the url of ${where}, or pg_hba.conf on the server`;
     case "permission-denied":
       return "grant the role what the message names";
     case "setup-incomplete":
@@ -225,16 +222,4 @@ export function quoteLiteral(text: string): string {
 
 export function quoteTable({ schema, name }: TableName): string {
   return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
-}
-
-function parseUrl(text: string): URL {
-  try {
-    const url = new URL(text);
-    if (url.protocol === "postgres:" || url.protocol === "postgresql:") return url;
-  } catch {
-    // Said below, without the text: it may hold a password.
-  }
-  throw new ReplicationError("config-invalid", "a url of engine postgres is malformed", {
-    fix: "write it as postgres://user:password@host:5432/database, special characters percent-encoded",
-  });
 }

@@ -1,3 +1,6 @@
 export { comparePositions } from "./position.ts";
+export { createPausable } from "./pausing.ts";
+export { createRemovablePrimary, type RemovableOptions } from "./removal/primary.ts";
+export { createRemovableReplica } from "./removal/replica.ts";
 export { createPostgresSink, type PostgresSinkOptions } from "./sink/sink.ts";
 export { createPostgresSource, type PostgresSourceOptions } from "./source/source.ts";

@@ -66,7 +66,7 @@ describe.concurrent("a link that dies in silence", () => {
   }, 80_000);
 
   test("is told from a session over TLS that nobody asked anything", async () => {
-    const url = `${server.url()}?sslmode=no-verify`;
+    const url = `${server.url()}?sslmode=require`;
     await using session = await connect({ url, pipeline: "tls" }, new AbortController().signal);
     const encrypted = "select ssl from pg_catalog.pg_stat_ssl where pid = pg_catalog.pg_backend_pid()";
     expect((await session.client.query(encrypted)).rows).toEqual([{ ssl: true }]);

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { kafkaLog, type KafkaLogConfig } from "./kafka-config.ts";
+import { DEFAULT_LISTEN, parseListen } from "./watching/listen.ts";
 
 /** Letters, digits and underscores: the name becomes part of slot, publication and topic names. */
 const PIPELINE_NAME = /^[a-z][a-z0-9_]{0,39}$/;
@@ -12,34 +14,45 @@ const DEFAULT_RETENTION_HOURS = 168;
 
 const MIB = 1024 * 1024;
 
-const engine = z.enum(["postgres"]);
-const url = z.string().min(1);
+const engine = z.enum(["postgres"]).describe("the database's product");
+const url = z
+  .string()
+  .min(1)
+  .describe("postgres://user:password@host:5432/database; TLS as psql has it (docs/connections.md)");
 
 const conflictPolicy = z.union([
-  z.enum(["primary_wins", "replica_wins", "halt"]),
+  z
+    .enum(["primary_wins", "replica_wins", "halt"])
+    .describe("one rule for every table; halt: the replica waits for a person"),
   z.strictObject({ latest_wins: z.string().min(1).describe("the timestamp column that decides") }),
 ]);
 
 const replica = z.strictObject({
-  name: z.string().regex(REPLICA_NAME),
+  name: z.string().regex(REPLICA_NAME).describe("what logs, status and commands call it"),
   engine,
   url,
-  priority: z.int().min(0).optional().describe("who is promoted first; 1 before 2"),
-  maxLagSeconds: z.number().positive().optional(),
-});
-
-const kafkaLog = z.strictObject({
-  brokers: z.array(z.string().regex(/^[^\s:]+:\d{1,5}$/, "must be host:port")).min(1),
-});
-
-const embeddedLog = z.strictObject({
-  path: z.string().min(1).describe("a folder of this machine, relative to this file"),
-  maxBytes: z
+  priority: z
     .int()
-    .min(64 * MIB)
-    .default(4_096 * MIB)
-    .describe("when so much is kept, the source waits"),
+    .min(0)
+    .optional()
+    .describe("who is promoted first, 1 before 2; checked, and not used before failover exists"),
+  maxLagSeconds: z
+    .number()
+    .positive()
+    .optional()
+    .describe("above it the replica is not read from; checked, and not used before failover exists"),
 });
+
+const embeddedLog = z
+  .strictObject({
+    path: z.string().min(1).describe("a folder of this machine, relative to this file"),
+    maxBytes: z
+      .int()
+      .min(64 * MIB)
+      .default(4_096 * MIB)
+      .describe("when so much is kept, the source waits; it must hold the largest transaction"),
+  })
+  .describe("a log without a broker, on a disk of the machine that runs lockstep");
 
 /** As other tools that copy databases have it; two processors of a primary are not in the way of the others. */
 const DEFAULT_PARALLEL = 4;
@@ -48,7 +61,9 @@ const snapshot = z.strictObject({
   existing: z
     .enum(["refuse", "keep", "truncate"])
     .default("refuse")
-    .describe("what to do with rows that a replica's table holds before it is copied"),
+    .describe(
+      "rows that a replica's table holds before it is copied: refuse the table by name, delete them (truncate), or keep those that the primary does not have and overwrite the others",
+    ),
   parallel: z
     .int()
     .min(1)
@@ -62,6 +77,24 @@ const snapshot = z.strictObject({
     .describe("how much all copies read from the primary together"),
 });
 
+/** Where the process serves its status and metrics. */
+export const httpSchema: z.ZodType<HttpConfig> = z.union(
+  [
+    z.literal(false),
+    z.strictObject({
+      listen: z
+        .string()
+        .refine((text) => text === "off" || parseListen(text) !== null, "must be host:port, or off")
+        .describe("host:port; off serves nothing"),
+    }),
+  ],
+  { error: 'must be { listen: "host:port" }, or false to serve no status and metrics' },
+);
+
+export type HttpConfig = false | { readonly listen: string };
+
+export const DEFAULT_HTTP: HttpConfig = { listen: DEFAULT_LISTEN };
+
 /** `lockstep.yaml`, checked and filled in. */
 export interface Config {
   readonly pipeline: string;
@@ -72,6 +105,7 @@ export interface Config {
   readonly maxRowBytes: number;
   readonly retention: { readonly hours: number; readonly bytes?: number | undefined };
   readonly snapshot: SnapshotConfig;
+  readonly http: HttpConfig;
   readonly onConflict: "primary_wins" | "replica_wins" | "halt" | { readonly latest_wins: string };
 }
 
@@ -83,7 +117,7 @@ interface SnapshotConfig {
 
 /** Exactly one of them. */
 interface LogConfig {
-  readonly kafka?: { readonly brokers: readonly string[] } | undefined;
+  readonly kafka?: KafkaLogConfig | undefined;
   readonly embedded?: { readonly path: string; readonly maxBytes: number } | undefined;
 }
 
@@ -104,20 +138,35 @@ export type EngineName = "postgres";
 export const configSchema: z.ZodType<Config> = z.strictObject({
   pipeline: z
     .string()
-    .regex(PIPELINE_NAME, "must be lower-case letters, digits and _, at most 40, a letter first"),
+    .regex(PIPELINE_NAME, "must be lower-case letters, digits and _, at most 40, a letter first")
+    .describe(
+      "its name, of lower-case letters, digits and _: slot and publication are called lockstep_<pipeline>, the topic lockstep.<pipeline>",
+    ),
   log: z
     .strictObject({ kafka: kafkaLog.optional(), embedded: embeddedLog.optional() })
     .refine(({ kafka, embedded }) => (kafka === undefined) !== (embedded === undefined), {
       message: "name one event log: kafka or embedded",
-    }),
-  primary: z.strictObject({ name: z.string().regex(REPLICA_NAME), engine, url }),
-  replicas: z.array(replica).min(1),
+    })
+    .describe("where changes are kept in order: Kafka, or a folder of this machine"),
+  primary: z
+    .strictObject({
+      name: z.string().regex(REPLICA_NAME).describe("what logs and status call it"),
+      engine,
+      url,
+    })
+    .describe("the database that is followed"),
+  replicas: z.array(replica).min(1).describe("the databases that follow"),
   tables: z
     .strictObject({
-      include: z.array(z.string().min(1)).min(1).default(["*.*"]),
-      exclude: z.array(z.string().min(1)).default([]),
+      include: z
+        .array(z.string().min(1))
+        .min(1)
+        .default(["*.*"])
+        .describe("patterns of schema.table, * for any text"),
+      exclude: z.array(z.string().min(1)).default([]).describe("the same, of those that are left out"),
     })
-    .default({ include: ["*.*"], exclude: [] }),
+    .default({ include: ["*.*"], exclude: [] })
+    .describe("which tables are replicated; a new one that matches is taken in by itself"),
   maxRowBytes: z
     .int()
     .min(1024 * 1024)
@@ -130,14 +179,20 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
         .number()
         .positive()
         .default(DEFAULT_RETENTION_HOURS)
-        .describe("how long the topic keeps records"),
+        .describe("how long; a replica that was away for longer must be made anew, and is named before"),
       bytes: z
         .int()
         .min(MIB)
         .optional()
-        .describe("how much the topic keeps at most; the oldest records go first"),
+        .describe("how much at most, the oldest records go first; beyond it by what is written in 30 s"),
     })
-    .default({ hours: DEFAULT_RETENTION_HOURS }),
-  snapshot: snapshot.default({ existing: "refuse", parallel: DEFAULT_PARALLEL }),
-  onConflict: conflictPolicy.default("primary_wins"),
+    .default({ hours: DEFAULT_RETENTION_HOURS })
+    .describe("what the topic keeps; never less than a publisher needs to start"),
+  snapshot: snapshot
+    .default({ existing: "refuse", parallel: DEFAULT_PARALLEL })
+    .describe("how replicas and tables are copied"),
+  http: httpSchema.default(DEFAULT_HTTP).describe("status and metrics (docs/watching.md); false serves none"),
+  onConflict: conflictPolicy
+    .default("primary_wins")
+    .describe("what to do when a change meets another state than the primary had"),
 });

@@ -3,7 +3,7 @@ import { dirname, resolve } from "node:path";
 import { isMap, isNode, LineCounter, parseDocument, type Document, type YAMLError } from "yaml";
 import { z } from "zod";
 import { ReplicationError } from "@lockstep/core";
-import { configSchema, type Config } from "./config-schema.ts";
+import { configSchema, DEFAULT_HTTP, httpSchema, type Config, type HttpConfig } from "./config-schema.ts";
 
 /**
  * Reads and checks a configuration file. `${NAME}` stands for an environment variable, `${file:path}` for a
@@ -31,6 +31,27 @@ export async function loadConfig(
     );
   }
   return checkNames(path, parsed.data);
+}
+
+/** Of a configuration `http` alone: who asks how a run is need not have the rest's secrets. */
+export async function loadHttp(
+  path: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<HttpConfig> {
+  const lines = new LineCounter();
+  const document = parseDocument(await readConfigFile(path), { lineCounter: lines, prettyErrors: false });
+  const [syntaxError] = document.errors;
+  if (syntaxError !== undefined) throw invalid(path, [describeSyntax(syntaxError, lines)]);
+  const problems: string[] = [];
+  const raw: unknown = isMap(document.contents) ? document.toJS() : {};
+  const http: unknown = typeof raw === "object" && raw !== null && "http" in raw ? raw.http : DEFAULT_HTTP;
+  const filled = await fill(http, ["http"], { folder: dirname(resolve(path)), environment, problems });
+  const parsed = httpSchema.safeParse(filled);
+  if (parsed.success && problems.length === 0) return parsed.data;
+  const issues = (parsed.error?.issues ?? []).map((issue) =>
+    describeIssue({ ...issue, path: ["http", ...issue.path] }, document, lines),
+  );
+  throw invalid(path, problems.length > 0 ? problems : issues);
 }
 
 interface Filling {

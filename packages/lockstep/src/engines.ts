@@ -1,9 +1,17 @@
-import { createPostgresSink, createPostgresSource } from "@lockstep/engine-postgres";
-import type { ConflictPolicy, Failpoints, Logger, Sink, Source } from "@lockstep/core";
+import {
+  createPausable,
+  createPostgresSink,
+  createPostgresSource,
+  createRemovablePrimary,
+  createRemovableReplica,
+} from "@lockstep/engine-postgres";
+import type { ConflictPolicy, Failpoints, Logger, Pausable, Removable, Sink, Source } from "@lockstep/core";
 import type { Config, EngineName, PrimaryConfig, ReplicaConfig } from "./config-schema.ts";
 
 interface Context {
   readonly config: Config;
+  /** Where the configuration is: paths are relative to it. */
+  readonly folder: string;
   readonly logger: Logger;
   readonly failpoints: Failpoints | undefined;
 }
@@ -11,32 +19,57 @@ interface Context {
 interface Engine {
   source(primary: PrimaryConfig, context: Context): Source;
   sink(replica: ReplicaConfig, context: Context): Sink;
+  /** What a pipeline has there of its own. */
+  removable(
+    database: PrimaryConfig | ReplicaConfig,
+    as: "primary" | "replica",
+    context: Pick<Context, "config" | "folder">,
+  ): Removable;
+  pausable(replica: ReplicaConfig, context: Pick<Context, "config" | "folder">): Pausable;
 }
 
 /** Where engines plug in: the only place that names them. */
 const ENGINES: Readonly<Record<EngineName, Engine>> = {
   postgres: {
-    source: ({ url }, { config, logger, failpoints }) =>
+    source: ({ url }, { config, folder, logger, failpoints }) =>
       createPostgresSource({
         url,
+        folder,
         pipeline: config.pipeline,
         tables: config.tables,
         maxRowBytes: config.maxRowBytes,
         logger,
         failpoints,
       }),
-    sink: ({ name, url }, { config, logger, failpoints }) =>
+    sink: ({ name, url }, { config, folder, logger, failpoints }) =>
       createPostgresSink({
         replica: name,
         url,
+        folder,
         pipeline: config.pipeline,
         onConflict: conflictPolicyOf(config.onConflict),
         existing: config.snapshot.existing,
         logger,
         failpoints,
       }),
+    removable: ({ name, url }, as, { config: { pipeline }, folder }) =>
+      (as === "primary" ? createRemovablePrimary : createRemovableReplica)({ name, url, folder, pipeline }),
+    pausable: ({ name, url }, { config: { pipeline }, folder }) =>
+      createPausable({ name, url, folder, pipeline }),
   },
 };
+
+export function createPausables(context: Pick<Context, "config" | "folder">): Pausable[] {
+  return context.config.replicas.map((replica) => ENGINES[replica.engine].pausable(replica, context));
+}
+
+export function createRemovable(
+  database: PrimaryConfig | ReplicaConfig,
+  as: "primary" | "replica",
+  context: Pick<Context, "config" | "folder">,
+): Removable {
+  return ENGINES[database.engine].removable(database, as, context);
+}
 
 export function createSource(context: Context): Source {
   const { primary } = context.config;

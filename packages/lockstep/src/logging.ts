@@ -20,7 +20,16 @@ export function createLogger({ level, isJson }: LoggingOptions, bottom?: BottomL
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: serializeError },
       redact: {
-        paths: ["url", "*.url", "password", "*.password", "connectionString", "*.connectionString"],
+        paths: [
+          "url",
+          "*.url",
+          "password",
+          "*.password",
+          "passphrase",
+          "*.passphrase",
+          "connectionString",
+          "*.connectionString",
+        ],
         censor: "[secret]",
       },
     },
@@ -61,7 +70,9 @@ function causeText(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-/** The password of any URL. */
+/** The passwords of any URL. */
 export function withoutSecrets(text: string): string {
-  return text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@]*@/gi, "$1:[secret]@");
+  return text
+    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@]*@/gi, "$1:[secret]@")
+    .replace(/([?&](?:ssl)?password=)[^\s&#]*/gi, "$1[secret]");
 }

@@ -1,15 +1,20 @@
-import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { ReplicationError } from "@lockstep/core";
+import { pause } from "./commands/pause.ts";
+import { remove, type RemoveOptions } from "./commands/remove.ts";
 import { run } from "./commands/run.ts";
+import { status } from "./commands/status.ts";
 import { tail } from "./commands/tail.ts";
 import { withoutSecrets, type LoggingOptions } from "./logging.ts";
+import { readVersion } from "./version.ts";
 
 interface CommonOptions {
   readonly config: string;
   readonly logLevel: string;
   readonly logFormat: string;
 }
+
+const DEFAULT_CONFIG = "lockstep.yaml";
 
 const program = new Command("lockstep")
   .description("Keeps databases in lockstep: follows a primary's own log into replicas, through Kafka.")
@@ -18,11 +23,36 @@ const program = new Command("lockstep")
 
 common(program.command("run"))
   .description("follow the primary into every replica until stopped")
+  .option("--listen <address>", "serve status and metrics there, or off: instead of the file's http.listen")
+  .option("--json", "the same as --log-format json", false)
   .addHelpText(
     "after",
-    "\nExample:\n  lockstep run -c lockstep.yaml\n\nSIGTERM or Ctrl-C finishes what is in hand; a second one ends at once.",
+    "\nExamples:\n  lockstep run -c lockstep.yaml\n  lockstep run -c lockstep.yaml --listen 127.0.0.1:8643   # a standby on the same machine\n\nSIGTERM or Ctrl-C finishes what is in hand; a second one ends at once.",
   )
-  .action(async (options: CommonOptions) => await run(options.config, loggingOf(options)));
+  .action(
+    async ({ listen, json, ...options }: CommonOptions & { listen?: string; json: boolean }) =>
+      await run(options.config, loggingOf(json ? { ...options, logFormat: "json" } : options), listen),
+  );
+
+program
+  .command("status")
+  .description("ask the running pipeline how it is")
+  .option("-c, --config <file>", "configuration file, of which http.listen is read", DEFAULT_CONFIG)
+  .option("--url <url>", "the running process's address, instead of the file's")
+  .option("-w, --watch", "draw it anew every second until Ctrl-C", false)
+  .option("--json", "one JSON object; with --watch one a line", false)
+  .addHelpText(
+    "after",
+    "\nExamples:\n  lockstep status -c lockstep.yaml --watch\n  lockstep status --url http://127.0.0.1:8642 --json | jq .replicas",
+  )
+  .action(
+    async (options: { config: string; url?: string; watch: boolean; json: boolean }) =>
+      await status(options.config, {
+        isWatching: options.watch,
+        isJson: options.json,
+        ...(options.url === undefined ? {} : { url: options.url }),
+      }),
+  );
 
 common(program.command("tail"))
   .description("print the events of the pipeline's topic")
@@ -38,6 +68,45 @@ common(program.command("tail"))
     await tail(options.config, { from, noFollow: !follow, isJson: json }, loggingOf(options));
   });
 
+pausing("pause")
+  .description("apply nothing to replicas until they are resumed; the event log keeps what comes meanwhile")
+  .addHelpText(
+    "after",
+    "\nExamples:\n  lockstep pause reports        # one replica\n  lockstep pause                # all of them\n\nIt is stored in the replica: restarts of lockstep change nothing.",
+  )
+  .action(async (replicas: string[], { config, json }: PauseCommandOptions) => {
+    await pause(config, { to: "paused", replicas, isJson: json });
+  });
+
+pausing("resume")
+  .description("let paused replicas go on from where they were")
+  .addHelpText("after", "\nExample:\n  lockstep resume reports")
+  .action(async (replicas: string[], { config, json }: PauseCommandOptions) => {
+    await pause(config, { to: "following", replicas, isJson: json });
+  });
+
+const removing = program
+  .command("remove")
+  .description("remove what a pipeline keeps on servers; tables and their rows stay");
+
+removal(removing.command("pipeline"))
+  .description("remove the slot, the publication, the event log, and every replica's progress")
+  .addHelpText("after", "\nExample:\n  lockstep remove pipeline -c lockstep.yaml")
+  .action(async (options: RemovalOptions) => {
+    await remove(options.config, removeOptions(options, null), loggingOf(options));
+  });
+
+removal(removing.command("replica"))
+  .argument("<name>", "the replica's name in the configuration")
+  .description("remove what the pipeline keeps in one replica")
+  .addHelpText(
+    "after",
+    "\nExample:\n  lockstep remove replica reports -c lockstep.yaml\n\nStop `lockstep run` before, and take the replica out of the file afterwards.",
+  )
+  .action(async (name: string, options: RemovalOptions) => {
+    await remove(options.config, removeOptions(options, name), loggingOf(options));
+  });
+
 try {
   await program.parseAsync();
   process.exit(); // Nothing keeps a finished command: its work is done and closed.
@@ -48,13 +117,46 @@ try {
 
 function common(command: Command): Command {
   return command
-    .option("-c, --config <file>", "configuration file", "lockstep.yaml")
+    .option("-c, --config <file>", "configuration file", DEFAULT_CONFIG)
     .addOption(new Option("--log-level <level>").choices(["debug", "info", "warn", "error"]).default("info"))
     .addOption(
       new Option("--log-format <format>", "lines for a person, or one JSON object a line")
         .choices(["pretty", "json"])
         .default(process.stderr.isTTY ? "pretty" : "json"),
     );
+}
+
+interface PauseCommandOptions {
+  readonly config: string;
+  readonly json: boolean;
+}
+
+function pausing(name: string): Command {
+  return program
+    .command(name)
+    .argument("[replica...]", "names in the configuration; none: every replica")
+    .option("-c, --config <file>", "configuration file", DEFAULT_CONFIG)
+    .option("--json", "print what was done as one JSON array", false);
+}
+
+interface RemovalOptions extends CommonOptions {
+  readonly yes: boolean;
+  readonly skipUnreachable: boolean;
+  readonly json: boolean;
+}
+
+function removal(command: Command): Command {
+  return common(command)
+    .option("-y, --yes", "do not ask", false)
+    .option("--skip-unreachable", "leave what cannot be reached, and remove the rest", false)
+    .option("--json", "print what was removed as one JSON array; needs --yes", false);
+}
+
+function removeOptions(
+  { yes, skipUnreachable, json }: RemovalOptions,
+  replica: string | null,
+): RemoveOptions {
+  return { replica, isSure: yes, skipsUnreachable: skipUnreachable, isJson: json };
 }
 
 function loggingOf({ logLevel, logFormat }: CommonOptions): LoggingOptions {
@@ -74,11 +176,4 @@ function describe(error: unknown): string {
   }
   const fix = error.fix === undefined ? "" : `\n  fix: ${error.fix}`;
   return `lockstep: ${error.code}: ${withoutSecrets(error.message)}${fix}\n`;
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
-  const manifest: unknown = JSON.parse(text);
-  const isManifest = typeof manifest === "object" && manifest !== null && "version" in manifest;
-  return isManifest ? String(manifest.version) : "unknown";
 }

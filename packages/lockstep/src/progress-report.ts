@@ -1,4 +1,4 @@
-import type { EventLog, Logger, Offset } from "@lockstep/core";
+import type { Logger } from "@lockstep/core";
 import type { Pipeline, PipelineStatus } from "@lockstep/pipeline";
 import type { BottomLines } from "./bottom-lines.ts";
 import { copyLine } from "./copy-line.ts";
@@ -7,33 +7,23 @@ const REPORT_INTERVAL_MS = 10_000;
 const DRAW_INTERVAL_MS = 500;
 
 /**
- * Says now and then how far everything is: in the log, to the log's own tools, and copies on a terminal's last
- * lines. Returns how to end it.
+ * Says now and then how far everything is: in the log, and copies on a terminal's last lines. Returns how to end
+ * it.
  */
 export function reportProgress(
   pipeline: Pipeline,
-  { log, logger, bottom }: { readonly log: EventLog; readonly logger: Logger; readonly bottom?: BottomLines },
+  { logger, bottom }: { readonly logger: Logger; readonly bottom?: BottomLines },
 ): () => void {
   const drawing =
     bottom === undefined
       ? undefined
       : setInterval(() => drawCopies(pipeline.status, bottom), DRAW_INTERVAL_MS);
-  const ended = new AbortController();
-  const shown = new Map<string, Offset>();
   let transactions = 0;
   const timer = setInterval(() => {
     const status = pipeline.status;
-    for (const [replica, { offset }] of Object.entries(status.replicas)) {
-      if (offset === null || shown.get(replica) === offset) continue;
-      shown.set(replica, offset);
-      log.showProgress(replica, offset, ended.signal).catch((error: unknown) => {
-        if (!ended.signal.aborted)
-          logger.debug({ replica, err: error }, "the log's tools were not told of the progress");
-      });
-    }
     if (bottom === undefined) logCopies(status, logger);
-    if (status.transactions === transactions) return;
-    transactions = status.transactions;
+    if (status.source.transactions === transactions) return;
+    ({ transactions } = status.source);
     const replicas = Object.entries(status.replicas).map(
       ([name, { state, acked, eventsProcessed, conflicts }]) => ({
         name,
@@ -43,13 +33,12 @@ export function reportProgress(
         conflicts,
       }),
     );
-    logger.info({ transactions, appended: status.appended, replicas }, "progress");
+    logger.info({ transactions, appended: status.source.position, replicas }, "progress");
   }, REPORT_INTERVAL_MS);
   return () => {
     clearInterval(timer);
     clearInterval(drawing);
     bottom?.show([]);
-    ended.abort();
   };
 }
 

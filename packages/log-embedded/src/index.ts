@@ -1,1 +1,2 @@
+export { createRemovableEmbeddedLog } from "./removal.ts";
 export { createEmbeddedLog, type EmbeddedLogOptions } from "./embedded-log.ts";

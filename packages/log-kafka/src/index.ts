@@ -1,1 +1,3 @@
-export { createKafkaLog, type KafkaLogOptions } from "./kafka-log.ts";
+export type { KafkaLogOptions } from "./client.ts";
+export { createKafkaLog } from "./kafka-log.ts";
+export { createRemovableKafkaLog } from "./removal.ts";

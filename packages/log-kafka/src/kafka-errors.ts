@@ -1,4 +1,4 @@
-import { ReplicationError, type ErrorCode } from "@lockstep/core";
+import { ReplicationError, tlsFailure, type ErrorCode, type TlsNames } from "@lockstep/core";
 
 /** The protocol's name of an error, or null. */
 export function protocolTypeOf(error: unknown): string | null {
@@ -21,20 +21,39 @@ const BY_TYPE: Readonly<Record<string, ErrorCode>> = {
 const FIXES: Readonly<Partial<Record<ErrorCode, string>>> = {
   "log-missing": "restore the topic; if it is lost, remove the pipeline and start it anew",
   "permission-denied": "grant the client what the message names (kafka-acls)",
-  "authentication-failed": "correct the broker's user and password",
+  "authentication-failed": "correct username and password of log.kafka.sasl, or the user on the broker",
   "log-unavailable": "start the broker or mend the network; this is tried again until it works",
 };
 
 /** More exact than what its code says. */
 const FIXES_BY_TYPE: Readonly<Record<string, string>> = {
+  UNSUPPORTED_SASL_MECHANISM:
+    "set log.kafka.sasl.mechanism to one that the listener has (sasl.enabled.mechanisms)",
+  ILLEGAL_SASL_STATE:
+    "leave log.kafka.sasl out, for this listener asks for none, or name the port of one that does",
   KAFKA_STORAGE_ERROR:
     "make room on the broker's disk or mend it, and start the broker; this is tried again until it works",
 };
+
+const TLS_NAMES: TlsNames = {
+  rootCertificates: "log.kafka.tls.ca",
+  ownCertificate: "log.kafka.tls.cert and log.kafka.tls.key",
+};
+
+/** `host:port`, where kafkajs names it. */
+function brokerOf(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  if ("broker" in error && typeof error.broker === "string") return error.broker;
+  return error.cause === error ? null : brokerOf(error.cause);
+}
 
 /** Sorts what kafkajs throws. What is neither ours nor the protocol's refusal is: not reachable now. */
 export function toLogError(error: unknown, topic: string): unknown {
   if (error instanceof ReplicationError || !(error instanceof Error)) return error;
   if (isBugOfOurs(error)) return error;
+  const broker = brokerOf(error);
+  const tls = tlsFailure(error, broker === null ? `topic ${topic}` : `broker ${broker}`, TLS_NAMES);
+  if (tls !== null) return tls;
   const type = protocolTypeOf(error);
   const isAuthentication = error.name === "KafkaJSSASLAuthenticationError";
   const code = isAuthentication

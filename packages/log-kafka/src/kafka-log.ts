@@ -1,5 +1,6 @@
 import {
   abortable,
+  hasCode,
   type EventLog,
   type LogBounds,
   type LogChunk,
@@ -8,28 +9,16 @@ import {
   type Offset,
   type ReadRequest,
 } from "@lockstep/core";
-import { Kafka, logLevel, type Admin, type KafkaConfig } from "kafkajs";
+import type { Kafka } from "kafkajs";
+import { createClient, groupOf, topicOf, type KafkaLogOptions } from "./client.ts";
 import { toLogError } from "./kafka-errors.ts";
-import { mendRequestQueue, Sockets } from "./kafkajs-internals.ts";
-import { atMost, FAREWELL_MS, LeaderLink } from "./leader-link.ts";
+import { Sockets } from "./kafkajs-internals.ts";
+import { LeaderLink } from "./leader-link.ts";
 import { LinkPool } from "./link-pool.ts";
+import { whyNoAnswer, type ProbedConnection } from "./listener-probe.ts";
 import { KafkaPublisher } from "./publisher.ts";
 import { readBounds, readBytes, readChunk, readOffsetAt, readOffsetOfLast } from "./reader.ts";
 import { ensureTopic } from "./topic.ts";
-
-/** Short: who calls decides how long to go on trying. */
-const CONNECT_TIMEOUT_MS = 3_000;
-const REQUEST_TIMEOUT_MS = 10_000;
-const RETRIES = { initialRetryTime: 50, maxRetryTime: 500, retries: 2 };
-
-export interface KafkaLogOptions {
-  /** `host:port`, at least one. */
-  readonly brokers: readonly string[];
-  readonly pipeline: string;
-  readonly logger: Logger;
-  readonly ssl?: KafkaConfig["ssl"];
-  readonly sasl?: KafkaConfig["sasl"];
-}
 
 /** The event log of one pipeline in Kafka: topic `lockstep.<pipeline>`, one partition, kept until we trim it. */
 export function createKafkaLog(options: KafkaLogOptions): EventLog {
@@ -46,39 +35,33 @@ class KafkaLog implements EventLog {
   readonly #pollLinks: LinkPool;
   readonly #probeLink: LeaderLink;
   readonly #adminLink: LeaderLink;
+  readonly #groupLink: LeaderLink;
   readonly #publishers = new Set<KafkaPublisher>();
-  #groupAdmin: Admin | null = null;
+  readonly #probed: ProbedConnection;
+  #hasAnswered = false;
 
-  constructor({ brokers, pipeline, logger, ssl, sasl }: KafkaLogOptions) {
-    mendRequestQueue();
-    this.#logger = logger;
+  constructor(options: KafkaLogOptions) {
+    const { brokers, pipeline, tls, sasl } = options;
+    this.#probed = { brokers, tls, hasSasl: sasl !== undefined };
+    this.#logger = options.logger;
     this.#pipeline = pipeline;
-    this.#topic = `lockstep.${pipeline}`;
-    this.#kafka = new Kafka({
-      clientId: "lockstep",
-      brokers: [...brokers],
-      ...(ssl === undefined ? {} : { ssl }),
-      ...(sasl === undefined ? {} : { sasl }),
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      enforceRequestTimeout: true,
-      retry: RETRIES,
-      socketFactory: this.#sockets.factory,
-      logLevel: logLevel.WARN,
-      // Whatever matters reaches us as a rejection; kafkajs's own lines are for looking closer.
-      logCreator: () => (entry) =>
-        logger.debug({ kafkajs: entry.namespace, error: entry.log["error"] }, entry.log.message),
-    });
+    this.#topic = topicOf(pipeline);
+    this.#kafka = createClient(options, this.#sockets);
     this.#pollLinks = new LinkPool(() => new LeaderLink(this.#kafka, this.#topic));
     this.#probeLink = new LeaderLink(this.#kafka, this.#topic);
     this.#adminLink = new LeaderLink(this.#kafka, this.#topic);
+    this.#groupLink = new LeaderLink(this.#kafka, this.#topic);
   }
 
   async prepare(signal: AbortSignal): Promise<void> {
+    await this.#explained(async () => await this.#prepare(signal), signal);
+  }
+
+  async #prepare(signal: AbortSignal): Promise<void> {
     const admin = this.#kafka.admin();
     try {
       await abortable(
-        admin.connect().then(async () => await ensureTopic(admin, this.#topic)),
+        admin.connect().then(async () => await ensureTopic(admin, this.#topic, signal)),
         signal,
       );
     } catch (error) {
@@ -110,7 +93,19 @@ class KafkaLog implements EventLog {
   }
 
   async bounds(signal: AbortSignal): Promise<LogBounds> {
-    return await readBounds(this.#adminLink, this.#topic, signal);
+    return await this.#explained(async () => await readBounds(this.#adminLink, this.#topic, signal), signal);
+  }
+
+  /** Until something was answered: is it that the listener speaks another protocol? */
+  async #explained<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      const result = await work();
+      this.#hasAnswered = true;
+      return result;
+    } catch (error) {
+      if (this.#hasAnswered || !hasCode(error, "log-unavailable")) throw error;
+      throw (await abortable(whyNoAnswer(this.#probed), signal)) ?? error;
+    }
   }
 
   async read(request: ReadRequest, signal: AbortSignal): Promise<LogChunk> {
@@ -145,32 +140,19 @@ class KafkaLog implements EventLog {
 
   /** As the offset of a consumer group, so that every Kafka tool shows the lag. */
   async showProgress(replica: string, acked: Offset, signal: AbortSignal): Promise<void> {
-    const groupId = `lockstep.${this.#pipeline}.${replica}`;
-    const partitions = [{ partition: 0, offset: String(acked + 1n) }];
-    try {
-      const admin = (this.#groupAdmin ??= this.#kafka.admin());
-      await abortable(
-        admin.connect().then(async () => await admin.setOffsets({ groupId, topic: this.#topic, partitions })),
-        signal,
-      );
-    } catch (error) {
-      const admin = this.#groupAdmin;
-      this.#groupAdmin = null;
-      await admin?.disconnect().catch(() => undefined);
-      throw toLogError(error, this.#topic);
-    }
+    const groupId = groupOf(this.#pipeline, replica);
+    const topics = [{ topic: this.#topic, partitions: [{ partition: 0, offset: String(acked + 1n) }] }];
+    const nobody = { groupGenerationId: -1, memberId: "" } as const;
+    await this.#groupLink.coordinate(
+      { groupId, coordinatorType: 0 },
+      async (coordinator) => await coordinator.offsetCommit({ groupId, ...nobody, topics }),
+      signal,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const links = [this.#pollLinks, this.#probeLink, this.#adminLink, ...this.#publishers];
-    const closing = links.map(async (link) => await link[Symbol.asyncDispose]());
-    closing.push(
-      atMost(
-        FAREWELL_MS,
-        this.#groupAdmin?.disconnect().catch(() => undefined),
-      ),
-    );
-    await Promise.all(closing);
+    const links = [this.#pollLinks, this.#probeLink, this.#adminLink, this.#groupLink, ...this.#publishers];
+    await Promise.all(links.map(async (link) => await link[Symbol.asyncDispose]()));
     this.#sockets.destroyAll();
   }
 }

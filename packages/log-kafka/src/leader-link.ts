@@ -6,7 +6,7 @@ import { createCluster, type Broker, type Cluster } from "./kafkajs-internals.ts
 
 const PARTITION = 0;
 /** kafkajs waits for the answers to what was asked; a broker that hangs has none. */
-export const FAREWELL_MS = 300;
+const FAREWELL_MS = 300;
 
 /** Connections of one purpose to the leader of the topic's one partition; made anew after any failure. */
 export class LeaderLink implements AsyncDisposable {
@@ -31,15 +31,15 @@ export class LeaderLink implements AsyncDisposable {
     }
   }
 
-  /** Runs one request against a coordinator. */
+  /** Runs one request against the coordinator of a group (0) or of a transactional id (1). */
   async coordinate<T>(
-    transactionalId: string,
+    of: { readonly groupId: string; readonly coordinatorType: 0 | 1 },
     work: (coordinator: Broker) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T> {
     const run = async (): Promise<T> => {
       const cluster = await this.#connected();
-      return await work(await cluster.findGroupCoordinator({ groupId: transactionalId, coordinatorType: 1 }));
+      return await work(await cluster.findGroupCoordinator(of));
     };
     try {
       return await abortable(this.#resetting(run), signal);
@@ -96,7 +96,7 @@ export class LeaderLink implements AsyncDisposable {
 }
 
 /** Resolves when the work is done, or after `ms`; the work goes on. */
-export async function atMost(ms: number, work: Promise<unknown> | undefined): Promise<void> {
+async function atMost(ms: number, work: Promise<unknown> | undefined): Promise<void> {
   const done = new AbortController();
   const late = sleep(ms, undefined, { signal: done.signal }).catch(() => undefined);
   await Promise.race([work, late]);

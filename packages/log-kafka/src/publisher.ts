@@ -166,7 +166,7 @@ async function takeEpoch(link: LeaderLink, topic: string, signal: AbortSignal): 
   for (let attempt = 1; ; attempt++) {
     try {
       return await link.coordinate(
-        topic,
+        { groupId: topic, coordinatorType: 1 },
         async (coordinator) =>
           await coordinator.initProducerId({
             transactionalId: topic,

@@ -1,7 +1,7 @@
 import kafkajs from "kafkajs";
 import { expect, test } from "vitest";
 import { offset } from "@lockstep/core";
-import { sharedKafka, silentLogger, uniqueName, withAdmin } from "@lockstep/testkit";
+import { eventually, sharedKafka, silentLogger, uniqueName, withAdmin } from "@lockstep/testkit";
 import { createKafkaLog } from "./kafka-log.ts";
 
 const signal = (): AbortSignal => AbortSignal.timeout(30_000);
@@ -34,6 +34,20 @@ test.each([
   await expect(refused).rejects.toMatchObject({ code: "topic-misconfigured" });
   await expect(refused).rejects.toThrow(`${name} is ${value}`);
   await refused.catch((error: unknown) => expect(error).toHaveProperty("fix", expect.stringContaining(mend)));
+});
+
+test("a topic that prepare has made is there for whoever asks next, on a busy broker too", async () => {
+  const logs = Array.from({ length: 30 }, () =>
+    createKafkaLog({ brokers: sharedKafka(), pipeline: uniqueName("made"), logger: silentLogger }),
+  );
+  const signal = AbortSignal.timeout(30_000);
+  await Promise.all(
+    logs.map(async (log) => {
+      await log.prepare(signal);
+      expect((await log.bounds(signal)).next).toBe(0n);
+      await log[Symbol.asyncDispose]();
+    }),
+  );
 });
 
 test("a topic of two partitions is refused: it has no order", async () => {
@@ -71,7 +85,10 @@ test("progress is shown as the offset of a consumer group", async () => {
   const pipeline = uniqueName("topic");
   await using log = createKafkaLog({ brokers: sharedKafka(), pipeline, logger: silentLogger });
   await log.prepare(signal());
-  await log.showProgress("replica-1", offset(41), signal());
+  // A broker that has just started loads its groups first; who shows progress tries again.
+  await eventually("its coordinator is there", async () => {
+    await log.showProgress("replica-1", offset(41), signal());
+  });
   await withAdmin(sharedKafka(), async (admin) => {
     const groups = await admin.fetchOffsets({
       groupId: `lockstep.${pipeline}.replica-1`,
@@ -79,6 +96,10 @@ test("progress is shown as the offset of a consumer group", async () => {
     });
     expect(groups[0]?.partitions[0]?.offset).toBe("42");
   });
+  // Nobody has to join the group for it, which takes a broker three seconds.
+  const startedMs = performance.now();
+  for (const at of [42, 43, 44]) await log.showProgress("replica-1", offset(at), signal());
+  expect(performance.now() - startedMs).toBeLessThan(2_000);
 });
 
 test("a record that the topic will never take is refused by name", async () => {

@@ -1,10 +1,14 @@
-import { ReplicationError } from "@lockstep/core";
+import { Backoff, ReplicationError } from "@lockstep/core";
 import kafkajs, { type Admin } from "kafkajs";
 import { protocolTypeOf } from "./kafka-errors.ts";
 
 /** The largest message, a fragment, with room for its headers and the broker's own framing. */
 export const MAX_MESSAGE_BYTES: number = 4 * 1024 * 1024;
 const WANTED_REPLICAS = 3;
+/** Who calls tries again. */
+const LEADER_TIMEOUT_MS = 10_000;
+/** What a broker answers that has not heard of a new topic, or does not lead it yet. */
+const NOT_YET = ["UNKNOWN_TOPIC_OR_PARTITION", "LEADER_NOT_AVAILABLE", "NOT_LEADER_FOR_PARTITION"];
 
 /** What a topic must keep to: nothing is deleted or compacted but by us, in order, however large a record. */
 const REQUIRED: readonly {
@@ -25,9 +29,12 @@ const REQUIRED: readonly {
 ];
 
 /** Creates the topic, or checks the one that is there. */
-export async function ensureTopic(admin: Admin, topic: string): Promise<void> {
+export async function ensureTopic(admin: Admin, topic: string, signal: AbortSignal): Promise<void> {
   const partitions = await countPartitions(admin, topic);
-  if (partitions === null) return await createTopic(admin, topic);
+  if (partitions === null) {
+    await createTopic(admin, topic);
+    return await waitForLeader(admin, topic, signal);
+  }
   const wrong = await wrongSettings(admin, topic);
   if (partitions !== 1) {
     throw misconfigured(
@@ -52,11 +59,30 @@ async function createTopic(admin: Admin, topic: string): Promise<void> {
   if (replicationFactor === WANTED_REPLICAS) configEntries.push({ name: "min.insync.replicas", value: "2" });
   try {
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: [{ topic, numPartitions: 1, replicationFactor, configEntries }],
     });
   } catch (error) {
     if (protocolTypeOf(error) !== "TOPIC_ALREADY_EXISTS") throw error; // Another run was quicker.
+  }
+}
+
+/** Brokers hear of a new topic one by one, and of its leader before that leads: asked for it, it may not be there. */
+async function waitForLeader(admin: Admin, topic: string, signal: AbortSignal): Promise<void> {
+  const backoff = new Backoff();
+  const untilMs = performance.now() + LEADER_TIMEOUT_MS;
+  for (;;) {
+    try {
+      await admin.fetchTopicOffsets(topic);
+      return;
+    } catch (error) {
+      if (!NOT_YET.includes(protocolTypeOf(error) ?? "")) throw error;
+      if (performance.now() > untilMs) {
+        const what = `topic ${topic} was made, and nobody leads it yet`;
+        throw new ReplicationError("log-unavailable", what, { cause: error });
+      }
+      await backoff.wait(signal);
+    }
   }
 }
 

@@ -31,11 +31,18 @@ import { locate } from "./locate.ts";
 import type { LogTail } from "./log-tail.ts";
 import type { Published } from "./published.ts";
 import type { RateLimit } from "./rate-limit.ts";
+import type { ReplicaObserver } from "./replica-observer.ts";
 
-/** How often a replica whose tables do not fit is looked at. */
+/** How often a replica that waits to be mended is looked at. */
 const LOOK_AGAIN = { firstDelayMs: 4_000, maxDelayMs: 4_000 };
-/** What waits for the replica's tables to be mended, and then goes on by itself. */
-const MENDABLE = ["schema-mismatch", "table-not-empty", "copy-refused"] as const;
+/** What waits for the replica to be mended, and then goes on by itself. */
+const MENDABLE = [
+  "schema-mismatch",
+  "table-not-empty",
+  "copy-refused",
+  "setup-incomplete",
+  "replica-paused",
+] as const;
 
 export interface ApplierOptions {
   readonly source: Source;
@@ -55,10 +62,8 @@ export interface ApplierOptions {
   readonly hardSignal: AbortSignal;
   /** What must change on the replica before it goes on, which it then does by itself. */
   readonly onHalted: (error: unknown) => void;
-  readonly onAcked: (
-    reached: Reached,
-    applied: { readonly events: number; readonly conflicts: number },
-  ) => void;
+  readonly onAcked: (reached: Reached, applied: Applied) => void;
+  readonly observer: ReplicaObserver;
   /** Null: nothing is copied any more. */
   readonly onCopying: (status: CopyStatus | null) => void;
   /** The topic must keep what lies from here on: `null` everything, `undefined` nothing for that keeper's sake. */
@@ -75,6 +80,14 @@ export interface Reached {
   readonly stored: Offset;
   /** It shows whole transactions: its first copy has been passed. */
   readonly isWhole: boolean;
+}
+
+/** What was applied since the ack before. */
+export interface Applied {
+  readonly events: number;
+  readonly conflicts: number;
+  /** When the last transaction of it was committed; null when there is none. */
+  readonly committedAtUs?: number | null;
 }
 
 /**
@@ -99,8 +112,9 @@ export class Applier {
 
   /** Resolves when aborted, after a clean stop; rejects with what halts the replica. */
   async run(signal: AbortSignal): Promise<void> {
-    const { logger, sink } = this.#options;
+    const { logger, sink, observer } = this.#options;
     const onRetry = (error: unknown, attempt: number): void => {
+      observer.interrupted(error);
       if (String(error) === this.#said && attempt % 30 !== 0) return;
       this.#said = String(error);
       logger.warn({ replica: sink.replica, err: error }, "replica interrupted; going on");
@@ -119,15 +133,17 @@ export class Applier {
 
   /** One claim of the replica. */
   async #session(signal: AbortSignal): Promise<void> {
-    const { sink, owner } = this.#options;
+    const { sink, owner, observer } = this.#options;
     await using session = await sink.claim(owner, !this.#hasClaimed, signal);
+    using _link = linked(observer, session.lost);
     this.#hasClaimed = true;
     this.#isFollowing = false;
     if (session.progress === null) await this.#begin(session, signal);
     this.#checkEpoch(session.progress);
     if (session.isCopying) await this.#copyFirst(session, signal);
     await using joining = this.#joiningTables();
-    for (;;) await this.#follow(session, joining, signal);
+    const both = AbortSignal.any([signal, session.lost]); // Idle, nothing else would tell us that it is lost.
+    for (;;) await this.#follow(session, joining, both);
   }
 
   /** The explicit first step. Where it will begin is known once there is a view. */
@@ -225,7 +241,7 @@ export class Applier {
     });
   }
 
-  #acked(reached: Reached, applied: { readonly events: number; readonly conflicts: number }): void {
+  #acked(reached: Reached, applied: Applied): void {
     if (!reached.isWhole) this.#options.onKeep("replica", reached.stored);
     else if (!this.#isWhole) this.#options.onKeep("replica", undefined);
     this.#isWhole = reached.isWhole;
@@ -298,6 +314,11 @@ interface Following {
   readonly open: Offset | null;
   readonly carried: CarriedTables;
   readonly isChanged: () => boolean;
+}
+
+function linked(observer: ReplicaObserver, lost: AbortSignal): Disposable {
+  observer.linked(lost);
+  return { [Symbol.dispose]: () => observer.linked(null) };
 }
 
 function expectProgress({ progress }: SinkSession): Progress {

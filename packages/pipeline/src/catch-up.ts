@@ -4,6 +4,7 @@ import type { ApplierOptions } from "./applier.ts";
 import { CarriedTables } from "./carried-tables.ts";
 import { Follower } from "./follower.ts";
 import { locate } from "./locate.ts";
+import { NO_OBSERVER } from "./replica-observer.ts";
 
 /** A pass that took no longer leaves little behind. */
 const NEAR_MS = 500;
@@ -51,6 +52,7 @@ export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Pro
         hardSignal: signal, // Nothing of it needs to be finished: its mark says where it goes on.
         isEnough: (position) => includes(compare, position, target),
         onUnknown: async () => await Promise.resolve(carried),
+        observer: NO_OBSERVER,
         onAcked: () => options.failpoints?.hit("table-advanced"),
       }).run(at, signal);
     }

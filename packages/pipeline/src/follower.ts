@@ -10,7 +10,7 @@ import {
   type SinkSession,
   type Table,
 } from "@lockstep/core";
-import type { ApplierOptions } from "./applier.ts";
+import type { Applied, ApplierOptions } from "./applier.ts";
 import type { CarriedTables } from "./carried-tables.ts";
 import type { DecodedEntry } from "./decoded-entry.ts";
 import { epochConflict, historyGap } from "./history-errors.ts";
@@ -23,7 +23,7 @@ const SAVE_INTERVAL_MS = 60_000;
 
 export interface FollowerOptions extends Pick<
   ApplierOptions,
-  "sink" | "log" | "tail" | "compare" | "failpoints" | "hardSignal" | "onAcked"
+  "sink" | "log" | "tail" | "compare" | "failpoints" | "hardSignal" | "onAcked" | "observer"
 > {
   readonly session: FollowedSession;
   readonly progress: Progress;
@@ -52,6 +52,8 @@ export class Follower {
   #read: Progress;
   /** How far the replica is: everything through here is applied, or held no data for it. */
   #reached: Progress;
+  /** When the last transaction that was read was committed. */
+  #committedAtUs: number | null = null;
   #savedMs = performance.now();
   #isFound = false;
 
@@ -148,6 +150,7 @@ export class Follower {
 
   async #applyEntry(entry: DecodedEntry, next: ChainState): Promise<void> {
     const { kind } = entry.headers;
+    this.#observe(entry);
     if (kind === "transactions") {
       await this.#pieces.abandon();
       this.#window.add(entry, this.#state.position, this.#carried);
@@ -156,7 +159,7 @@ export class Follower {
       return;
     }
     if (kind === "begin") await this.#apply();
-    await this.#pieces.add(entry, this.#carried);
+    await this.#timed(async () => await this.#pieces.add(entry, this.#carried));
     this.#moveTo(next, entry);
     if (kind !== "end") return;
     this.#applied(await this.#pieces.commit(this.#read));
@@ -179,7 +182,7 @@ export class Follower {
     }
     let [events, conflicts] = [0, 0];
     for (const window of this.#window.take(this.#read)) {
-      const result = await session.apply(window, hardSignal);
+      const result = await this.#timed(async () => await session.apply(window, hardSignal));
       failpoints?.hit("committed");
       events += result.events;
       conflicts += result.conflicts;
@@ -191,11 +194,25 @@ export class Follower {
     this.#reached = this.#read;
     this.#stored = this.#read;
     this.#savedMs = performance.now();
-    this.#ack(result);
+    this.#ack({ ...result, committedAtUs: this.#committedAtUs });
+  }
+
+  #observe({ record }: DecodedEntry): void {
+    if (record.kind !== "transactions" && record.kind !== "end") return;
+    if (record.kind === "transactions" && this.#window.isEmpty)
+      this.#options.observer.taken(record.transactions[0].committedAtUs);
+    this.#committedAtUs = record.last?.committedAtUs ?? null;
+  }
+
+  async #timed<T>(work: () => Promise<T>): Promise<T> {
+    const startedMs = performance.now();
+    const result = await work();
+    this.#options.observer.applied(performance.now() - startedMs);
+    return result;
   }
 
   /** A1: durable in the replica, or nothing to be made durable. */
-  #ack(applied: { readonly events: number; readonly conflicts: number }): void {
+  #ack(applied: Applied): void {
     const { position, offset } = this.#reached;
     const { isWhole } = this.#carried;
     this.#options.onAcked({ position, offset, stored: this.#stored.offset, isWhole }, applied);

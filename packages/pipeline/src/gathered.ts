@@ -40,6 +40,13 @@ export class Gathered {
     return this.#batches.at(-1)?.lagMs ?? 0;
   }
 
+  /** When the oldest transaction that is gathered was committed; null when there is none, or only later pieces of one. */
+  get sinceUs(): number | null {
+    const [first] = this.#batches;
+    if (first?.kind === "transactions") return first.transactions[0]?.committedAtUs ?? null;
+    return first?.kind === "begin" ? first.committedAtUs : null;
+  }
+
   add(batch: SourceBatch): void {
     if (batch.kind === "transactions") {
       this.#position = batch.position;

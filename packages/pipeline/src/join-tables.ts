@@ -12,6 +12,7 @@ import { followedAlone } from "./catch-up.ts";
 import { earliestStart } from "./earliest.ts";
 import { Follower, type FollowedSession } from "./follower.ts";
 import { locate } from "./locate.ts";
+import { NO_OBSERVER } from "./replica-observer.ts";
 
 export interface JoinOptions extends ApplierOptions {
   readonly session: SinkSession;
@@ -75,6 +76,7 @@ async function passAgain(
       carried,
       isEnough: (reached) => includes(compare, reached, progress.position),
       onUnknown: async () => await Promise.resolve(carried),
+      observer: NO_OBSERVER,
       onAcked: (_reached, applied) => void (events += applied.events),
     });
     await follower.run(at, signal);

@@ -20,12 +20,14 @@ export interface DecodedChunk {
  */
 export class LogTail implements AsyncDisposable {
   readonly #log: EventLog;
+  readonly #onFetched: (offset: Offset) => void;
   readonly #closed = new AbortController();
   readonly #inFlight = new Map<Offset, Promise<DecodedChunk>>();
   #kept: DecodedChunk[] = [];
 
-  constructor(log: EventLog) {
+  constructor(log: EventLog, onFetched: (offset: Offset) => void = () => undefined) {
     this.#log = log;
+    this.#onFetched = onFetched;
   }
 
   /** The entries from an offset on; empty when there are none for a while. Rejects as `EventLog.read` does. */
@@ -60,6 +62,7 @@ export class LogTail implements AsyncDisposable {
   async #fetchNow(from: Offset): Promise<DecodedChunk> {
     const request = { from, maxBytes: FETCH_BYTES, maxWaitMs: FETCH_WAIT_MS };
     const { entries, next } = await this.#log.read(request, this.#closed.signal);
+    for (const { offset } of entries) this.#onFetched(offset);
     const chunk = { from, next, entries: entries.map((entry) => new DecodedEntry(entry)) };
     if (entries.length > 0) this.#kept = [...this.#kept.slice(1 - KEPT_CHUNKS), chunk];
     return chunk;

@@ -30,6 +30,8 @@ function sourceWith(whileAcquiring: () => Promise<Position>): Source {
         server: {},
         start,
         tables: [],
+        nowUs: null,
+        retained: null,
         verify: () => undefined,
         stream: () => expect.unreachable(),
         confirm: () => undefined,

@@ -12,6 +12,7 @@ import {
   type Source,
 } from "@lockstep/core";
 import { Confirmer } from "./confirmer.ts";
+import { Counters } from "./counters.ts";
 import { KeptOffsets } from "./kept-offsets.ts";
 import { LogTail } from "./log-tail.ts";
 import { open, type Opened } from "./opening.ts";
@@ -19,7 +20,8 @@ import { Published } from "./published.ts";
 import { Publisher, PUBLISHER_TIMES, type PublisherTimes } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { runReplicas, type ReplicasOptions } from "./replicas.ts";
-import { Counters, type PipelineStatus } from "./status.ts";
+import type { StageObserver } from "./stage.ts";
+import type { PipelineStatus } from "./status.ts";
 import { Trimmer } from "./trimmer.ts";
 
 /** How long the record in hand may take to finish when the pipeline is stopped. */
@@ -44,6 +46,8 @@ export interface PipelineOptions {
   /** And how much of it at most; null for no limit. */
   readonly retentionBytes: number | null;
   readonly copies: CopyLimits;
+  /** For measuring. */
+  readonly onStage?: StageObserver;
 }
 
 /** How much of the machines copying may take. */
@@ -71,7 +75,15 @@ export class Pipeline {
     this.#options = options;
     this.#limit = new RateLimit(options.copies.bytesPerSecond);
     this.#kept = new KeptOffsets(options.sinks.map((sink) => sink.replica));
-    this.#counters = new Counters(options.sinks.map((sink) => sink.replica));
+    this.#counters = new Counters(
+      options.sinks.map((sink) => sink.replica),
+      options.source.compare,
+      this.#onStage,
+    );
+  }
+
+  get #onStage(): StageObserver {
+    return this.#options.onStage ?? (() => undefined);
   }
 
   get status(): PipelineStatus {
@@ -99,7 +111,7 @@ export class Pipeline {
     const ended = new AbortController();
     const term = AbortSignal.any([signal, ended.signal]);
     const confirmer = this.#confirmer();
-    await using tail = new LogTail(this.#options.log);
+    await using tail = new LogTail(this.#options.log, (offset) => this.#counters.fetched(offset));
     const published = new Published(first.session.tables, this.#options.logger);
     const onClaimed = (): void => ended.abort();
     const shared = { epoch: first.epoch, tail, confirmer, published, hardSignal, onClaimed };
@@ -111,6 +123,7 @@ export class Pipeline {
     } finally {
       ended.abort();
       await replicas;
+      this.#counters.stoodDown();
     }
   }
 
@@ -141,7 +154,11 @@ export class Pipeline {
   }
 
   async #standBy(signal: AbortSignal): Promise<Opened> {
-    const onRetry = this.#reporter("cannot start yet; trying again");
+    const report = this.#reporter("cannot start yet; trying again");
+    const onRetry = (error: unknown): void => {
+      this.#counters.state = hasCode(error, "source-busy") ? "standby" : "starting";
+      report(error);
+    };
     return await retry(() => this.#open(signal), { onRetry, policy: STANDBY }, signal);
   }
 
@@ -150,10 +167,10 @@ export class Pipeline {
     const { logger } = this.#options;
     let reported = "";
     return (error) => {
+      this.#counters.source.error = error;
       const reason = hasCode(error, "source-busy") ? "source-busy" : String(error);
       if (reason === reported) return;
       reported = reason;
-      this.#counters.state = "standby";
       if (reason === "source-busy") logger.info({}, "another run holds the source; standing by");
       else logger.warn({ err: error }, message);
     };
@@ -189,8 +206,9 @@ export class Pipeline {
     confirmer.connect((confirmation) => session.confirm(confirmation));
     this.#counters.state = "publishing";
     logger.info({ epoch: epoch.id, position: reached.position }, "publishing");
-    const onAppended = (position: Position, transactions: number): void => {
-      this.#counters.appended(position, transactions);
+    const { source: counters } = this.#counters;
+    const onAppended = (position: Position): void => {
+      counters.reached(position);
       confirmer.appended(position);
     };
     const { keepFrom, open: openedAt } = opened;
@@ -208,8 +226,17 @@ export class Pipeline {
       keepFrom,
       reopenBytes,
     };
-    const publisher = new Publisher({ ...common, compare: source.compare, times, failpoints, onAppended });
+    const publisher = new Publisher({
+      ...common,
+      compare: source.compare,
+      times,
+      failpoints,
+      onAppended,
+      onRecord: (record) => counters.record(record),
+      onStage: this.#onStage,
+    });
     this.#publisher = publisher;
+    counters.begin(session, publisher, reached.position, openedAt);
     if (this.#wanted !== null) publisher.want(this.#wanted);
     const ended = new AbortController();
     const both = AbortSignal.any([signal, ended.signal]);
@@ -217,6 +244,7 @@ export class Pipeline {
     try {
       return await publisher.run(signal);
     } catch (error) {
+      counters.lost(error);
       return error;
     } finally {
       ended.abort();

@@ -18,7 +18,9 @@ import {
 } from "@lockstep/core";
 import { Gathered, type Taken, type TakenTransactions } from "./gathered.ts";
 import { logLostItsEnd } from "./history-errors.ts";
+import { contentOf, holdsEvents, type AppendedRecord } from "./record-content.ts";
 import { ReRead } from "./re-read.ts";
+import type { StageObserver } from "./stage.ts";
 import type { ReachedPosition } from "./topic-history.ts";
 
 /** A record of this size costs the log a fifth of what many small ones do; larger gains nothing (measured). */
@@ -64,7 +66,11 @@ export interface PublisherOptions {
   readonly compare: ComparePositions;
   readonly times: PublisherTimes;
   readonly failpoints: Failpoints | undefined;
-  readonly onAppended: (position: Position, transactions: number) => void;
+  /** Everything through here is in the topic. */
+  readonly onAppended: (position: Position) => void;
+  /** Told after each append. */
+  readonly onRecord: (record: AppendedRecord) => void;
+  readonly onStage: StageObserver;
 }
 
 /**
@@ -83,6 +89,8 @@ export class Publisher {
   #appendedMs = performance.now();
   /** The `begin` of the large transaction whose pieces are being appended: nothing may come between them. */
   #begin: Offset | null = null;
+  /** When the oldest transaction that is being appended was committed. */
+  #appendingSinceUs: number | null = null;
   #wanted: Position | null = null;
   #onMore: (() => void) | null = null;
   #onRoom: (() => void) | null = null;
@@ -106,6 +114,16 @@ export class Publisher {
     return this.#keepFrom;
   }
 
+  /** When the oldest transaction was committed that has arrived and is not, or not entirely, in the topic; null: none. */
+  get pendingSinceUs(): number | null {
+    return this.#appendingSinceUs ?? this.#gathered.sinceUs;
+  }
+
+  /** The topic ends within a large transaction. */
+  get isWithinPieces(): boolean {
+    return this.#begin !== null;
+  }
+
   async run(signal: AbortSignal): Promise<never> {
     const ended = new AbortController();
     const both = AbortSignal.any([signal, ended.signal]);
@@ -119,17 +137,18 @@ export class Publisher {
   }
 
   async #gather(signal: AbortSignal): Promise<never> {
-    const { session, topic, epoch, compare, logger, onAppended } = this.#options;
+    const { session, topic, epoch, compare, logger, onAppended, onStage } = this.#options;
     const reached = this.#reached.position;
     const reRead = new ReRead({ log: topic, epoch, compare, start: session.start, reached, logger }, signal);
-    if (reRead.isOver) onAppended(reached, 0); // P1: it is in the topic, whoever appended it.
+    if (reRead.isOver) onAppended(reached); // P1: it is in the topic, whoever appended it.
     const stream = session.stream(signal)[Symbol.asyncIterator]();
     for (;;) {
       const wasOver = reRead.isOver;
       const next = await stream.next();
       if (next.done === true) throw new TypeError("a source's stream never ends by itself");
       const batch = await reRead.without(next.value);
-      if (reRead.isOver && !wasOver) onAppended(reached, 0);
+      if (reRead.isOver && !wasOver) onAppended(reached);
+      if (holdsEvents(next.value)) onStage("decode", next.value.decodeMs);
       if (batch !== null) this.#gathered.add(batch);
       this.#onMore?.();
       while (this.#gathered.bytes > MAX_GATHERED_BYTES) {
@@ -171,6 +190,7 @@ export class Publisher {
     const previous = this.#reached.position;
     if (piece.kind === "begin") {
       const { xid, commitStart } = piece;
+      this.#appendingSinceUs = piece.committedAtUs;
       this.#begin = await this.#put({ kind: "begin", tables, events, xid, commitStart, previous }, signal);
       return this.#options.failpoints?.hit("piece-appended");
     }
@@ -183,7 +203,7 @@ export class Publisher {
     const reached = { position: piece.last.position, last: piece.last };
     await this.#put({ kind: "end", tables, events, begin, previous, ...reached }, signal);
     this.#begin = null;
-    this.#moveTo(reached, 1);
+    this.#moveTo(reached);
   }
 
   async #appendTransactions(taken: TakenTransactions, signal: AbortSignal): Promise<void> {
@@ -192,6 +212,7 @@ export class Publisher {
     const last = rest.at(-1) ?? first;
     const { position, xid, committedAtUs } = last;
     const reached = { position, last: { position, xid, committedAtUs } };
+    this.#appendingSinceUs = first.committedAtUs;
     await this.#put(
       {
         kind: "transactions",
@@ -202,7 +223,7 @@ export class Publisher {
       },
       signal,
     );
-    this.#moveTo(reached, taken.transactions.length);
+    this.#moveTo(reached);
   }
 
   async #appendIdle(signal: AbortSignal): Promise<void> {
@@ -211,23 +232,27 @@ export class Publisher {
     const reached = { position, last: this.#reached.last };
     this.#gathered.settle();
     await this.#put({ kind: "idle", previous: this.#reached.position, ...reached }, signal);
-    this.#moveTo(reached, 0);
+    this.#moveTo(reached);
   }
 
-  #moveTo(reached: ReachedPosition, transactions: number): void {
+  #moveTo(reached: ReachedPosition): void {
     this.#reached = reached;
+    this.#appendingSinceUs = null;
     if (this.#stamp.open !== null) this.#keepFrom = this.#stamp.open;
     this.#appendedMs = performance.now();
     this.#options.failpoints?.hit("appended");
-    this.#options.onAppended(reached.position, transactions); // P1: the append resolved
+    this.#options.onAppended(reached.position); // P1: the append resolved
   }
 
   async #put(record: LogRecord, signal: AbortSignal): Promise<Offset> {
     const encoded = encodeRecord(record, this.#stamp);
     this.#bytesSinceOpen += encoded.value.length;
+    const startedMs = performance.now();
     const at = await this.#options.log.append(encoded, signal);
+    this.#options.onStage("append", performance.now() - startedMs);
     if (at <= this.#appendedAt) throw logLostItsEnd(at, this.#appendedAt); // A2: before it is confirmed
     this.#appendedAt = at;
+    this.#options.onRecord({ offset: at, ...contentOf(record, this.#appendingSinceUs) });
     return at;
   }
 

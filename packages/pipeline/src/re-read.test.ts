@@ -94,14 +94,21 @@ function topicOf(cuts: Cut, diesInside: boolean): MemoryTopic {
 
 /** What a source streams from `start` on, cut in its own way, a little beyond the topic's end. */
 function* streamOf(all: readonly Transaction[], cuts: Cut): Generator<SourceBatch, void, undefined> {
-  const sent = { tables: TABLES, bytes: 1, lagMs: 0 };
+  const sent = { tables: TABLES, bytes: 1, lagMs: 0, decodeMs: 0 };
   for (let from = 0, index = 0; from < all.length; index++) {
     const size = cuts[index % cuts.length] ?? 1;
     const [first] = all.slice(from);
     if (first === undefined) return;
     if (size === 0) {
       const { events, ...last } = first;
-      yield { kind: "begin", xid: first.xid, commitStart: at(Number(first.position) - 1), events, ...sent };
+      yield {
+        kind: "begin",
+        xid: first.xid,
+        commitStart: at(Number(first.position) - 1),
+        committedAtUs: 0,
+        events,
+        ...sent,
+      };
       yield { kind: "middle", events, ...sent };
       yield { kind: "end", events, last, ...sent };
       from += 1;

@@ -9,14 +9,14 @@ import {
   type Sink,
   type Source,
 } from "@lockstep/core";
-import { Applier, type Reached } from "./applier.ts";
+import { Applier, type Applied, type Reached } from "./applier.ts";
 import type { Confirmer } from "./confirmer.ts";
 import type { CopyStatus } from "./copy-progress.ts";
 import type { KeptOffsets, Keeper } from "./kept-offsets.ts";
 import type { LogTail } from "./log-tail.ts";
 import type { Published } from "./published.ts";
 import type { RateLimit } from "./rate-limit.ts";
-import type { Counters } from "./status.ts";
+import type { Counters } from "./counters.ts";
 
 export interface ReplicasOptions {
   readonly source: Source;
@@ -60,14 +60,14 @@ async function runReplica(
 ): Promise<void> {
   const { counters, kept, logger } = options;
   const { replica } = sink;
+  const observer = counters.replica(replica);
   const onHalted = (error: unknown): void => {
-    const before = counters.snapshot().replicas[replica];
-    counters.halted(replica, error);
-    if (before?.state === "halted" && String(before.error) === String(error)) return; // Said already.
-    logger.error({ replica, err: error }, "replica halted");
+    if (!observer.halted(error)) return;
+    if (hasCode(error, "replica-paused")) logger.warn({ replica }, "replica paused");
+    else logger.error({ replica, err: error }, "replica halted");
   };
-  const onAcked = (reached: Reached, applied: { events: number; conflicts: number }): void => {
-    counters.acked(replica, reached, applied);
+  const onAcked = (reached: Reached, applied: Applied): void => {
+    observer.acked(reached, applied);
     if (reached.isWhole) term.confirmer.acked(replica, reached.position); // Before, it counts for nobody.
   };
   const applier = new Applier({
@@ -78,7 +78,8 @@ async function runReplica(
     compare: options.source.compare,
     onHalted,
     onAcked,
-    onCopying: (status: CopyStatus | null) => counters.copying(replica, status),
+    observer,
+    onCopying: (status: CopyStatus | null) => observer.copying(status),
     onKeep: (keeper: Keeper, from: Offset | null | undefined) => kept.keep(replica, keeper, from),
   });
   try {

@@ -1,91 +1,52 @@
-import type { Offset, Position } from "@lockstep/core";
-import type { Reached } from "./applier.ts";
+import type { Offset, Position, RetainedLog } from "@lockstep/core";
 import type { CopyStatus } from "./copy-progress.ts";
 
+/** How a pipeline is, in this process; what was counted, since the process began. */
 export interface PipelineStatus {
+  /** `standby`: another run holds the source. `publishing`: this run does, also while the source is away. */
   readonly state: "starting" | "standby" | "publishing";
-  /** Durable in the log. */
-  readonly appended: Position | null;
-  readonly transactions: number;
+  readonly source: SourceStatus;
   readonly replicas: Readonly<Record<string, ReplicaStatus>>;
 }
 
-export interface ReplicaStatus {
-  /** `copying` until its first copy has been passed: until then it shows no whole transactions. */
-  readonly state: "waiting" | "copying" | "following" | "halted";
-  /** What is being copied; null while nothing is. */
-  readonly copy: CopyStatus | null;
-  readonly acked: Position | null;
-  readonly offset: Offset | null;
-  /** The offset in its row. */
-  readonly stored: Offset | null;
-  readonly eventsProcessed: number;
-  readonly conflicts: number;
-  /** What halted it. */
+export interface SourceStatus {
+  /** Its log is streamed. */
+  readonly isConnected: boolean;
+  /** Everything through here is durable in the topic; null before this run publishes. */
+  readonly position: Position | null;
+  readonly transactions: number;
+  readonly events: number;
+  readonly records: number;
+  /** As last heard. */
+  readonly retained: RetainedLog | null;
+  /** What keeps this run from publishing, or null. */
   readonly error: unknown;
 }
 
-const WAITING: ReplicaStatus = {
-  state: "waiting",
-  copy: null,
-  acked: null,
-  offset: null,
-  stored: null,
-  eventsProcessed: 0,
-  conflicts: 0,
-  error: null,
-};
-
-/** What a pipeline has done so far, for people. */
-export class Counters {
-  state: PipelineStatus["state"] = "starting";
-  #appended: Position | null = null;
-  #transactions = 0;
-  readonly #replicas = new Map<string, ReplicaStatus>();
-
-  constructor(replicas: readonly string[]) {
-    for (const replica of replicas) this.#replicas.set(replica, WAITING);
-  }
-
-  appended(position: Position, transactions: number): void {
-    this.#appended = position;
-    this.#transactions += transactions;
-  }
-
-  acked(
-    replica: string,
-    { position, offset, stored, isWhole }: Reached,
-    applied: { readonly events: number; readonly conflicts: number },
-  ): void {
-    const before = this.#replicas.get(replica) ?? WAITING;
-    this.#replicas.set(replica, {
-      state: isWhole ? "following" : "copying",
-      copy: before.copy,
-      acked: position,
-      offset,
-      stored,
-      eventsProcessed: before.eventsProcessed + applied.events,
-      conflicts: before.conflicts + applied.conflicts,
-      error: null,
-    });
-  }
-
-  copying(replica: string, copy: CopyStatus | null): void {
-    const before = this.#replicas.get(replica) ?? WAITING;
-    const state = copy !== null && before.acked === null ? "copying" : before.state;
-    this.#replicas.set(replica, { ...before, state, copy });
-  }
-
-  halted(replica: string, error: unknown): void {
-    this.#replicas.set(replica, { ...(this.#replicas.get(replica) ?? WAITING), state: "halted", error });
-  }
-
-  snapshot(): PipelineStatus {
-    return {
-      state: this.state,
-      appended: this.#appended,
-      transactions: this.#transactions,
-      replicas: Object.fromEntries(this.#replicas),
-    };
-  }
+export interface ReplicaStatus {
+  /**
+   * `waiting`: there is no session with it. `copying` until its first copy has been passed: until then it shows no
+   * whole transactions. `halted`: a person must mend something. `paused`: a person has said so.
+   */
+  readonly state: "waiting" | "copying" | "following" | "halted" | "paused";
+  readonly isConnected: boolean;
+  /** What is being copied; null while nothing is. */
+  readonly copy: CopyStatus | null;
+  readonly acked: Position | null;
+  /** It has all that is in the topic through here. */
+  readonly offset: Offset | null;
+  /** The offset in its row. */
+  readonly stored: Offset | null;
+  /** How many entries of the topic it does not have; null when that is not known. */
+  readonly queueSize: number | null;
+  /** How old the oldest commit is that it does not have, by the source's clock; 0 when there is none, null: not known. */
+  readonly lagMs: number | null;
+  /** From commit to ack, in the last minute or before; null before the first. */
+  readonly averageLagMs: number | null;
+  readonly eventsProcessed: number;
+  /** Changes that halted it. */
+  readonly eventsFailed: number;
+  readonly conflicts: number;
+  /** What halted or last interrupted it; null when it has gone on since. */
+  readonly error: unknown;
 }

@@ -1,14 +1,59 @@
 import { once } from "node:events";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-/** A TCP port that nothing listens on now. */
+/** Below what systems give to outgoing connections, which would take it while a server is down for a moment. */
+const FIRST_PORT = 10_000;
+const LAST_PORT = 32_000;
+/** One file a port, with the process that has it: processes look for ports at the same time. */
+const CLAIMS = join(tmpdir(), `lockstep-ports-${process.getuid?.() ?? ""}`);
+
+/** A TCP port of this machine that nobody listens on, and that no other test is given while this process lives. */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    if (claim(port) && (await isFree(port))) return port;
+  }
+}
+
+function claim(port: number): boolean {
+  mkdirSync(CLAIMS, { recursive: true });
+  const path = join(CLAIMS, String(port));
+  try {
+    writeFileSync(path, String(process.pid), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    if (isHeld(path)) return false;
+  }
+  rmSync(path, { force: true }); // Whoever had it is gone; who is first takes it, the next time that it is drawn.
+  return false;
+}
+
+function isHeld(path: string): boolean {
+  try {
+    process.kill(Number(readFileSync(path, "utf8")), 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === "EPERM"; // Another user's process.
+  }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : null;
+}
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
+  try {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+  } catch {
+    return false;
+  }
   server.close();
   await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("the system gave no port");
-  return address.port;
+  return true;
 }

@@ -1,4 +1,5 @@
 export { Bank, BANK_TABLES, watchTotal, type BankOptions, type TotalWatch } from "./bank.ts";
+export { certificateFolder, KEY_PASSPHRASE, readCertificate, showCertificate } from "./certificates.ts";
 export { databaseDigest, expectEqualDatabases, type TableDigest } from "./database-digest.ts";
 export { lockTable, openSession, type DatabaseSession } from "./database-session.ts";
 export { eventually } from "./eventually.ts";
@@ -16,6 +17,7 @@ export {
   type StartPostgresOptions,
 } from "./postgres-server.ts";
 export { FileBackup, startOnNewTimeline } from "./postgres-files.ts";
+export { SASL_PASSWORD, SASL_USER, startSecuredKafka, type SecuredKafka } from "./secured-kafka.ts";
 export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-servers.ts";
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
 export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";

@@ -31,11 +31,21 @@ export interface KafkaBroker extends AsyncDisposable {
   freeDisk(): Promise<void>;
 }
 
+/** One more than the listener for everybody. */
+export interface KafkaListener {
+  readonly name: string;
+  readonly protocol: "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
+  readonly port: number;
+}
+
 export interface StartKafkaOptions {
   readonly settings?: Readonly<Record<string, string>>;
   readonly port?: number;
   /** What clients are told to connect to: the port of a proxy in front. */
   readonly advertisedPort?: number;
+  readonly listeners?: readonly KafkaListener[];
+  /** As kafka-storage takes them. */
+  readonly scramUsers?: readonly string[];
   /** Its data lie on a disk of their own, which can be full. */
   readonly hasOwnDisk?: boolean;
 }
@@ -48,8 +58,10 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
   const advertised = options.advertisedPort ?? port;
   const properties = join(folder, "server.properties");
   const disk = options.hasOwnDisk === true ? await fillableDisk(join(folder, "data")) : null;
+  const { listeners = [], scramUsers = [] } = options;
   const settings = {
-    ...serverSettings(port, controllerPort, advertised, join(folder, "data")),
+    ...serverSettings(controllerPort, join(folder, "data")),
+    ...listenerSettings({ port, controllerPort, advertised, listeners }),
     ...options.settings,
   };
   await writeFile(
@@ -59,7 +71,15 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
       .join(""),
   );
   const clusterId = randomClusterId();
-  const format = ["format", "--standalone", "-t", clusterId, "-c", properties];
+  const format = [
+    "format",
+    "--standalone",
+    "-t",
+    clusterId,
+    "-c",
+    properties,
+    ...scramUsers.flatMap((user) => ["-S", user]),
+  ];
   await runtime.run(folder, ["kafka.tools.StorageTool", ...format]);
   const broker = new OwnKafka({ runtime, folder, properties, port, advertised, disk });
   await broker.start();
@@ -73,21 +93,31 @@ function randomClusterId(): string {
   return bytes.toString("base64url");
 }
 
-function serverSettings(
-  port: number,
-  controllerPort: number,
-  advertisedPort: number,
-  dataDir: string,
-): Readonly<Record<string, string>> {
+interface Listening {
+  readonly port: number;
+  readonly controllerPort: number;
+  readonly advertised: number;
+  readonly listeners: readonly KafkaListener[];
+}
+
+function listenerSettings(listening: Listening): Readonly<Record<string, string>> {
+  const { port, controllerPort, advertised, listeners } = listening;
+  const more = listeners.map(({ name, port: own }) => `,${name}://127.0.0.1:${own}`).join("");
+  const protocols = listeners.map(({ name, protocol }) => `,${name}:${protocol}`).join("");
+  return {
+    "controller.listener.names": "CONTROLLER",
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${more}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${advertised}${more}`,
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocols}`,
+  };
+}
+
+function serverSettings(controllerPort: number, dataDir: string): Readonly<Record<string, string>> {
   return {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.quorum.bootstrap.servers": `127.0.0.1:${controllerPort}`,
-    "controller.listener.names": "CONTROLLER",
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${advertisedPort}`,
-    "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "log.dirs": dataDir,
     "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "1",
@@ -138,9 +168,11 @@ class OwnKafka implements KafkaBroker {
     const child = await runtime.spawn(folder, this.#name, [...heap, "kafka.Kafka", properties], logPath);
     this.#process = child;
     try {
-      await eventually("the broker answers", async () => await this.#probe(child), {
-        timeoutMs: START_TIMEOUT_MS,
-      });
+      const answers = async (): Promise<void> => {
+        if (child.exitCode === null) await this.#probe();
+      };
+      await eventually("the broker answers", answers, { timeoutMs: START_TIMEOUT_MS });
+      if (child.exitCode !== null) throw new Error(`the broker ended with exit code ${child.exitCode}`);
     } catch (error) {
       const text = await readFile(logPath, "utf8");
       throw new Error(`Kafka on port ${this.port} did not start:\n${text.slice(-LOG_TAIL_BYTES)}`, {
@@ -201,8 +233,7 @@ class OwnKafka implements KafkaBroker {
     this.#process = null;
   }
 
-  async #probe(child: ChildProcess): Promise<void> {
-    if (child.exitCode !== null) throw new Error(`the broker ended with exit code ${child.exitCode}`);
+  async #probe(): Promise<void> {
     await withAdmin([`127.0.0.1:${this.port}`], async (admin) => await admin.describeCluster(), {
       retries: 0,
     });

@@ -34,8 +34,12 @@ export class LockstepProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #events = new EventEmitter();
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    const child = spawnGuarded(process.execPath, [LOCKSTEP_BIN, ...args], {
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    bin: string = LOCKSTEP_BIN,
+  ) {
+    const child = spawnGuarded(process.execPath, [bin, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...environment },
     });
@@ -68,6 +72,14 @@ export class LockstepProcess implements AsyncDisposable {
   async waitForOutput(text: string, options: WaitOptions = {}): Promise<string> {
     const find = (): string | undefined => this.output.find((line) => line.includes(text));
     return await this.#waitFor(`printed ${text}`, find, options);
+  }
+
+  /** Where it serves its status and metrics. */
+  async url(): Promise<string> {
+    const { text } = await this.waitForLog("status and metrics are served");
+    const [, address] = /"address":"([^"]+)"/.exec(text) ?? [];
+    if (address === undefined) throw this.#error("it named no address");
+    return address;
   }
 
   kill(signal: NodeJS.Signals = "SIGKILL"): void {

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Client, type QueryResultRow } from "pg";
+import { readCertificate } from "./certificates.ts";
 import { removeFolder, spawnGuarded, temporaryFolder } from "./child-guard.ts";
 import { freePort } from "./free-port.ts";
 import { postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
-import { TEST_CERTIFICATE, TEST_CERTIFICATE_KEY } from "./tls-certificate.ts";
 import { killTree, signalTree } from "./process-tree.ts";
 
 const run = promisify(execFile);
@@ -53,14 +53,17 @@ const SETTINGS: PostgresSettings = {
 
 export interface StartPostgresOptions {
   readonly settings?: PostgresSettings;
-  /** Also takes TLS, with a certificate that nobody signed. */
+  /** Also takes TLS; clients' certificates are to be signed by `ca` (certificates.ts). */
   readonly tls?: boolean;
+  /** Lines of pg_hba.conf instead of its own, which trust anybody. */
+  readonly hba?: readonly string[];
 }
 
 export async function startPostgres(options: StartPostgresOptions = {}): Promise<PostgresServer> {
   const dataDir = await copyOfTemplate();
   const settings =
-    options.tls === true ? { ...(await useCertificate(dataDir)), ...options.settings } : options.settings;
+    options.tls === true ? { ...(await useCertificates(dataDir)), ...options.settings } : options.settings;
+  if (options.hba !== undefined) await writeFile(join(dataDir, "pg_hba.conf"), `${options.hba.join("\n")}\n`);
   const server = new LocalPostgres(await postgresBinaries(), dataDir, await freePort(), settings);
   await server.start();
   return server;
@@ -113,15 +116,14 @@ async function copyOfTemplate(): Promise<string> {
   return join(folder, "data");
 }
 
-/** Puts the test certificate where the server looks for it; returns the setting that uses it. */
-async function useCertificate(dataDir: string): Promise<PostgresSettings> {
+/** Puts certificates where the server looks for them; returns the settings that use them. */
+async function useCertificates(dataDir: string): Promise<PostgresSettings> {
   const { user } = await postgresBinaries();
-  const files = { "server.crt": TEST_CERTIFICATE, "server.key": TEST_CERTIFICATE_KEY };
-  for (const [name, content] of Object.entries(files)) {
-    await writeFile(join(dataDir, name), content, { mode: 0o600 });
+  for (const name of ["server.crt", "server.key", "ca.crt"]) {
+    await writeFile(join(dataDir, name), await readCertificate(name), { mode: 0o600 });
     if (user !== null) await chown(join(dataDir, name), user.uid, user.gid);
   }
-  return { ssl: "on" };
+  return { ssl: "on", ssl_ca_file: "ca.crt" };
 }
 
 async function ownedFolder(prefix: string, user: PostgresBinaries["user"]): Promise<string> {

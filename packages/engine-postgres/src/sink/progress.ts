@@ -15,15 +15,18 @@ interface ProgressRow {
   readonly run: string;
   readonly owner: string;
   readonly isCopying: boolean;
+  readonly isPaused: boolean;
 }
 
 const COLUMNS = `
   epoch_number::text as "epochNumber", epoch_id as "epochId", position, "offset"::text as "offset",
-  open::text as "open", run, owner, is_copying as "isCopying"`;
+  open::text as "open", run, owner, is_copying as "isCopying",
+  is_paused as "isPaused"`;
 
 export interface OwnedProgress extends Progress {
   readonly owner: string;
   readonly isCopying: boolean;
+  readonly isPaused: boolean;
 }
 
 /** The row as stored, or null; also null where our schema does not exist. */
@@ -131,5 +134,6 @@ function parseRow(row: ProgressRow | undefined): OwnedProgress | null {
     run: row.run,
     owner: row.owner,
     isCopying: row.isCopying,
+    isPaused: row.isPaused,
   };
 }

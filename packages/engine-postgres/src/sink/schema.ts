@@ -17,8 +17,10 @@ create table if not exists lockstep.progress (
   run          text not null,
   owner        text not null,
   is_copying   boolean not null default false,
+  is_paused    boolean not null default false,
   updated_at   timestamptz not null default pg_catalog.now()
 );
+alter table lockstep.progress add column if not exists is_paused boolean not null default false;
 comment on table lockstep.progress is 'How far each pipeline has brought this replica; written by lockstep only';
 create table if not exists lockstep.tables (
   pipeline    text not null,
@@ -46,7 +48,7 @@ begin
      set epoch_number = to_epoch_number, epoch_id = to_epoch, position = to_position, "offset" = to_offset,
          open = to_open, run = to_run, updated_at = now()
    where pipeline = of_pipeline and owner = by_owner and epoch_id = from_epoch and position = from_position
-     and not is_copying;
+     and not is_copying and not is_paused;
   if not found then
     raise exception 'the progress row is another''s or at another position' using errcode = '${PROGRESS_MISMATCH}';
   end if;
@@ -89,6 +91,7 @@ const IS_CREATED = `
   select pg_catalog.to_regprocedure('lockstep.expect(bigint,bigint)') is not null
      and pg_catalog.to_regclass('lockstep.progress') is not null
      and pg_catalog.to_regprocedure('lockstep.advance_tables(text,text,jsonb,jsonb,jsonb)') is not null
+     and exists (select from pg_catalog.pg_attribute where attrelid = pg_catalog.to_regclass('lockstep.progress') and attname = 'is_paused')
      and pg_catalog.to_regclass('lockstep.tables') is not null as "isCreated"`;
 
 /** Creates our schema in the replica unless it is there; two runs at once wait for each other. */
@@ -98,4 +101,21 @@ export async function ensureSchema(client: Client): Promise<void> {
   await client.query(
     `begin; select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('lockstep schema', 0)); ${CREATE_SCHEMA} commit`,
   );
+}
+
+/** Perhaps as another version made it. */
+export async function hasSchema(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ isThere: boolean }>(
+    `select pg_catalog.to_regclass('lockstep.progress') is not null
+        and pg_catalog.to_regclass('lockstep.tables') is not null as "isThere"`,
+  );
+  return rows[0]?.isThere === true;
+}
+
+/** Only what we made; anything else in the schema keeps it, and is named by the server. */
+export async function dropSchema(client: Client): Promise<void> {
+  await client.query(`
+    drop table lockstep.progress, lockstep.tables;
+    drop function if exists lockstep.advance, lockstep.copying, lockstep.advance_tables, lockstep.expect;
+    drop schema lockstep`);
 }

@@ -29,6 +29,7 @@ export interface PostgresSinkSessionOptions {
   readonly progress: Progress | null;
   readonly isCopying: boolean;
   readonly tables: readonly ReplicaTable[];
+  readonly lost: AbortSignal;
 }
 
 /** One connection that owns the replica's progress row. */
@@ -50,6 +51,10 @@ export class PostgresSinkSession implements SinkSession {
     });
     this.#isCopying = options.isCopying;
     this.#known = options.tables;
+  }
+
+  get lost(): AbortSignal {
+    return this.#options.lost;
   }
 
   get progress(): Progress | null {

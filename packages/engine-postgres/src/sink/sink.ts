@@ -12,7 +12,8 @@ import {
   type TableName,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { applicationName, connect, toReplicationError } from "../connection.ts";
+import { connect, toReplicationError } from "../connection.ts";
+import { applicationName } from "../link/target.ts";
 import { PostgresCopyTarget } from "./copy/copy-target.ts";
 import { claimedByAnother, readProgressRow, takeProgressRow, type OwnedProgress } from "./progress.ts";
 import { connectReplica, endSessions, type ReplicaConnection } from "./replica-session.ts";
@@ -34,6 +35,8 @@ const REPLICA_SETTINGS = {
 export interface PostgresSinkOptions {
   readonly replica: string;
   readonly url: string;
+  /** The url's paths are relative to it. */
+  readonly folder?: string | undefined;
   readonly pipeline: string;
   readonly onConflict: ConflictPolicy;
   readonly existing: ExistingRows;
@@ -52,8 +55,8 @@ class PostgresSink implements Sink {
 
   constructor(options: PostgresSinkOptions) {
     this.#options = options;
-    const { url, pipeline, replica } = options;
-    this.#connection = { url, pipeline, replica, settings: REPLICA_SETTINGS };
+    const { url, folder, pipeline, replica } = options;
+    this.#connection = { url, folder, pipeline, replica, settings: REPLICA_SETTINGS };
   }
 
   get replica(): string {
@@ -82,6 +85,7 @@ class PostgresSink implements Sink {
       await ensureSchema(connected.client);
       const progress = await this.#takeRow(connected.client, owner, takeOver);
       const { replica } = this;
+      if (progress?.isPaused === true) throw paused(replica);
       return new PostgresSinkSession({
         connected,
         replica,
@@ -93,6 +97,7 @@ class PostgresSink implements Sink {
         progress,
         isCopying: progress?.isCopying === true,
         tables: await readTableRows(connected.client, pipeline),
+        lost: lostSignal(connected.client, replica),
       });
     } catch (error) {
       await connected[Symbol.asyncDispose]();
@@ -104,7 +109,7 @@ class PostgresSink implements Sink {
 
   async openCopy(owner: string, signal: AbortSignal): Promise<CopyTarget> {
     const { pipeline, existing, logger, failpoints } = this.#options;
-    const connection = { ...this.#connection, isCopy: true };
+    const connection = { ...this.#connection, role: "copy" } as const;
     return await Promise.resolve(
       new PostgresCopyTarget({ connection, pipeline, owner, existing, logger, failpoints, signal }),
     );
@@ -118,9 +123,9 @@ class PostgresSink implements Sink {
   ): Promise<CatchUpSession> {
     const { pipeline, onConflict, logger } = this.#options;
     const { replica } = this;
-    const connected = await connectReplica({ ...this.#connection, isCopy: true }, signal);
+    const connected = await connectReplica({ ...this.#connection, role: "copy" }, signal);
     try {
-      await this.#endOthers(connected.client, [applicationName(pipeline, true)]);
+      await this.#endOthers(connected.client, [applicationName(pipeline, "copy")]);
     } catch (error) {
       await connected[Symbol.asyncDispose]();
       throw toReplicationError(error, `replica ${replica}`);
@@ -157,7 +162,7 @@ class PostgresSink implements Sink {
       const stored = await readProgressRow(client, pipeline);
       if (stored !== null && stored.owner !== owner) throw claimedByAnother(this.replica);
     }
-    await this.#endOthers(client, [applicationName(pipeline, false), applicationName(pipeline, true)]);
+    await this.#endOthers(client, [applicationName(pipeline), applicationName(pipeline, "copy")]);
     const progress = await takeProgressRow(client, pipeline, owner, takeOver);
     if (progress !== null) return progress;
     if ((await readProgressRow(client, pipeline)) !== null) throw claimedByAnother(this.replica);
@@ -176,6 +181,15 @@ class PostgresSink implements Sink {
   }
 }
 
+function lostSignal(client: Client, replica: string): AbortSignal {
+  const lost = new AbortController();
+  const error = new ReplicationError("connection-lost", `replica ${replica} closed the connection`, {
+    fix: "start the server or mend the network; this is tried again until it works",
+  });
+  client.once("end", () => lost.abort(error));
+  return lost.signal;
+}
+
 /** A2: a row that vanished is no reason to copy again. */
 function progressMissing(replica: string, pipeline: string): ReplicationError {
   return new ReplicationError(
@@ -188,4 +202,11 @@ function progressMissing(replica: string, pipeline: string): ReplicationError {
       fields: { replica },
     },
   );
+}
+
+function paused(replica: string): ReplicationError {
+  return new ReplicationError("replica-paused", `replica ${replica} is paused`, {
+    fix: `lockstep resume ${replica}`,
+    fields: { replica },
+  });
 }

@@ -66,7 +66,8 @@ export function rangesOf(relation: Relation, rangeBytes: number): TableRange[] {
   for (let low = 0; low === 0 || low < pages; low += perRange) {
     const high = low + perRange >= pages ? null : low + perRange;
     const text: Pages = { schema, name, low, high };
-    ranges.push({ bytes: pages === 0 ? 0 : (bytes * perRange) / pages, text: JSON.stringify(text) });
+    const share = pages === 0 ? 0 : Math.min(perRange, pages - low) / pages;
+    ranges.push({ bytes: bytes * share, text: JSON.stringify(text) });
   }
   return ranges;
 }

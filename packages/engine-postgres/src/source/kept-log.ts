@@ -2,7 +2,7 @@ import type { Logger } from "@lockstep/core";
 import type { Client } from "pg";
 
 /** So seldom that it is no load, so often that a disk does not fill up unseen. */
-const INTERVAL_MS = 60_000;
+const INTERVAL_MS = 10_000;
 /** Less is what a busy server writes between two of its own checkpoints. */
 const WARN_BYTES = 1024 ** 3;
 
@@ -29,6 +29,7 @@ export interface KeptLogOptions {
 export class KeptLog implements Disposable {
   readonly #options: KeptLogOptions;
   readonly #timer: NodeJS.Timeout;
+  #state: KeptLogState | null = null;
   /** Said already: so much, … */
   #saidBytes = 0;
   /** … and that the server is about to remove it. */
@@ -37,12 +38,19 @@ export class KeptLog implements Disposable {
   constructor(options: KeptLogOptions) {
     this.#options = options;
     this.#timer = setInterval(() => void this.look(), options.intervalMs ?? INTERVAL_MS);
+    void this.look();
+  }
+
+  /** As last seen; null before. */
+  get state(): KeptLogState | null {
+    return this.#state;
   }
 
   /** Once; a server that does not answer is somebody else's affair. */
   async look(): Promise<void> {
     const state = await this.#options.read().catch(() => null);
     if (state === null) return;
+    this.#state = state;
     this.#sayBytes(state);
     this.#sayStatus(state);
   }

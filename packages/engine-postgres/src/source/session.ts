@@ -4,6 +4,7 @@ import {
   ReplicationError,
   type Confirmation,
   type Position,
+  type RetainedLog,
   type ServerIdentity,
   type SourceBatch,
   type SourceSession,
@@ -13,6 +14,7 @@ import { comparePositions } from "../position.ts";
 import type { SystemIdentity } from "../wal/plugin.ts";
 import { UnknownColumnType } from "../wal/relation.ts";
 import type { WalStream } from "../wal/wal-stream.ts";
+import type { KeptLog } from "./kept-log.ts";
 
 export interface SourceSessionOptions {
   readonly stream: WalStream;
@@ -20,7 +22,7 @@ export interface SourceSessionOptions {
   readonly start: Position;
   readonly tables: readonly SourceTable[];
   /** Ends with the session. */
-  readonly keptLog: Disposable;
+  readonly keptLog: KeptLog;
   takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
   readHolder(signal: AbortSignal): Promise<number | null>;
   onUnknownType(missing: UnknownColumnType): void;
@@ -39,6 +41,14 @@ export class PostgresSourceSession implements SourceSession {
     this.server = { engine: "postgres", systemIdentifier, database, timeline };
     this.start = options.start;
     this.tables = options.tables;
+  }
+
+  get nowUs(): number | null {
+    return this.#options.stream.nowUs;
+  }
+
+  get retained(): RetainedLog | null {
+    return this.#options.keptLog.state;
   }
 
   verify(expected: ServerIdentity, reached: Position): void {

@@ -17,7 +17,13 @@ import {
   type TableName,
   type View,
 } from "@lockstep/core";
-import { clientConfig, connect, toReplicationError, type ConnectOptions } from "../connection.ts";
+import {
+  connect,
+  openReplicationLink,
+  toReplicationError,
+  type Connected,
+  type ConnectOptions,
+} from "../connection.ts";
 import { comparePositions } from "../position.ts";
 import {
   listTables,
@@ -54,6 +60,8 @@ const PRIMARY_SETTINGS = { synchronous_commit: "local" } as const;
 
 export interface PostgresSourceOptions {
   readonly url: string;
+  /** The url's paths are relative to it. */
+  readonly folder?: string | undefined;
   readonly pipeline: string;
   readonly tables: TableFilter;
   /** A larger row is refused. */
@@ -82,7 +90,8 @@ class PostgresSource implements Source {
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
     this.#name = `lockstep_${options.pipeline}`;
-    this.#connection = { url: options.url, pipeline: options.pipeline, settings: PRIMARY_SETTINGS };
+    const { url, folder, pipeline } = options;
+    this.#connection = { url, folder, pipeline, settings: PRIMARY_SETTINGS };
     this.#holder = new SlotHolder(options.logger);
   }
 
@@ -129,7 +138,7 @@ class PostgresSource implements Source {
     const version = await checkPrimary(client);
     const slot = await this.#ensureSlot(client, found, mayCreate, signal);
     if (version >= FAILOVER_VERSION && !slot.failover) await this.#enableFailover(signal);
-    return await this.#stream(client, slot, signal);
+    return await this.#stream(admin, slot, signal);
   }
 
   async #ensureSlot(
@@ -226,12 +235,13 @@ class PostgresSource implements Source {
     return slot;
   }
 
-  async #stream(client: Client, slot: SlotRow, signal: AbortSignal): Promise<SourceSession> {
+  async #stream(admin: Connected, slot: SlotRow, signal: AbortSignal): Promise<SourceSession> {
     const start = position(slot.confirmed ?? "0/0");
-    const tables = await listPublished(client, this.#name);
+    const tables = await listPublished(admin.client, this.#name);
+    const catalog = await readCatalog(admin.client, this.#name, this.#formerTypes);
     const stream = new WalStream({
-      clientConfig: clientConfig({ ...this.#connection, isReplication: true }),
-      catalog: await readCatalog(client, this.#name, this.#formerTypes),
+      link: await openReplicationLink(this.#connection, admin, signal),
+      catalog,
       maxRowBytes: this.#options.maxRowBytes,
       isDecoding: async (pid) => await isDecoding(this.#connection, pid),
       isShuttingDown: async () => await isShuttingDown(this.#connection),

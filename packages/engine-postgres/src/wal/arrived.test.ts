@@ -39,7 +39,14 @@ test("as many bytes are counted as are held, whatever was closed by a piece (M1)
           held += bytes;
         }
         if (kind === "large") {
-          arrived.addPiece({ kind: "begin", xid: "1", commitStart: at(moved), bytes, ...common });
+          arrived.addPiece({
+            kind: "begin",
+            xid: "1",
+            commitStart: at(moved),
+            committedAtUs: 0,
+            bytes,
+            ...common,
+          });
           arrived.moveTo(at(moved));
           arrived.addPiece({ kind: "end", last: transaction(moved), bytes, ...common });
           held += 2 * bytes;

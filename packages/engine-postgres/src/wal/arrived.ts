@@ -16,6 +16,8 @@ export class Arrived {
   #bytes = 0;
   /** How long after its commit the newest transaction was sent. */
   lagUs = 0;
+  /** Spent on what is in no batch yet. */
+  decodeMs = 0;
 
   constructor(tables: ReadonlyMap<number, Table>) {
     this.#tables = tables;
@@ -41,7 +43,7 @@ export class Arrived {
   addPiece(piece: DecodedPiece): void {
     const before = piece.kind === "begin" ? this.#takeTransactions() : null;
     if (before !== null) this.#closed.push(before);
-    this.#closed.push({ ...piece, lagMs: this.lagUs / 1_000 });
+    this.#closed.push({ ...piece, lagMs: this.lagUs / 1_000, decodeMs: this.#takeDecodeMs() });
     this.#bytes += piece.bytes;
     if (piece.kind === "end") this.#delivered = this.#position;
   }
@@ -68,6 +70,7 @@ export class Arrived {
       position,
       bytes: this.#transactionBytes,
       lagMs: this.lagUs / 1_000,
+      decodeMs: this.#takeDecodeMs(),
       isUrgent: this.#isUrgent,
     };
     this.#transactions = [];
@@ -75,5 +78,11 @@ export class Arrived {
     this.#isUrgent = false;
     this.#delivered = position;
     return batch;
+  }
+
+  #takeDecodeMs(): number {
+    const ms = this.decodeMs;
+    this.decodeMs = 0;
+    return ms;
   }
 }

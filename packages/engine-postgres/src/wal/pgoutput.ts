@@ -71,7 +71,7 @@ interface DecodedCommit {
   readonly bytes: number;
 }
 
-export type DecodedPiece = DistributiveOmit<SourcePiece, "lagMs">;
+export type DecodedPiece = DistributiveOmit<SourcePiece, "lagMs" | "decodeMs">;
 
 /** Turns pgoutput messages into transactions, straight in the form the codec writes. One per stream. */
 export class PgoutputDecoder {
@@ -169,13 +169,14 @@ export class PgoutputDecoder {
   }
 
   #piece(open: OpenTransaction): DecodedPiece {
-    const { xid, commitStart, events, bytes } = open;
+    const { xid, commitStart, committedAtUs, events, bytes } = open;
     const isFirst = !open.isInPieces;
     open.isInPieces = true;
     open.events = [];
     open.bytes = 0;
     const common = { tables: this.tables, events, bytes };
-    return isFirst ? { kind: "begin", xid, commitStart, ...common } : { kind: "middle", ...common };
+    if (!isFirst) return { kind: "middle", ...common };
+    return { kind: "begin", xid, commitStart, committedAtUs, ...common };
   }
 
   #rowChange(buffer: Buffer, kind: number, at: number, end: number): ReplicationEvent {

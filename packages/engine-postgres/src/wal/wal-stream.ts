@@ -1,6 +1,5 @@
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { ClientConfig } from "pg";
 import { LogicalReplicationService } from "pg-logical-replication";
 import {
   Deferred,
@@ -10,7 +9,7 @@ import {
   type Position,
   type SourceBatch,
 } from "@lockstep/core";
-import { toReplicationError } from "../connection.ts";
+import { toReplicationError, type ReplicationLink } from "../connection.ts";
 import type { SourceCatalog } from "../values.ts";
 import { Arrived } from "./arrived.ts";
 import { Framer } from "./framer.ts";
@@ -26,6 +25,7 @@ import {
   XLOG_DATA_HEADER_BYTES,
 } from "./replication-messages.ts";
 import { replicationPlugin, type SystemIdentity } from "./plugin.ts";
+import { ServerClock } from "./server-clock.ts";
 import { StandbyStatus } from "./standby-status.ts";
 import { StreamWatch } from "./stream-watch.ts";
 
@@ -48,7 +48,8 @@ const QUIET_GATHER_MS = 5;
 const BEGIN = 0x42;
 
 export interface WalStreamOptions {
-  readonly clientConfig: ClientConfig;
+  /** Its own from now on. */
+  readonly link: ReplicationLink;
   readonly catalog: SourceCatalog;
   /** A message with a larger row is refused. */
   readonly maxRowBytes: number;
@@ -63,12 +64,13 @@ export interface WalStreamOptions {
 /** One walsender connection. `pg-logical-replication` keeps its life; every byte it carries is read here. */
 export class WalStream implements AsyncDisposable {
   readonly #service: LogicalReplicationService;
-  /** Ours from the start, so that it can be closed at any moment, a hanging connect included. */
-  readonly #rawSocket = new Socket();
+  /** Ours from the start, so that it can be closed at any moment. */
+  readonly #link: Socket;
   readonly #decoder: PgoutputDecoder;
   readonly #framer: Framer;
   readonly #arrived: Arrived;
   readonly #status: StandbyStatus;
+  readonly #clock = new ServerClock();
   readonly #failpoints: Failpoints | undefined;
   readonly #maxRowBytes: number;
   readonly #readKeys: WalStreamOptions["readKeys"];
@@ -78,12 +80,15 @@ export class WalStream implements AsyncDisposable {
   #wake: (() => void) | null = null;
   readonly #watch: StreamWatch;
   #processId = 0;
+  /** When the server sent what came last, where it said so since the last look. */
+  #sentUs: number | null = null;
   /** Keepalives in a row, without any WAL. */
   #quietWords = 0;
   #ticker: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
 
   constructor(options: WalStreamOptions) {
+    this.#link = options.link.socket;
     this.#failpoints = options.failpoints;
     this.#maxRowBytes = options.maxRowBytes;
     this.#readKeys = options.readKeys;
@@ -104,10 +109,14 @@ export class WalStream implements AsyncDisposable {
     this.#status = new StandbyStatus((frame) => {
       if (this.#socket?.writable === true) this.#socket.write(frame);
     });
-    this.#service = new LogicalReplicationService(
-      { ...options.clientConfig, stream: () => this.#rawSocket },
-      { acknowledge: { auto: false, timeoutSeconds: 0 } },
-    );
+    this.#service = new LogicalReplicationService(options.link.clientConfig, {
+      acknowledge: { auto: false, timeoutSeconds: 0 },
+    });
+  }
+
+  /** The server's clock; null before its first word. */
+  get nowUs(): number | null {
+    return this.#clock.nowUs;
   }
 
   /** Resolves once the server streams; rejects while another session has the slot. Call once. */
@@ -172,8 +181,8 @@ export class WalStream implements AsyncDisposable {
     if (this.#failure === null) this.#status.send(); // The last confirmation, before the link goes.
     this.#fail(new ReplicationError("connection-lost", "the stream was closed"));
     const hasEnded = this.#service.destroy();
-    this.#rawSocket.destroySoon();
-    setTimeout(() => this.#rawSocket.destroy(), 200).unref();
+    this.#link.destroySoon();
+    setTimeout(() => this.#link.destroy(), 200).unref();
     await hasEnded;
   }
 
@@ -188,13 +197,17 @@ export class WalStream implements AsyncDisposable {
 
   #received(chunk: Buffer): void {
     this.#watch.received();
+    const startedMs = performance.now();
     try {
       this.#framer.push(chunk);
     } catch (error) {
       this.#fail(error);
-      this.#rawSocket.destroy();
+      this.#link.destroy();
       return;
     }
+    this.#arrived.decodeMs += performance.now() - startedMs;
+    if (this.#sentUs !== null) this.#clock.heard(this.#sentUs, startedMs);
+    this.#sentUs = null;
     this.#wake?.();
     if (this.#arrived.bytes > MAX_PENDING_BYTES) this.#socket?.pause();
     else if (chunk.length >= SMALL_READ_BYTES)
@@ -222,6 +235,7 @@ export class WalStream implements AsyncDisposable {
     const kind = buffer[start];
     if (kind === XLOG_DATA && end - start > XLOG_DATA_HEADER_BYTES) this.#walData(buffer, start, end);
     else if (kind === KEEPALIVE && end - start === KEEPALIVE_BYTES) {
+      this.#sentUs = readTimeUs(buffer, start + 9);
       this.#keepalive(readPosition(buffer, start + 1), buffer[start + 17] === 1);
     } else
       throw new ReplicationError(
@@ -244,7 +258,9 @@ export class WalStream implements AsyncDisposable {
       this.#arrived.addPiece(decoded);
     } else if (buffer[payload] === BEGIN) {
       // Both times are the server's: how long after its commit the transaction was sent.
-      this.#arrived.lagUs = readTimeUs(buffer, start + 17) - (this.#decoder.committedAtUs ?? 0);
+      const sentUs = readTimeUs(buffer, start + 17);
+      this.#sentUs = sentUs;
+      this.#arrived.lagUs = sentUs - (this.#decoder.committedAtUs ?? 0);
     }
   }
 
@@ -277,7 +293,7 @@ export class WalStream implements AsyncDisposable {
 
   #giveUp(error: ReplicationError): void {
     this.#fail(error);
-    this.#rawSocket.destroy();
+    this.#link.destroy();
   }
 
   #fail(error: unknown): void {

@@ -12,7 +12,7 @@ import {
   type TableName,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { applicationName } from "../../connection.ts";
+import { applicationName } from "../../link/target.ts";
 import { carriedSchema } from "../../schema/carried-schema.ts";
 import { createMissing } from "../../schema/create-missing.ts";
 import type { PostgresSchema } from "../../schema/definition.ts";
@@ -98,7 +98,7 @@ export class PostgresCopyTarget implements CopyTarget {
   }
 
   async endFormer(): Promise<void> {
-    const names = [applicationName(this.#options.pipeline, true)];
+    const names = [applicationName(this.#options.pipeline, "copy")];
     const left = await this.#use(null, async (client) => await endSessions(client, names));
     if (left.length === 0) return;
     throw new ReplicationError(

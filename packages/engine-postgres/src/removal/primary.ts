@@ -1,0 +1,76 @@
+import { ReplicationError, type Removable } from "@lockstep/core";
+import type { Client } from "pg";
+import { connect, quoteIdentifier, toReplicationError } from "../connection.ts";
+
+export interface RemovableOptions {
+  /** Its name in the configuration. */
+  readonly name: string;
+  readonly url: string;
+  /** The url's paths are relative to it. */
+  readonly folder?: string | undefined;
+  readonly pipeline: string;
+}
+
+interface Found {
+  readonly slotPid: number | null;
+  readonly isSlotActive: boolean;
+  readonly hasSlot: boolean;
+  readonly kept: string | null;
+  readonly hasPublication: boolean;
+}
+
+const FIND = `
+  select s.slot_name is not null as "hasSlot", coalesce(s.active, false) as "isSlotActive", s.active_pid as "slotPid",
+         case when not pg_catalog.pg_is_in_recovery()
+              then pg_catalog.pg_size_pretty(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn))
+         end as "kept",
+         exists (select from pg_catalog.pg_publication where pubname = $1) as "hasPublication"
+    from (select) one left join pg_catalog.pg_replication_slots s on s.slot_name = $1`;
+
+/** The slot and the publication of a pipeline. */
+export function createRemovablePrimary({ name, url, folder, pipeline }: RemovableOptions): Removable {
+  const place = `primary ${name}`;
+  const own = `lockstep_${pipeline}`;
+  const find = async (client: Client): Promise<Found> => {
+    const { rows } = await client.query<Found>(FIND, [own]);
+    const [found] = rows;
+    if (found === undefined) throw new TypeError("the query gives one row");
+    if (found.isSlotActive) throw slotInUse(place, own, found.slotPid);
+    return found;
+  };
+  const onPrimary = async <T>(work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> => {
+    await using connected = await connect({ url, folder, pipeline, role: "command" }, signal);
+    try {
+      return await work(connected.client);
+    } catch (error) {
+      throw toReplicationError(error, place);
+    }
+  };
+  return {
+    place,
+    remnants: async (signal) =>
+      await onPrimary(async (client) => {
+        const { hasSlot, kept, hasPublication } = await find(client);
+        const held = kept === null ? "" : `, which keeps ${kept} of WAL`;
+        return [
+          ...(hasSlot ? [`replication slot ${own}${held}`] : []),
+          ...(hasPublication ? [`publication ${own}`] : []),
+        ];
+      }, signal),
+    remove: async (signal) => {
+      await onPrimary(async (client) => {
+        const { hasSlot } = await find(client);
+        if (hasSlot) await client.query("select pg_catalog.pg_drop_replication_slot($1)", [own]);
+        await client.query(`drop publication if exists ${quoteIdentifier(own)}`);
+      }, signal);
+    },
+  };
+}
+
+function slotInUse(place: string, slot: string, pid: number | null): ReplicationError {
+  return new ReplicationError(
+    "still-in-use",
+    `slot ${slot} on ${place} is being read${pid === null ? "" : ` by process ${pid} of the server`}`,
+    { fix: "stop every `lockstep run` of this pipeline first" },
+  );
+}

@@ -1,0 +1,128 @@
+import { ReplicationError, type ErrorCode } from "@lockstep/core";
+import type { CopyStatus, PipelineStatus, ReplicaStatus } from "@lockstep/pipeline";
+import { withoutSecrets } from "../logging.ts";
+
+/** `/status`: how a running pipeline is. What is counted, is counted since the process began. */
+export interface StatusReport {
+  readonly pipeline: string;
+  /** This process publishes and applies; false while it starts, and while another run does. */
+  readonly active: boolean;
+  readonly state: PipelineStatus["state"];
+  /** Commits on the primary never wait. */
+  readonly mode: "async";
+  /** Connected, and past their first copy. */
+  readonly healthyReplicas: number;
+  readonly totalReplicas: number;
+  readonly primary: PrimaryReport;
+  readonly replicas: Readonly<Record<string, ReplicaReport>>;
+}
+
+interface PrimaryReport {
+  readonly name: string;
+  readonly connected: boolean;
+  /** Everything committed through here is durable in the topic. */
+  readonly position: string | null;
+  /** Bytes of log that the primary keeps for the pipeline; as heard at most 10 s ago, while it is connected. */
+  readonly retainedBytes: number | null;
+  readonly walStatus: string | null;
+  readonly stats: { readonly transactions: number; readonly events: number; readonly records: number };
+  readonly error: ErrorReport | null;
+}
+
+export interface ReplicaReport {
+  readonly connected: boolean;
+  readonly state: ReplicaStatus["state"];
+  readonly offset: number | null;
+  readonly position: string | null;
+  /** Records of the topic. */
+  readonly queueSize: number | null;
+  readonly lagSeconds: number | null;
+  readonly stats: {
+    readonly eventsProcessed: number;
+    readonly eventsFailed: number;
+    readonly conflicts: number;
+    readonly averageLagMs: number | null;
+  };
+  readonly copy: CopyStatus | null;
+  readonly error: ErrorReport | null;
+}
+
+interface ErrorReport {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly fix: string | null;
+}
+
+export interface Named {
+  readonly pipeline: string;
+  readonly primary: string;
+}
+
+export function reportStatus(status: PipelineStatus, { pipeline, primary }: Named): StatusReport {
+  const replicas = Object.entries(status.replicas);
+  const { isConnected, position, retained, transactions, events, records, error } = status.source;
+  return {
+    pipeline,
+    active: status.state === "publishing",
+    state: status.state,
+    mode: "async",
+    healthyReplicas: replicas.filter(([, replica]) => isHealthy(replica)).length,
+    totalReplicas: replicas.length,
+    primary: {
+      name: primary,
+      connected: isConnected,
+      position,
+      retainedBytes: retained?.bytes ?? null,
+      walStatus: retained?.walStatus ?? null,
+      stats: { transactions, events, records },
+      error: reportError(error),
+    },
+    replicas: Object.fromEntries(replicas.map(([name, replica]) => [name, reportReplica(replica)])),
+  };
+}
+
+/** Why the pipeline cannot be said to do its work; nothing when it does, for one replica at least. */
+export function notReady({ active, state, primary, replicas, healthyReplicas }: StatusReport): string[] {
+  if (!active) return [state === "standby" ? "another run holds the source; standing by" : "it is starting"];
+  const reasons: string[] = [];
+  if (!primary.connected) reasons.push(`primary ${primary.name} is not connected`);
+  if (healthyReplicas > 0) return reasons;
+  for (const [name, replica] of Object.entries(replicas)) reasons.push(`replica ${name} is ${replica.state}`);
+  return reasons;
+}
+
+function isHealthy({ isConnected, state }: ReplicaStatus): boolean {
+  return isConnected && state === "following";
+}
+
+function reportReplica(replica: ReplicaStatus): ReplicaReport {
+  const { isConnected, state, offset, acked, queueSize, lagMs, averageLagMs, copy, error } = replica;
+  const { eventsProcessed, eventsFailed, conflicts } = replica;
+  return {
+    connected: isConnected,
+    state,
+    offset: offset === null ? null : Number(offset),
+    position: acked,
+    queueSize,
+    lagSeconds: lagMs === null ? null : Math.round(lagMs) / 1_000,
+    stats: {
+      eventsProcessed,
+      eventsFailed,
+      conflicts,
+      averageLagMs: averageLagMs === null ? null : Math.round(averageLagMs * 100) / 100,
+    },
+    copy,
+    error: reportError(error),
+  };
+}
+
+/** S1: of a driver's error only the message, which may not hold a url's password. */
+function reportError(error: unknown): ErrorReport | null {
+  if (error === null || error === undefined) return null;
+  if (!(error instanceof ReplicationError)) {
+    const message = error instanceof Error ? error.message : "unknown";
+    return { code: "internal", message: withoutSecrets(message), fix: null };
+  }
+  const { code, message, fix } = error;
+  return { code, message: withoutSecrets(message), fix: fix === undefined ? null : withoutSecrets(fix) };
+}

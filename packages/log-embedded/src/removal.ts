@@ -1,0 +1,35 @@
+import { existsSync } from "node:fs";
+import { readdir, rm, rmdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { ReplicationError, type Removable } from "@lockstep/core";
+
+/** The files of LMDB. */
+const FILES = ["data.mdb", "lock.mdb"];
+
+/** The folder of a pipeline's event log. Who uses it holds the source's lock: that is looked at first. */
+export function createRemovableEmbeddedLog({
+  path,
+  pipeline,
+}: {
+  readonly path: string;
+  readonly pipeline: string;
+}): Removable {
+  const folder = join(path, pipeline);
+  return {
+    place: "event log",
+    remnants: async () => {
+      if (!existsSync(join(folder, "data.mdb"))) return [];
+      const { size } = await stat(join(folder, "data.mdb"));
+      return [`folder ${folder} (${Math.ceil(size / 1024 / 1024)} MiB)`];
+    },
+    remove: async () => {
+      for (const file of FILES) await rm(join(folder, file), { force: true });
+      if (!existsSync(folder)) return;
+      const others = await readdir(folder);
+      if (others.length === 0) return await rmdir(folder);
+      throw new ReplicationError("config-invalid", `folder ${folder} holds ${others[0]}, which is not ours`, {
+        fix: "move it elsewhere, then delete the folder",
+      });
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import { execFile } from "node:child_process";
+import { readFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { loadConfig } from "lockstep";
+import { LockstepProcess, startPostgresServers, type PostgresServer } from "@lockstep/testkit";
+import { parse } from "yaml";
+import { createDatabases, Scenario } from "./scenario.ts";
+
+/* What is installed from packages instead of a clone, and what is run in containers. */
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const PACKED = ["core", "engine-postgres", "log-kafka", "log-embedded", "pipeline", "lockstep"];
+
+let folder: string;
+let servers: PostgresServer[];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lockstep-packed-"));
+  servers = await startPostgresServers(2);
+});
+afterAll(async () => {
+  await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("packed and installed into a folder of its own, the command and the library work", async () => {
+  const workspaces = PACKED.flatMap((name) => ["-w", `packages/${name}`]);
+  const { stdout } = await run("npm", ["pack", "--silent", "--pack-destination", folder, ...workspaces], {
+    cwd: ROOT,
+  });
+  const packs = stdout.trim().split("\n");
+  expect(packs).toHaveLength(PACKED.length);
+  await writeFile(join(folder, "package.json"), '{ "name": "scratch", "private": true, "type": "module" }');
+  const quietly = ["--omit=dev", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
+  await run("npm", ["install", ...quietly, ...packs.map((name) => `./${name}`)], { cwd: folder });
+
+  const bin = join(folder, "node_modules", ".bin", "lockstep");
+  const help = await run(bin, ["--help"]);
+  for (const command of ["run", "status", "tail", "pause", "resume", "remove"])
+    expect(help.stdout).toMatch(new RegExp(`^ +${command}`, "m"));
+  await writeFile(
+    join(folder, "use.js"),
+    'import { loadConfig } from "lockstep"; console.log(loadConfig.name);',
+  );
+  expect((await run(process.execPath, ["use.js"], { cwd: folder })).stdout).toBe("loadConfig\n");
+  const schema = createRequire(join(folder, "use.js")).resolve("lockstep/lockstep.schema.json");
+  expect(JSON.parse(await readFile(schema, "utf8"))).toMatchObject({ title: "lockstep.yaml" });
+
+  const scenario = await Scenario.create({ urls: await createDatabases(servers) });
+  await scenario.onPrimary("create table items (id int primary key); insert into items values (1)");
+  await using process_ = new LockstepProcess(["run", "-c", scenario.configPath], {}, bin);
+  await process_.waitForLog("tables are live");
+  await scenario.onPrimary("insert into items values (2)");
+  await scenario.expectEqual();
+});
+
+test("the configuration of docker-compose.yml is valid, and names the services that there are", async () => {
+  const compose: unknown = parse(await readFile(join(ROOT, "docker-compose.yml"), "utf8"), { merge: true });
+  const config = await loadConfig(join(ROOT, "examples/compose/lockstep.yaml"), { PGPASSWORD: "lockstep" });
+  const hosts = [config.primary, ...config.replicas].map(({ url }) => new URL(url).hostname);
+  expect(hosts).toEqual(["primary", "replica-1", "replica-2"]);
+  const service = {
+    image: "postgres:18",
+    environment: { POSTGRES_PASSWORD: "lockstep", POSTGRES_DB: "shop" },
+  };
+  expect(compose).toMatchObject({
+    services: {
+      kafka: {},
+      lockstep: { build: ".", environment: { PGPASSWORD: "lockstep" } },
+      ...Object.fromEntries(hosts.map((host) => [host, service])),
+    },
+  });
+});
