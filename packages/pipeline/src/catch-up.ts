@@ -53,7 +53,10 @@ export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Pro
         isEnough: (position) => includes(compare, position, target),
         onUnknown: async () => await Promise.resolve(carried),
         observer: NO_OBSERVER,
-        onAcked: () => options.failpoints?.hit("table-advanced"),
+        onAcked: (_reached, { events, conflicts }) => {
+          options.failpoints?.hit("table-advanced");
+          options.observer.joined({ events, conflicts });
+        },
       }).run(at, signal);
     }
     const tookMs = performance.now() - begunMs;

@@ -28,6 +28,10 @@ export class JoiningTables implements AsyncDisposable {
   readonly #backoff = new Backoff(TRY_AGAIN);
   readonly #near = new Set<string>();
   readonly #refused = new Set<string>();
+  /** Those in hand. */
+  #taken: ReadonlySet<string> = new Set();
+  /** Ends a wait after a failure. */
+  #wake = new AbortController();
   #running: Promise<void> | null = null;
   #hasEnded = false;
 
@@ -60,12 +64,21 @@ export class JoiningTables implements AsyncDisposable {
     return this.#refused.has(tableKey(table));
   }
 
-  /** Takes up tables that are copied already, then pending ones; unless it has something in hand: then they come after it. */
+  /**
+   * Takes up tables that are copied already, then pending ones; unless it has something in hand: then they come after
+   * it, but wait for no failure of others.
+   */
   start(copied: readonly ReplicaTable[], pending: readonly ReplicaTable[]): void {
-    if (this.#running !== null) return;
     const behind = copied.filter((table) => !this.isNear(table));
-    if (behind.length === 0 && pending.length === 0) return;
+    const keys = [...behind, ...pending].map(tableKey);
+    if (this.#running !== null) {
+      if (keys.some((key) => !this.#taken.has(key))) this.#wake.abort();
+      return;
+    }
+    if (keys.length === 0) return;
     for (const table of pending) this.#near.delete(tableKey(table));
+    this.#taken = new Set(keys);
+    this.#wake = new AbortController();
     this.#running = this.#run(behind, pending).finally(() => {
       this.#running = null;
       this.#hasEnded = true;
@@ -90,7 +103,7 @@ export class JoiningTables implements AsyncDisposable {
       isDone = (await this.#try(pending, copy)) && isDone;
     }
     if (isDone) this.#backoff.reset();
-    else await this.#backoff.wait(signal).catch(() => undefined);
+    else await this.#backoff.wait(AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
   }
 
   /** False when it failed, which it has said then. */
