@@ -50,13 +50,17 @@ export class ReplicaCounters implements ReplicaObserver {
     this.#onStage("apply", ms);
   }
 
+  joined({ events, conflicts }: Applied): void {
+    this.#counted.eventsProcessed += events;
+    this.#counted.conflicts += conflicts;
+  }
+
   acked(reached: Reached, { events, conflicts, committedAtUs = null }: Applied): void {
     this.#reached = reached;
     this.#state = reached.isWhole ? "following" : "copying";
     this.#error = null;
     this.#haltedBy = null;
-    this.#counted.eventsProcessed += events;
-    this.#counted.conflicts += conflicts;
+    this.joined({ events, conflicts });
     if (committedAtUs === null) return;
     this.#takenUs = null;
     this.#committedAtUs = committedAtUs;

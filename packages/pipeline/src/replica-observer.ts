@@ -8,6 +8,8 @@ export interface ReplicaObserver {
   taken(committedAtUs: number): void;
   /** The replica has taken a window, or a piece of a large transaction, in so long. */
   applied(ms: number): void;
+  /** Changes of tables that join, beside or before the replica's own way. */
+  joined(applied: { readonly events: number; readonly conflicts: number }): void;
 }
 
 /** Of tables that join, which is no part of the replica's own way. */
@@ -16,4 +18,5 @@ export const NO_OBSERVER: ReplicaObserver = {
   interrupted: () => undefined,
   taken: () => undefined,
   applied: () => undefined,
+  joined: () => undefined,
 };
