@@ -1,11 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { LockstepProcess, removeFolder, temporaryFolder } from "@lockstep/testkit/servers";
 import type { Servers } from "./servers.ts";
 import type { Side } from "./side.ts";
+import { until } from "./until.ts";
 
-const POLL_MS = 10;
 const MIB = 1024 * 1024;
 
 /** `lockstep run` as users have it: a process and a configuration file. */
@@ -37,10 +36,10 @@ export class LockstepSide implements Side {
   async following(): Promise<void> {
     const run = this.#running();
     const url = `${await run.url()}/status`;
-    while (!(await everyReplicaFollows(url))) {
+    await until("every replica follows", async () => {
       this.check();
-      await sleep(POLL_MS);
-    }
+      return await everyReplicaFollows(url);
+    });
   }
 
   async pause(): Promise<void> {

@@ -1,9 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { PostgresServer } from "@lockstep/testkit/servers";
 import type { Servers } from "./servers.ts";
 import type { Side } from "./side.ts";
-
-const POLL_MS = 10;
+import { until } from "./until.ts";
 
 /** A publication, and a subscription on each replica with nothing but what PostgreSQL gives it by itself. */
 export class SubscriptionSide implements Side {
@@ -19,6 +17,7 @@ export class SubscriptionSide implements Side {
   async start(): Promise<void> {
     const { primary } = this.#servers;
     await primary.query(`create publication ${this.#database} for all tables`, [], this.#database);
+    await this.#giveOwnOids();
     const connection = `host=127.0.0.1 port=${primary.port} user=postgres dbname=${this.#database}`;
     await this.#onReplicas(
       (name) => `create subscription ${name} connection '${connection}' publication ${this.#database}`,
@@ -37,7 +36,9 @@ export class SubscriptionSide implements Side {
   async pause(): Promise<void> {
     await this.#onReplicas((name) => `alter subscription ${name} disable`);
     const slots = "select from pg_replication_slots where database = $1 and active";
-    while ((await this.#servers.primary.query(slots, [this.#database])).length > 0) await sleep(POLL_MS);
+    await until("no slot is active", async () => {
+      return (await this.#servers.primary.query(slots, [this.#database])).length === 0;
+    });
   }
 
   async resume(): Promise<void> {
@@ -45,7 +46,7 @@ export class SubscriptionSide implements Side {
   }
 
   check(): void {
-    // Its workers are started again by the server; a turn that never ends runs into its deadline.
+    // The server starts its workers again; what never comes runs into a deadline.
   }
 
   cpuSeconds(): Readonly<Record<string, never>> {
@@ -63,8 +64,26 @@ export class SubscriptionSide implements Side {
   async #reached(states: string): Promise<void> {
     const sql = "select from pg_subscription_rel where strpos($1, srsubstate::text) = 0";
     await Promise.all(
-      this.#servers.replicas.map(async (server) => {
-        while ((await server.query(sql, [states], this.#database)).length > 0) await sleep(POLL_MS);
+      this.#servers.replicas.map(async (server, index) => {
+        await until(
+          `tables of subscription ${index + 1} are in state ${states.split("").join(" or ")}`,
+          async () => {
+            return (await server.query(sql, [states], this.#database)).length === 0;
+          },
+        );
+      }),
+    );
+  }
+
+  /**
+   * A subscription's slots for first copies are named on the primary by its oid and by the replica's system
+   * identifier. Our servers have that from one initdb, and the same history, so each is made to count on alone.
+   */
+  async #giveOwnOids(): Promise<void> {
+    await Promise.all(
+      this.#servers.replicas.map(async (server, index) => {
+        const sql = "select lo_unlink(lo_create(0)) from generate_series(1, $1::int)";
+        await server.query(sql, [index], this.#database);
       }),
     );
   }
