@@ -1,21 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  eventually,
-  execute,
-  openSession,
-  startPostgresServers,
-  type PostgresServer,
-} from "@lockstep/testkit";
+import { expect, test } from "vitest";
+import { eventually, execute, openSession } from "@lockstep/testkit";
+import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /* What happens on the primary, on the replica or to the run at the very moment when it matters to a copy. */
-let servers: PostgresServer[];
-beforeAll(async () => {
-  servers = await startPostgresServers(2);
-});
-afterAll(async () => {
-  await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
-});
+const servers = ownServers(2);
 
 async function newScenario(extra = "", maxLogBytes?: number): Promise<Scenario> {
   const urls = await createDatabases(servers);

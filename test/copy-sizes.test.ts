@@ -1,14 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  eventually,
-  execute,
-  sharedKafka,
-  startPostgresServers,
-  type LockstepProcess,
-  type PostgresServer,
-} from "@lockstep/testkit";
+import { expect, test } from "vitest";
+import { eventually, execute, sharedKafka, type LockstepProcess } from "@lockstep/testkit";
 import { SCALE } from "./scale.ts";
+import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /*
@@ -23,15 +17,7 @@ const LARGE_ROW_BYTES = 64 * MIB;
 /** As docs and configuration say: eight times the largest row, beside what everything else takes. */
 const MOST_RSS_OF_LARGE_ROW_BYTES = 8 * LARGE_ROW_BYTES + MOST_RSS_BYTES;
 
-let servers: PostgresServer[];
-
-beforeAll(async () => {
-  servers = await startPostgresServers(2);
-});
-
-afterAll(async () => {
-  await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
-});
+const servers = ownServers(2);
 
 /** On the embedded log, unless brokers are given. */
 async function newScenario(

@@ -1,23 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  eventually,
-  execute,
-  LockstepProcess,
-  startPostgresServers,
-  type PostgresServer,
-} from "@lockstep/testkit";
+import { expect, test } from "vitest";
+import { eventually, execute, LockstepProcess } from "@lockstep/testkit";
+import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /* The product without a broker; faults-embedded.test.ts breaks it. */
-let servers: PostgresServer[];
-
-beforeAll(async () => {
-  servers = await startPostgresServers(2);
-});
-
-afterAll(async () => {
-  await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
-});
+const servers = ownServers(2);
 
 test(
   "a full log makes the source wait, and goes on by itself once the replica is back",

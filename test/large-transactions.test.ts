@@ -1,12 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  execute,
-  openSession,
-  sharedKafka,
-  startPostgresServers,
-  type PostgresServer,
-} from "@lockstep/testkit";
+import { expect, test } from "vitest";
+import { execute, openSession, sharedKafka } from "@lockstep/testkit";
 import { SCALE } from "./scale.ts";
+import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /* Transactions that are far larger than a record, and rows that are. */
@@ -14,15 +9,7 @@ const ROWS = 300_000 * SCALE;
 const MOST_RSS_BYTES = 300 * 1024 * 1024;
 const TABLE = "create table items (id int primary key, label text, n int)";
 
-let servers: PostgresServer[];
-
-beforeAll(async () => {
-  servers = await startPostgresServers(3);
-});
-
-afterAll(async () => {
-  await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
-});
+const servers = ownServers(3);
 
 async function newScenario(extra?: string): Promise<Scenario> {
   const urls = await createDatabases(servers);

@@ -1,21 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  eventually,
-  execute,
-  expectEqualDatabases,
-  LockstepProcess,
-  startPostgresServers,
-  type PostgresServer,
-} from "@lockstep/testkit";
+import { expect, test } from "vitest";
+import { eventually, execute, expectEqualDatabases, LockstepProcess } from "@lockstep/testkit";
+import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
-let servers: PostgresServer[];
-beforeAll(async () => {
-  servers = await startPostgresServers(3);
-});
-afterAll(async () => {
-  await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
-});
+const servers = ownServers(3);
 
 async function newScenario(extra = ""): Promise<Scenario> {
   const scenario = await Scenario.create({ urls: await createDatabases(servers), extra });

@@ -1,26 +1,12 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  eventually,
-  execute,
-  LockstepProcess,
-  sharedKafka,
-  startPostgresServers,
-  withAdmin,
-  type Exit,
-  type PostgresServer,
-} from "@lockstep/testkit";
+import { expect, test } from "vitest";
+import { eventually, execute, LockstepProcess, sharedKafka, withAdmin, type Exit } from "@lockstep/testkit";
+import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /* H1: what a pipeline keeps on servers goes by a command, and nothing else does. */
-let servers: PostgresServer[];
-beforeAll(async () => {
-  servers = await startPostgresServers(3);
-});
-afterAll(async () => {
-  await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
-});
+const servers = ownServers(3);
 
 async function newScenario(brokers?: readonly string[]): Promise<Scenario> {
   const urls = await createDatabases(servers);

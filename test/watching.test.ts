@@ -1,31 +1,16 @@
 import { createServer } from "node:net";
 import { once } from "node:events";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  eventually,
-  execute,
-  freePort,
-  LockstepProcess,
-  sharedKafka,
-  startPostgresServers,
-  type PostgresServer,
-} from "@lockstep/testkit";
+import { expect, test } from "vitest";
+import { eventually, execute, freePort, LockstepProcess, sharedKafka } from "@lockstep/testkit";
 import { statusSchema } from "lockstep";
+import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 import { expectAgreement, get, metricsOf, statusOf, valueOf } from "./status-of.ts";
 
 /* What a running pipeline says of itself, beside what the servers say. */
 const PASSWORD = "s3cretpassw0rd";
 const NAMES = ["replica-1", "replica-2"];
-let servers: PostgresServer[];
-
-beforeAll(async () => {
-  servers = await startPostgresServers(3);
-});
-
-afterAll(async () => {
-  await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
-});
+const servers = ownServers(3);
 
 async function newScenario(extra = "", listen?: string): Promise<Scenario> {
   const urls = await createDatabases(servers);

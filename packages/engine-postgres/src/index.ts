@@ -1,6 +1,7 @@
 export { comparePositions } from "./position.ts";
 export { createPausable } from "./pausing.ts";
-export { createRemovablePrimary, type RemovableOptions } from "./removal/primary.ts";
+export type { DatabaseOptions } from "./command-session.ts";
+export { createRemovablePrimary } from "./removal/primary.ts";
 export { createRemovableReplica } from "./removal/replica.ts";
 export { createPostgresSink, type PostgresSinkOptions } from "./sink/sink.ts";
 export { createPostgresSource, type PostgresSourceOptions } from "./source/source.ts";

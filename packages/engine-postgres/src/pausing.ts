@@ -1,23 +1,20 @@
 import { ReplicationError, type Pausable } from "@lockstep/core";
 import type { Client } from "pg";
-import { connect, toReplicationError } from "./connection.ts";
+import { onDatabase, type DatabaseOptions } from "./command-session.ts";
 import { applicationName } from "./link/target.ts";
-import type { RemovableOptions } from "./removal/primary.ts";
 import { endSessions } from "./sink/replica-session.ts";
 import { hasSchema } from "./sink/schema.ts";
 
 /** Pauses by the replica's progress row: no claim is given and no transaction begun while it says so. */
-export function createPausable({ name, url, folder, pipeline }: RemovableOptions): Pausable {
+export function createPausable(database: DatabaseOptions): Pausable {
+  const { name, pipeline } = database;
   const set = async (isPaused: boolean, signal: AbortSignal): Promise<boolean> => {
-    await using connected = await connect({ url, folder, pipeline, role: "command" }, signal);
-    const { client } = connected;
-    try {
+    const work = async (client: Client): Promise<boolean> => {
       const isChanged = await setPaused(client, { name, pipeline, isPaused });
       if (isPaused) await endOthers(client, name, pipeline);
       return isChanged;
-    } catch (error) {
-      throw toReplicationError(error, `replica ${name}`);
-    }
+    };
+    return await onDatabase(database, `replica ${name}`, work, signal);
   };
   return {
     replica: name,

@@ -182,15 +182,14 @@ export class Applier {
   }
 
   #joiningTables(): JoiningTables {
-    const { sink, logger } = this.#options;
+    const { sink, logger, observer } = this.#options;
     const reached = (): Position => this.#position;
     return new JoiningTables(
       sink.replica,
       {
         copy: async (tables, signal) => await this.#copy(tables, signal),
-        catchUp: async (tables, signal) => {
-          for (const group of byStart(tables)) await catchUp({ ...this.#options, ...group, reached }, signal);
-        },
+        catchUp: async (group, signal) => await catchUp({ ...this.#options, ...group, reached }, signal),
+        onLeftOut: (out) => observer.left(out),
       },
       logger,
     );
@@ -201,13 +200,14 @@ export class Applier {
     const { log, compare, published, onWaiting } = this.#options;
     const { tables } = published;
     joining.look();
-    const carried = await this.#carried(session, signal);
+    const carried = await this.#carried(session, signal, joining);
     if (!joining.isRunning) this.#options.onKeep("copy", undefined); // What it has left is kept by its mark.
     const progress = expectProgress(session);
     this.#position = progress.position;
     joining.start(carried.joining, published.stillHas(carried.pending));
     const joinable = carried.joinable(progress.position).filter((table) => joining.isNear(table));
-    if (joinable.length > 0) return await joinTables({ ...this.#options, session, tables: joinable }, signal);
+    const [group] = byStart(joinable); // Each alone: the topic may not reach back to another's start.
+    if (group !== undefined) return await joinTables({ ...this.#options, ...group, session }, signal);
     if (await this.#complete(session, carried, signal)) return;
     const { at, open } = await locate(log, progress, compare, signal);
     this.#sayFollowing(progress, at);
@@ -259,14 +259,18 @@ export class Applier {
   }
 
   /** What the replica knows of its tables, those included that were published since. */
-  async #carried(session: SinkSession, signal: AbortSignal): Promise<CarriedTables> {
+  async #carried(
+    session: SinkSession,
+    signal: AbortSignal,
+    joining: JoiningTables | null = null,
+  ): Promise<CarriedTables> {
     const { source, published, sink, logger } = this.#options;
     const former = new CarriedTables(await session.readTables(signal), source).pending;
     const still = new Set(published.stillHas(former));
     const gone = former.filter((table) => !still.has(table));
     if (gone.length > 0) await session.forgetTables(gone, signal);
     const carried = new CarriedTables(session.tables, source);
-    this.#keep(session);
+    this.#keep(session, joining);
     const unknown = carried.unknown(published.tables);
     if (unknown.length === 0) return carried;
     logger.info({ replica: sink.replica, tables: unknown.map(tableLabel) }, "new tables on the primary");
@@ -274,10 +278,10 @@ export class Applier {
     return new CarriedTables(session.tables, source);
   }
 
-  /** The topic is kept for what is copied and needs it, as stored in the replica. */
-  #keep({ tables, isCopying, progress }: SinkSession): void {
+  /** The topic is kept for what is copied and needs it, as stored in the replica; one that it does not take can be copied anew. */
+  #keep({ tables, isCopying, progress }: SinkSession, joining: JoiningTables | null): void {
     const { onKeep, compare } = this.#options;
-    const copied = tables.filter(({ joins }) => joins || isCopying);
+    const copied = tables.filter((table) => isCopying || (table.joins && joining?.isRefused(table) !== true));
     onKeep("tables", earliestStart(copied, compare)?.offset);
     const isWhole = tables.every(({ state, joins }) => joins || state.kind === "live");
     onKeep("replica", isWhole || isCopying ? undefined : progress?.offset);

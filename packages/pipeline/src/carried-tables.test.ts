@@ -101,6 +101,17 @@ test("another table of a known name is unknown", () => {
   ).toEqual([]);
 });
 
+test("of a record's tables of one name the last counts: the replica can know only one of them", () => {
+  const both = new Map([
+    [0, tableOf(0, "items", "former")],
+    [1, tableOf(1, "items", "new")],
+  ]);
+  const unknownTo = (identity: string): unknown[] =>
+    new CarriedTables([{ ...replicaTable("items", { kind: "live" }), identity }], source).unknownIn(both);
+  expect(unknownTo("former")).toEqual([both.get(1)]);
+  expect(unknownTo("new")).toEqual([]);
+});
+
 test("tables have been passed only when every view of a first copy lies behind", () => {
   const carried = new CarriedTables(
     [

@@ -102,14 +102,14 @@ export class CarriedTables {
     return [...tables].filter((table) => this.#find(table) === null);
   }
 
-  /** The same for the tables of a record, which are asked about again and again. */
+  /** The same for the tables of a record, which are asked about again and again; of one name it is the last. */
   unknownIn(tables: ReadonlyMap<number, Table>): Table[] {
     if (this.#isAlone) return [];
     let unknown: Table[] | null = null;
     for (const table of tables.values()) {
       if (this.#known.has(table)) continue;
-      if (this.#find(table) === null) (unknown ??= []).push(table);
-      else this.#known.add(table);
+      if (this.#find(table) !== null) this.#known.add(table);
+      else if (isLastOfName(table, tables)) (unknown ??= []).push(table);
     }
     return unknown ?? [];
   }
@@ -158,6 +158,10 @@ export class CarriedTables {
     if (identity !== undefined && known.identity !== undefined && identity !== known.identity) return null;
     return publishedAs === undefined || publishedAs === known.publishedAs ? known : null;
   }
+}
+
+function isLastOfName(table: Table, tables: ReadonlyMap<number, Table>): boolean {
+  return [...tables.values()].findLast((other) => tableKey(other) === tableKey(table)) === table;
 }
 
 /** Groups of the transactions' taken events, with just the tables that they name. */

@@ -8,25 +8,34 @@ import { NO_OBSERVER } from "./replica-observer.ts";
 
 /** A pass that took no longer leaves little behind. */
 const NEAR_MS = 500;
+/** A pass that took more than this part of the shortest one was in vain; after so many, further ones bring it no nearer. */
+const SHORTER = 0.75;
+const MOST_IN_VAIN = 2;
 /** How often the replica is looked at while it has not passed the tables' view. */
-const LOOK_INTERVAL_MS = 100;
+const LOOK_INTERVAL_MS = 250;
 
-export interface CatchUpOptions extends ApplierOptions {
-  /** Copied under this mark. */
+/** Tables that were copied under the same mark. */
+export interface CopiedTables {
   readonly tables: readonly ReplicaTable[];
   readonly mark: CopyMark;
+}
+
+export interface CatchUpOptions extends ApplierOptions, CopiedTables {
   /** How far the replica is with its other tables. */
   readonly reached: () => Position;
 }
 
 /**
  * Brings joining tables near the position of their replica, which goes on meanwhile with the others: pass after
- * pass, until one was short and the replica has left the tables' view behind. What is left for the join is little.
+ * pass, until one was short, or they get no shorter. What is left for the join is little then. False: the replica
+ * has not left the tables' view behind, and the topic is kept from their marks on, which have moved.
  */
-export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Promise<void> {
+export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Promise<boolean> {
   const { sink, owner, source, tables, mark, compare, reached } = options;
+  options.onWaiting(mark.view.through);
   await using session = await sink.openCatchUp(owner, tables, mark.start, signal);
   const carried = followedAlone(tables, source);
+  let [shortestMs, inVain] = [Infinity, 0];
   for (;;) {
     const target = reached();
     const begunMs = performance.now();
@@ -44,12 +53,19 @@ export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Pro
         isEnough: (position) => includes(compare, position, target),
         onUnknown: async () => await Promise.resolve(carried),
         observer: NO_OBSERVER,
-        onAcked: () => options.failpoints?.hit("table-advanced"),
+        onAcked: (_reached, { events, conflicts }) => {
+          options.failpoints?.hit("table-advanced");
+          options.observer.joined({ events, conflicts });
+        },
       }).run(at, signal);
     }
-    const isNear = performance.now() - begunMs < NEAR_MS;
-    if (isNear && includes(compare, target, mark.view.through)) return;
-    if (isNear) await sleep(LOOK_INTERVAL_MS, undefined, { signal });
+    const tookMs = performance.now() - begunMs;
+    inVain = tookMs > shortestMs * SHORTER ? inVain + 1 : 0;
+    shortestMs = Math.min(shortestMs, tookMs);
+    if (tookMs >= NEAR_MS && inVain < MOST_IN_VAIN) continue;
+    if (includes(compare, target, mark.view.through)) return true;
+    await sleep(LOOK_INTERVAL_MS, undefined, { signal });
+    return false;
   }
 }
 
@@ -66,9 +82,7 @@ export function followedAlone(
 }
 
 /** Tables by the start that they have in common. */
-export function byStart(
-  tables: readonly ReplicaTable[],
-): { readonly mark: CopyMark; readonly tables: ReplicaTable[] }[] {
+export function byStart(tables: readonly ReplicaTable[]): CopiedTables[] {
   const groups = new Map<string, { mark: CopyMark; tables: ReplicaTable[] }>();
   for (const table of tables) {
     if (table.state.kind !== "copied") continue;

@@ -7,7 +7,7 @@ import {
   type SinkSession,
   type TargetTransaction,
 } from "@lockstep/core";
-import type { ApplierOptions } from "./applier.ts";
+import type { Applied, ApplierOptions } from "./applier.ts";
 import { followedAlone } from "./catch-up.ts";
 import { earliestStart } from "./earliest.ts";
 import { Follower, type FollowedSession } from "./follower.ts";
@@ -32,11 +32,12 @@ export async function joinTables(options: JoinOptions, signal: AbortSignal): Pro
   const target = await session.openTransaction(hardSignal);
   try {
     await target.join(tables, hardSignal); // First: nobody moves their marks any more.
-    const events = await passAgain(options, { target, start, progress }, signal);
+    const applied = await passAgain(options, { target, start, progress }, signal);
     await target.commit(progress, hardSignal);
     options.failpoints?.hit("table-joined");
+    options.observer.joined(applied);
     logger.info(
-      { replica: sink.replica, tables: tables.map(tableLabel), events },
+      { replica: sink.replica, tables: tables.map(tableLabel), events: applied.events },
       "tables joined the replica",
     );
   } catch (error) {
@@ -57,15 +58,15 @@ interface Pass {
   readonly progress: Progress;
 }
 
-/** Applies what lies between the tables' start and the replica's position; returns how many changes. */
+/** Applies what lies between the tables' start and the replica's position. */
 async function passAgain(
   options: JoinOptions,
   { target, start, progress }: Pass,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Applied> {
   const { tables, source, log, compare } = options;
   const carried = followedAlone(tables, source);
-  let events = 0;
+  const sum = { events: 0, conflicts: 0 };
   if (!includes(compare, start.position, progress.position)) {
     const { at, open } = await locate(log, start, compare, signal);
     const follower = new Follower({
@@ -77,11 +78,14 @@ async function passAgain(
       isEnough: (reached) => includes(compare, reached, progress.position),
       onUnknown: async () => await Promise.resolve(carried),
       observer: NO_OBSERVER,
-      onAcked: (_reached, applied) => void (events += applied.events),
+      onAcked: (_reached, { events, conflicts }) => {
+        sum.events += events;
+        sum.conflicts += conflicts;
+      },
     });
     await follower.run(at, signal);
   }
-  return events;
+  return sum;
 }
 
 /**

@@ -7,6 +7,8 @@ import {
   type Logger,
   type ReplicaTable,
 } from "@lockstep/core";
+import { byStart, type CopiedTables } from "./catch-up.ts";
+import type { LeftOut } from "./replica-observer.ts";
 
 /** How often a table that cannot be copied is tried again. */
 const TRY_AGAIN = { firstDelayMs: 1_000, maxDelayMs: 30_000 };
@@ -14,8 +16,10 @@ const TRY_AGAIN = { firstDelayMs: 1_000, maxDelayMs: 30_000 };
 export interface JoiningWork {
   /** Resolves with those that are copied now; others are gone from the source. */
   readonly copy: (tables: readonly ReplicaTable[], signal: AbortSignal) => Promise<readonly ReplicaTable[]>;
-  /** Resolves when copied tables are near the replica's position. */
-  readonly catchUp: (tables: readonly ReplicaTable[], signal: AbortSignal) => Promise<void>;
+  /** Resolves when copied tables are near the replica's position; false: it is still to pass their view. */
+  readonly catchUp: (group: CopiedTables, signal: AbortSignal) => Promise<boolean>;
+  /** What failed in the last round; null when nothing did. */
+  readonly onLeftOut: (out: LeftOut | null) => void;
 }
 
 /** Copies tables that came to a live replica, and brings them near its position, beside its applier. */
@@ -26,6 +30,11 @@ export class JoiningTables implements AsyncDisposable {
   readonly #ended = new AbortController();
   readonly #backoff = new Backoff(TRY_AGAIN);
   readonly #near = new Set<string>();
+  readonly #refused = new Set<string>();
+  /** Those in hand. */
+  #taken: ReadonlySet<string> = new Set();
+  /** Ends a wait after a failure. */
+  #wake = new AbortController();
   #running: Promise<void> | null = null;
   #hasEnded = false;
 
@@ -53,14 +62,27 @@ export class JoiningTables implements AsyncDisposable {
     return this.#near.has(tableKey(table));
   }
 
-  /** Takes up tables that are copied already, else pending ones, unless it has something in hand: then they come after it. */
+  /** The replica did not take what its copy lacks. */
+  isRefused(table: ReplicaTable): boolean {
+    return this.#refused.has(tableKey(table));
+  }
+
+  /**
+   * Takes up tables that are copied already, then pending ones; unless it has something in hand: then they come after
+   * it, but wait for no failure of others.
+   */
   start(copied: readonly ReplicaTable[], pending: readonly ReplicaTable[]): void {
-    if (this.#running !== null) return;
     const behind = copied.filter((table) => !this.isNear(table));
-    const tables = behind.length > 0 ? behind : pending;
-    if (tables.length === 0) return;
+    const keys = [...behind, ...pending].map(tableKey);
+    if (this.#running !== null) {
+      if (keys.some((key) => !this.#taken.has(key))) this.#wake.abort();
+      return;
+    }
+    if (keys.length === 0) return;
     for (const table of pending) this.#near.delete(tableKey(table));
-    this.#running = this.#run(tables, behind.length > 0).finally(() => {
+    this.#taken = new Set(keys);
+    this.#wake = new AbortController();
+    this.#running = this.#run(behind, pending).finally(() => {
       this.#running = null;
       this.#hasEnded = true;
     });
@@ -71,28 +93,57 @@ export class JoiningTables implements AsyncDisposable {
     await this.#running;
   }
 
-  async #run(tables: readonly ReplicaTable[], areCopied: boolean): Promise<void> {
+  /** What cannot be done for some tables is done for the others. */
+  async #run(behind: readonly ReplicaTable[], pending: readonly ReplicaTable[]): Promise<void> {
     const { signal } = this.#ended;
-    try {
-      const copied = areCopied ? tables : await this.#work.copy(tables, signal);
-      await this.#bringNear(copied, signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      const fields = { replica: this.#replica, tables: tables.map(tableLabel), err: error };
-      if (actionOf(error) === "retry") this.#logger.warn(fields, "the copy of new tables was interrupted");
-      else this.#logger.error(fields, "new tables cannot be copied; trying again");
-      await this.#backoff.wait(signal).catch(() => undefined);
-      return;
+    const left: LeftOut[] = [];
+    for (const group of byStart(behind)) {
+      left.push(...(await this.#try(group.tables, async () => await this.#bringNear([group], signal))));
     }
-    this.#backoff.reset();
+    if (pending.length > 0) {
+      const copy = async (): Promise<void> =>
+        await this.#bringNear(byStart(await this.#work.copy(pending, signal)), signal);
+      left.push(...(await this.#try(pending, copy)));
+    }
+    const [first] = left;
+    const out = first && { tables: left.flatMap(({ tables }) => tables), error: first.error };
+    if (!signal.aborted) this.#work.onLeftOut(out ?? null);
+    if (out === undefined) this.#backoff.reset();
+    else await this.#backoff.wait(AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
   }
 
-  async #bringNear(tables: readonly ReplicaTable[], signal: AbortSignal): Promise<void> {
+  /** Says what failed, if anything did. */
+  async #try(tables: readonly ReplicaTable[], work: () => Promise<void>): Promise<LeftOut[]> {
+    const { signal } = this.#ended;
     try {
-      await this.#work.catchUp(tables, signal);
+      signal.throwIfAborted();
+      await work();
+      return [];
     } catch (error) {
-      if (!hasCode(error, "history-gap")) throw error; // The last step meets it again, and has them copied anew.
+      const labels = tables.map(tableLabel);
+      if (signal.aborted) return [{ tables: labels, error }];
+      const fields = { replica: this.#replica, tables: labels, err: error };
+      if (actionOf(error) === "retry") this.#logger.warn(fields, "taking new tables in was interrupted");
+      else this.#logger.error(fields, "new tables cannot be taken in; trying again");
+      return [{ tables: labels, error }];
     }
-    for (const table of tables) this.#near.add(tableKey(table));
+  }
+
+  async #bringNear(groups: readonly CopiedTables[], signal: AbortSignal): Promise<void> {
+    for (const group of groups) {
+      const keys = group.tables.map(tableKey);
+      try {
+        const isNear = await this.#work.catchUp(group, signal);
+        for (const key of keys) this.#refused.delete(key);
+        if (!isNear) continue;
+      } catch (error) {
+        if (!hasCode(error, "history-gap")) {
+          if (actionOf(error) !== "retry") for (const key of keys) this.#refused.add(key);
+          throw error;
+        }
+        // The last step meets it again, and has them copied anew.
+      }
+      for (const key of keys) this.#near.add(key);
+    }
   }
 }

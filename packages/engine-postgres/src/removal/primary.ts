@@ -1,15 +1,7 @@
 import { ReplicationError, type Removable } from "@lockstep/core";
 import type { Client } from "pg";
-import { connect, quoteIdentifier, toReplicationError } from "../connection.ts";
-
-export interface RemovableOptions {
-  /** Its name in the configuration. */
-  readonly name: string;
-  readonly url: string;
-  /** The url's paths are relative to it. */
-  readonly folder?: string | undefined;
-  readonly pipeline: string;
-}
+import { onDatabase, type DatabaseOptions } from "../command-session.ts";
+import { quoteIdentifier } from "../connection.ts";
 
 interface Found {
   readonly slotPid: number | null;
@@ -28,7 +20,8 @@ const FIND = `
     from (select) one left join pg_catalog.pg_replication_slots s on s.slot_name = $1`;
 
 /** The slot and the publication of a pipeline. */
-export function createRemovablePrimary({ name, url, folder, pipeline }: RemovableOptions): Removable {
+export function createRemovablePrimary(database: DatabaseOptions): Removable {
+  const { name, pipeline } = database;
   const place = `primary ${name}`;
   const own = `lockstep_${pipeline}`;
   const find = async (client: Client): Promise<Found> => {
@@ -38,31 +31,33 @@ export function createRemovablePrimary({ name, url, folder, pipeline }: Removabl
     if (found.isSlotActive) throw slotInUse(place, own, found.slotPid);
     return found;
   };
-  const onPrimary = async <T>(work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> => {
-    await using connected = await connect({ url, folder, pipeline, role: "command" }, signal);
-    try {
-      return await work(connected.client);
-    } catch (error) {
-      throw toReplicationError(error, place);
-    }
-  };
   return {
     place,
     remnants: async (signal) =>
-      await onPrimary(async (client) => {
-        const { hasSlot, kept, hasPublication } = await find(client);
-        const held = kept === null ? "" : `, which keeps ${kept} of WAL`;
-        return [
-          ...(hasSlot ? [`replication slot ${own}${held}`] : []),
-          ...(hasPublication ? [`publication ${own}`] : []),
-        ];
-      }, signal),
+      await onDatabase(
+        database,
+        place,
+        async (client) => {
+          const { hasSlot, kept, hasPublication } = await find(client);
+          const held = kept === null ? "" : `, which keeps ${kept} of WAL`;
+          return [
+            ...(hasSlot ? [`replication slot ${own}${held}`] : []),
+            ...(hasPublication ? [`publication ${own}`] : []),
+          ];
+        },
+        signal,
+      ),
     remove: async (signal) => {
-      await onPrimary(async (client) => {
-        const { hasSlot } = await find(client);
-        if (hasSlot) await client.query("select pg_catalog.pg_drop_replication_slot($1)", [own]);
-        await client.query(`drop publication if exists ${quoteIdentifier(own)}`);
-      }, signal);
+      await onDatabase(
+        database,
+        place,
+        async (client) => {
+          const { hasSlot } = await find(client);
+          if (hasSlot) await client.query("select pg_catalog.pg_drop_replication_slot($1)", [own]);
+          await client.query(`drop publication if exists ${quoteIdentifier(own)}`);
+        },
+        signal,
+      );
     },
   };
 }

@@ -1,9 +1,8 @@
 import { ReplicationError, type Removable } from "@lockstep/core";
 import type { Client } from "pg";
-import { connect, toReplicationError } from "../connection.ts";
+import { onDatabase, type DatabaseOptions } from "../command-session.ts";
 import { applicationName } from "../link/target.ts";
 import { dropSchema, hasSchema } from "../sink/schema.ts";
-import type { RemovableOptions } from "./primary.ts";
 
 interface Rows {
   readonly progress: number;
@@ -19,16 +18,15 @@ const COUNT = `
            + (select count(*)::int from lockstep.tables where pipeline <> $1) as "others"`;
 
 /** What a pipeline has stored of itself in a replica; never a user's table. */
-export function createRemovableReplica({ name, url, folder, pipeline }: RemovableOptions): Removable {
+export function createRemovableReplica(database: DatabaseOptions): Removable {
+  const { name, pipeline } = database;
   const place = `replica ${name}`;
   const onReplica = async <T>(work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> => {
-    await using connected = await connect({ url, folder, pipeline, role: "command" }, signal);
-    try {
-      await refuseInUse(connected.client, place, pipeline);
-      return await work(connected.client);
-    } catch (error) {
-      throw toReplicationError(error, place);
-    }
+    const unlessUsed = async (client: Client): Promise<T> => {
+      await refuseInUse(client, place, pipeline);
+      return await work(client);
+    };
+    return await onDatabase(database, place, unlessUsed, signal);
   };
   return {
     place,
