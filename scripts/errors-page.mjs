@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ERRORS } from "../packages/core/dist/index.js";
+import { readRunbooks } from "./runbooks.mjs";
 
 const ACTIONS = {
   retry: "Passes by itself: Lockstep waits, backs off and goes on.",
@@ -18,14 +19,22 @@ const lines = [
   "# Errors",
   "",
   "Made from `packages/core/src/error-codes.ts` by `npm run docs:errors`. Every error has a code, a message that",
-  "names the thing and its value, and, where a person can act, a `fix`.",
+  "names the thing and its value, and, where a person can act, a `fix`. Each links to its page for the night",
+  "([all of them](runbooks/README.md)).",
 ];
+const pages = readRunbooks();
 for (const [action, meaning] of Object.entries(ACTIONS)) {
   lines.push("", `## ${action}`, "", meaning, "");
   for (const [code, entry] of Object.entries(ERRORS))
-    if (entry.action === action) lines.push(`- **${code}**: ${entry.means}`);
+    if (entry.action === action) lines.push(`- ${linked(code)}: ${entry.means}`);
 }
 const text = `${lines.join("\n")}\n`;
+
+/** `scripts/runbooks.mjs` says which code has no page. */
+function linked(code) {
+  const page = pages.get(code);
+  return page === undefined ? `**${code}**` : `[**${code}**](runbooks/${page})`;
+}
 
 if (!process.argv.includes("--check")) writeFileSync(page, text);
 else if (readFileSync(page, "utf8") !== text) {

@@ -87,6 +87,20 @@ describe("the slot", () => {
   });
 });
 
+describe("the publication", () => {
+  test.each([
+    ["dropped", "drop publication $", "slot-not-ours"],
+    ["made to publish less", "alter publication $ set (publish = 'insert')", "setup-incomplete"],
+  ])("%s while nothing runs: what was committed since may be missing in the log", async (_, sql, code) => {
+    const scenario = await newScenario("kafka");
+    await replicate(scenario, 1);
+    await scenario.onPrimary(sql.replace("$", slotOf(scenario)));
+    await using run = scenario.run();
+    await expectStop(run, code, "remove the pipeline and start it anew");
+    await scenario.onPrimary(`select pg_drop_replication_slot('${slotOf(scenario)}')`);
+  });
+});
+
 describe("the topic", () => {
   test.concurrent("deleted under a run", async () => {
     const scenario = await newScenario("kafka");

@@ -144,5 +144,6 @@ test("a row larger than any message of the log arrives, and one above maxRowByte
   expect(await run.exited).toMatchObject({ code: 1 });
   const said = run.log.map((line) => line.text).join("\n");
   expect(said).toContain("row-too-large");
+  expect(said).toContain("excluding the table helps only with later rows");
   expect(said).toContain("a row of public.items, key id=3");
 });

@@ -116,7 +116,7 @@ const HALTS: readonly Halt[] = [
     mend: "", // Of the primary.
     code: "row-incomplete",
     key: "id=2",
-    fix: "make that row",
+    fix: "make that row of the replica what it was on the primary before this change",
   },
   {
     why: "a row in the middle of a large transaction",

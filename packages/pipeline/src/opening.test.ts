@@ -88,3 +88,15 @@ test("a slot that was confirmed beyond the topic is refused, and nothing is appe
   await expect(open(opening(log, source), signal())).rejects.toMatchObject({ code: "slot-ahead" });
   expect(topic.next).toBe(before);
 });
+
+test("a topic that somebody else cut, with what says which epoch it is, is a gap (A2)", async () => {
+  const { topic, log } = await writtenTopic();
+  const idle = { kind: "idle", previous: at(0), position: at(7), last: null } as const;
+  topic.append(encodeRecord(idle, STAMP), topic.appendedBy);
+  await log.trim(offset(2), signal());
+  const source = sourceWith(() => expect.unreachable());
+  await expect(open(opening(log, source), signal())).rejects.toMatchObject({
+    code: "history-gap",
+    message: "the topic begins at offset 2 and no longer says which epoch it is",
+  });
+});

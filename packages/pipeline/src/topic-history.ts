@@ -100,6 +100,8 @@ async function readEpoch(
 ): Promise<Epoch> {
   if (record.kind === "epoch") return record.epoch;
   const open = headers.open ?? at;
+  const { first } = await log.bounds(signal);
+  if (open < first) throw lostHistory(first);
   for await (const entry of entriesBetween(log, open, at, signal)) {
     const candidate = decodeRecord(entry).record;
     if (candidate.kind !== "open" && candidate.kind !== "epoch") continue;

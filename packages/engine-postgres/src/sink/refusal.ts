@@ -34,7 +34,7 @@ export function haltedChange(
     code,
     `replica ${replica}, table ${table}, key ${key}, ${originText(change)}: ${what}`,
     {
-      fix: "make that row of the replica what it is on the primary, then start again",
+      fix: "make that row of the replica what it was on the primary before this change (before an insert: absent), then start again",
       fields: { ...change },
     },
   );

@@ -10,12 +10,21 @@ import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
 import { markUnsettled } from "./unsettled.ts";
 
+/** What there is, and what is wanted. */
+interface PublicationState {
+  readonly tables: readonly SourceTable[];
+  readonly hasSlot: boolean;
+  /** Something was read by the slot, and is in the topic. */
+  readonly hasHistory: boolean;
+}
+
 interface PublicationRow {
   readonly isForAllTables: boolean;
   readonly publishesAll: boolean;
   readonly isViaRoot: boolean;
 }
 
+const MAKE_ANEW = "remove the pipeline and start it anew";
 /** A change of a partition is one of the partitioned table. */
 const VIA_ROOT = "publish_via_partition_root = true";
 
@@ -31,13 +40,13 @@ const READ_PUBLICATION = `
 export async function ensurePublication(
   client: Client,
   publication: string,
-  { tables, hasSlot }: { readonly tables: readonly SourceTable[]; readonly hasSlot: boolean },
+  { tables, hasSlot, hasHistory }: PublicationState,
   logger: Logger,
 ): Promise<"created" | "reused"> {
   const { rows } = await client.query<PublicationRow>(READ_PUBLICATION, [publication]);
   const [existing] = rows;
   if (existing === undefined) {
-    if (hasSlot) throw slotAlone(publication);
+    if (hasSlot) throw slotAlone(publication, hasHistory);
     await client.query(
       `create publication ${quoteIdentifier(publication)} for table ${tableList(tables)} with (${VIA_ROOT})`,
     );
@@ -45,7 +54,9 @@ export async function ensurePublication(
   }
   if (existing.isForAllTables || !existing.publishesAll) {
     throw new ReplicationError("setup-incomplete", `publication ${publication} was not made by lockstep`, {
-      fix: `drop publication ${quoteIdentifier(publication)}; it is made again at the next start`,
+      fix: hasSlot
+        ? `${MAKE_ANEW}: what it may have left out is in no log`
+        : `drop publication ${quoteIdentifier(publication)}; it is made again at the next start`,
     });
   }
   if (!existing.isViaRoot) {
@@ -130,9 +141,11 @@ function surplusTables(publication: string, surplus: readonly TableName[]): Repl
 }
 
 /** Our publication is made before the slot: what a slot has seen before it, the server could not decode. */
-function slotAlone(name: string): ReplicationError {
+function slotAlone(name: string, hasHistory: boolean): ReplicationError {
   return new ReplicationError("slot-not-ours", `slot ${name} exists without its publication`, {
-    fix: `drop it; it is made again at the next start: select pg_drop_replication_slot('${name}')`,
+    fix: hasHistory
+      ? `${MAKE_ANEW}: what was committed since the publication was dropped cannot be decoded`
+      : `drop it; it is made again at the next start: select pg_drop_replication_slot('${name}')`,
     fields: { slot: name },
   });
 }

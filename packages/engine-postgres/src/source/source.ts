@@ -151,7 +151,8 @@ class PostgresSource implements Source {
     const tables = await this.#listTables(client, found !== null);
     await this.#serialized(client, async () => {
       const hasSlot = (await readSlot(client, this.#name)) !== null;
-      const result = await ensurePublication(client, this.#name, { tables, hasSlot }, this.#options.logger);
+      const state = { tables, hasSlot, hasHistory: !mayCreate };
+      const result = await ensurePublication(client, this.#name, state, this.#options.logger);
       if (result === "created") this.#options.failpoints?.hit("publication-created");
       if (!hasSlot) await this.#createSlot(signal);
     });

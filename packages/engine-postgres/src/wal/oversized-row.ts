@@ -21,7 +21,7 @@ export function rowTooLarge(
     "row-too-large",
     `the primary sends a row${where} in ${bytes} bytes; maxRowBytes is ${maxRowBytes}`,
     {
-      fix: `raise maxRowBytes above ${bytes} (memory: up to eight times that), or exclude the table`,
+      fix: `raise maxRowBytes above ${bytes} (memory: up to eight times that); excluding the table helps only with later rows`,
       fields: { table: table === undefined ? null : tableLabel(table), bytes, maxRowBytes },
     },
   );
