@@ -14,7 +14,7 @@ import {
 import { configSchema, DEFAULT_HTTP, httpSchema, type Config, type HttpConfig } from "./config-schema.ts";
 
 /** Null exactly when there are problems. */
-interface ReadConfig {
+export interface ReadConfig {
   readonly config: Config | null;
   readonly problems: readonly ConfigProblem[];
 }
@@ -25,7 +25,10 @@ interface ReadConfig {
  * need not stand in it. Names every wrong key with its line; never a value that came from a variable or a file.
  * Rejects with `config-invalid` where the file cannot be read.
  */
-async function readConfig(path: string, environment: NodeJS.ProcessEnv = process.env): Promise<ReadConfig> {
+export async function readConfig(
+  path: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<ReadConfig> {
   return await parseConfig(await readConfigFile(path), dirname(resolve(path)), environment);
 }
 

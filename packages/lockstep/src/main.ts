@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { ReplicationError } from "@lockstep/core";
+import { check } from "./commands/check.ts";
 import { init, type InitOptions } from "./commands/init.ts";
 import { pause } from "./commands/pause.ts";
 import { remove, type RemoveOptions } from "./commands/remove.ts";
@@ -37,6 +38,23 @@ program
     "\nExample:\n  lockstep init --primary postgres://app@db1/shop --replica reports=postgres://app@db2/shop --kafka localhost:9092\n\nOn a terminal it asks for what is missing. A password does not go into the file, but a reference to a variable.",
   )
   .action(async (options: InitOptions) => await init(options));
+
+common(program.command("check"))
+  .description("say everything that is missing for a pipeline, with the statement that sets it")
+  .option("--columns", "also how every column arrives on each replica", false)
+  .option("--json", "one JSON object: ok, findings, columns", false)
+  .addHelpText(
+    "after",
+    "\nExamples:\n  lockstep check -c lockstep.yaml\n  lockstep check --json | jq -r '.findings[] | select(.sql) | .sql'\n\nChanges nothing, but for a topic that is made on the brokers for a moment. Exits with 1 for errors, 2 for a wrong file.",
+  )
+  .action(async (options: CommonOptions & { columns: boolean; json: boolean }) => {
+    const { columns, json } = options;
+    process.exitCode = await check(
+      options.config,
+      { showsColumns: columns, isJson: json },
+      loggingOf(options),
+    );
+  });
 
 common(program.command("run"))
   .description("follow the primary into every replica until stopped")

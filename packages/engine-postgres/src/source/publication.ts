@@ -1,7 +1,9 @@
 import {
-  ReplicationError,
+  errorFinding,
+  errorOf,
   tableKey,
   tableLabel,
+  type ErrorFinding,
   type Logger,
   type SourceTable,
   type TableName,
@@ -10,10 +12,12 @@ import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
 import { markUnsettled } from "./unsettled.ts";
 
-interface PublicationRow {
+export interface PublicationRow {
   readonly isForAllTables: boolean;
   readonly publishesAll: boolean;
   readonly isViaRoot: boolean;
+  /** The connected role has its owner's rights. */
+  readonly isOurs: boolean;
 }
 
 /** A change of a partition is one of the partitioned table. */
@@ -21,8 +25,27 @@ const VIA_ROOT = "publish_via_partition_root = true";
 
 const READ_PUBLICATION = `
   select puballtables as "isForAllTables", pubinsert and pubupdate and pubdelete and pubtruncate as "publishesAll",
-         pubviaroot as "isViaRoot"
+         pubviaroot as "isViaRoot", pg_catalog.pg_has_role(pubowner, 'USAGE') as "isOurs"
     from pg_catalog.pg_publication where pubname = $1`;
+
+/** As the server has it, or null. */
+export async function readPublication(client: Client, publication: string): Promise<PublicationRow | null> {
+  return (await client.query<PublicationRow>(READ_PUBLICATION, [publication])).rows[0] ?? null;
+}
+
+/** Why a publication of our name is not what we read by, or null. */
+export function publicationProblem(
+  publication: string,
+  existing: PublicationRow | null,
+  hasSlot: boolean,
+): ErrorFinding | null {
+  if (existing === null) return hasSlot ? slotAlone(publication) : null;
+  if (!existing.isForAllTables && existing.publishesAll) return null;
+  return errorFinding("setup-incomplete", `publication ${publication} was not made by lockstep`, {
+    fix: "drop it; it is made again at the next start",
+    sql: `drop publication ${quoteIdentifier(publication)}`,
+  });
+}
 
 /**
  * Creates the publication of `tables`, or checks the one that is there. Without a slot nothing was ever read
@@ -34,19 +57,14 @@ export async function ensurePublication(
   { tables, hasSlot }: { readonly tables: readonly SourceTable[]; readonly hasSlot: boolean },
   logger: Logger,
 ): Promise<"created" | "reused"> {
-  const { rows } = await client.query<PublicationRow>(READ_PUBLICATION, [publication]);
-  const [existing] = rows;
-  if (existing === undefined) {
-    if (hasSlot) throw slotAlone(publication);
+  const existing = await readPublication(client, publication);
+  const problem = publicationProblem(publication, existing, hasSlot);
+  if (problem !== null) throw errorOf(problem);
+  if (existing === null) {
     await client.query(
       `create publication ${quoteIdentifier(publication)} for table ${tableList(tables)} with (${VIA_ROOT})`,
     );
     return "created";
-  }
-  if (existing.isForAllTables || !existing.publishesAll) {
-    throw new ReplicationError("setup-incomplete", `publication ${publication} was not made by lockstep`, {
-      fix: `drop publication ${quoteIdentifier(publication)}; it is made again at the next start`,
-    });
   }
   if (!existing.isViaRoot) {
     await client.query(`alter publication ${quoteIdentifier(publication)} set (${VIA_ROOT})`);
@@ -68,7 +86,8 @@ export async function takeIn(
   const published = new Set(rows.map(tableKey));
   const wanted = new Set(tables.map(tableKey));
   const surplus = rows.filter((table) => !wanted.has(tableKey(table)));
-  if (surplus.length > 0) throw surplusTables(publication, surplus);
+  const problem = surplusProblem(publication, surplus);
+  if (problem !== null) throw errorOf(problem);
   const missing = tables.filter((table) => !published.has(tableKey(table)));
   if (missing.length === 0) return;
   const failures: unknown[] = [];
@@ -117,22 +136,24 @@ function tableList(tables: readonly TableName[]): string {
   return tables.map((table) => `only ${quoteTable(table)}`).join(", ");
 }
 
-function surplusTables(publication: string, surplus: readonly TableName[]): ReplicationError {
-  return new ReplicationError(
+/** Tables that are published and not wanted, or null where there are none. */
+export function surplusProblem(publication: string, surplus: readonly TableName[]): ErrorFinding | null {
+  if (surplus.length === 0) return null;
+  const names = surplus.map(tableLabel).join(", ");
+  return errorFinding(
     "setup-incomplete",
-    `publication ${publication} has tables that the configuration does not name: ${surplus.map(tableLabel).join(", ")}`,
+    `publication ${publication} has tables that the configuration does not name: ${names}`,
     {
-      fix:
-        `include them, or leave them for good: ` +
-        `alter publication ${quoteIdentifier(publication)} drop table ${surplus.map(quoteTable).join(", ")}`,
+      fix: "include them, or leave them for good",
+      sql: `alter publication ${quoteIdentifier(publication)} drop table ${surplus.map(quoteTable).join(", ")}`,
     },
   );
 }
 
 /** Our publication is made before the slot: what a slot has seen before it, the server could not decode. */
-function slotAlone(name: string): ReplicationError {
-  return new ReplicationError("slot-not-ours", `slot ${name} exists without its publication`, {
-    fix: `drop it; it is made again at the next start: select pg_drop_replication_slot('${name}')`,
-    fields: { slot: name },
+function slotAlone(name: string): ErrorFinding {
+  return errorFinding("slot-not-ours", `slot ${name} exists without its publication`, {
+    fix: "drop it; it is made again at the next start",
+    sql: `select pg_drop_replication_slot('${name}')`,
   });
 }
