@@ -9,6 +9,7 @@ import {
   type PostgresServer,
 } from "@lockstep/testkit";
 import { createDatabases, Scenario } from "./scenario.ts";
+import { statusOf } from "./status-of.ts";
 
 /* Several tables that join a replica at the same time, each in a state of its own. */
 let servers: PostgresServer[];
@@ -57,9 +58,14 @@ test("a copied table that the replica cannot take holds up neither other copied 
   await using run = scenario.run();
   await run.waitForLog("column v is missing", { timeoutMs: 20_000 });
   await isLive(scenario, "fresh");
+  const leftOut = async (): Promise<unknown> => (await statusOf(run)).replicas["replica-1"]?.leftOut;
+  await eventually("the status names it", async () =>
+    expect(await leftOut()).toMatchObject({ tables: ["public.amiss"], error: { code: "schema-mismatch" } }),
+  );
   await execute(replicaOf(scenario), "alter table amiss add column v text");
   await scenario.expectEqual();
   await isLive(scenario, "amiss");
+  await eventually("the status has forgotten it", async () => expect(await leftOut()).toBeNull());
   expect(scenario.conflicts).toEqual([]);
 });
 

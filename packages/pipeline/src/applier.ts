@@ -182,13 +182,14 @@ export class Applier {
   }
 
   #joiningTables(): JoiningTables {
-    const { sink, logger } = this.#options;
+    const { sink, logger, observer } = this.#options;
     const reached = (): Position => this.#position;
     return new JoiningTables(
       sink.replica,
       {
         copy: async (tables, signal) => await this.#copy(tables, signal),
         catchUp: async (group, signal) => await catchUp({ ...this.#options, ...group, reached }, signal),
+        onLeftOut: (out) => observer.left(out),
       },
       logger,
     );

@@ -8,6 +8,7 @@ import {
   type ReplicaTable,
 } from "@lockstep/core";
 import { byStart, type CopiedTables } from "./catch-up.ts";
+import type { LeftOut } from "./replica-observer.ts";
 
 /** How often a table that cannot be copied is tried again. */
 const TRY_AGAIN = { firstDelayMs: 1_000, maxDelayMs: 30_000 };
@@ -17,6 +18,8 @@ export interface JoiningWork {
   readonly copy: (tables: readonly ReplicaTable[], signal: AbortSignal) => Promise<readonly ReplicaTable[]>;
   /** Resolves when copied tables are near the replica's position; false: it is still to pass their view. */
   readonly catchUp: (group: CopiedTables, signal: AbortSignal) => Promise<boolean>;
+  /** What failed in the last round; null when nothing did. */
+  readonly onLeftOut: (out: LeftOut | null) => void;
 }
 
 /** Copies tables that came to a live replica, and brings them near its position, beside its applier. */
@@ -93,32 +96,36 @@ export class JoiningTables implements AsyncDisposable {
   /** What cannot be done for some tables is done for the others. */
   async #run(behind: readonly ReplicaTable[], pending: readonly ReplicaTable[]): Promise<void> {
     const { signal } = this.#ended;
-    let isDone = true;
+    const left: LeftOut[] = [];
     for (const group of byStart(behind)) {
-      isDone = (await this.#try(group.tables, async () => await this.#bringNear([group], signal))) && isDone;
+      left.push(...(await this.#try(group.tables, async () => await this.#bringNear([group], signal))));
     }
     if (pending.length > 0) {
       const copy = async (): Promise<void> =>
         await this.#bringNear(byStart(await this.#work.copy(pending, signal)), signal);
-      isDone = (await this.#try(pending, copy)) && isDone;
+      left.push(...(await this.#try(pending, copy)));
     }
-    if (isDone) this.#backoff.reset();
+    const [first] = left;
+    const out = first && { tables: left.flatMap(({ tables }) => tables), error: first.error };
+    if (!signal.aborted) this.#work.onLeftOut(out ?? null);
+    if (out === undefined) this.#backoff.reset();
     else await this.#backoff.wait(AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
   }
 
-  /** False when it failed, which it has said then. */
-  async #try(tables: readonly ReplicaTable[], work: () => Promise<void>): Promise<boolean> {
+  /** Says what failed, if anything did. */
+  async #try(tables: readonly ReplicaTable[], work: () => Promise<void>): Promise<LeftOut[]> {
     const { signal } = this.#ended;
     try {
       signal.throwIfAborted();
       await work();
-      return true;
+      return [];
     } catch (error) {
-      if (signal.aborted) return false;
-      const fields = { replica: this.#replica, tables: tables.map(tableLabel), err: error };
-      if (actionOf(error) === "retry") this.#logger.warn(fields, "the copy of new tables was interrupted");
-      else this.#logger.error(fields, "new tables cannot be copied; trying again");
-      return false;
+      const labels = tables.map(tableLabel);
+      if (signal.aborted) return [{ tables: labels, error }];
+      const fields = { replica: this.#replica, tables: labels, err: error };
+      if (actionOf(error) === "retry") this.#logger.warn(fields, "taking new tables in was interrupted");
+      else this.#logger.error(fields, "new tables cannot be taken in; trying again");
+      return [{ tables: labels, error }];
     }
   }
 

@@ -2,7 +2,7 @@ import { hasCode, includes, type ComparePositions, type Offset } from "@lockstep
 import type { Applied, Reached } from "./applier.ts";
 import type { CopyStatus } from "./copy-progress.ts";
 import { DecayingMean } from "./decaying-mean.ts";
-import type { ReplicaObserver } from "./replica-observer.ts";
+import type { LeftOut, ReplicaObserver } from "./replica-observer.ts";
 import type { SourceCounters } from "./source-counters.ts";
 import type { StageObserver } from "./stage.ts";
 import type { ReplicaStatus } from "./status.ts";
@@ -25,6 +25,7 @@ export class ReplicaCounters implements ReplicaObserver {
   #committedAtUs: number | null = null;
   #counted = { eventsProcessed: 0, eventsFailed: 0, conflicts: 0 };
   #error: unknown = null;
+  #leftOut: LeftOut | null = null;
   /** What halted it, until it goes on. */
   #haltedBy: string | null = null;
 
@@ -48,6 +49,10 @@ export class ReplicaCounters implements ReplicaObserver {
 
   applied(ms: number): void {
     this.#onStage("apply", ms);
+  }
+
+  left(out: LeftOut | null): void {
+    this.#leftOut = out;
   }
 
   joined({ events, conflicts }: Applied): void {
@@ -93,6 +98,7 @@ export class ReplicaCounters implements ReplicaObserver {
     this.#takenUs = null;
     this.#committedAtUs = null;
     this.#copy = null;
+    this.#leftOut = null;
     this.#state = "waiting";
   }
 
@@ -113,6 +119,7 @@ export class ReplicaCounters implements ReplicaObserver {
       averageLagMs: this.#lag.value,
       ...this.#counted,
       error: this.#error,
+      leftOut: this.#leftOut,
     };
   }
 

@@ -8,8 +8,16 @@ export interface ReplicaObserver {
   taken(committedAtUs: number): void;
   /** The replica has taken a window, or a piece of a large transaction, in so long. */
   applied(ms: number): void;
+  /** Tables that came later and cannot be copied, or caught up, by now; null: there are none any more. */
+  left(out: LeftOut | null): void;
   /** Changes of tables that join, beside or before the replica's own way. */
   joined(applied: { readonly events: number; readonly conflicts: number }): void;
+}
+
+/** Tables that the replica does not have yet, and why the last attempt failed. */
+export interface LeftOut {
+  readonly tables: readonly string[];
+  readonly error: unknown;
 }
 
 /** Of tables that join, which is no part of the replica's own way. */
@@ -18,5 +26,6 @@ export const NO_OBSERVER: ReplicaObserver = {
   interrupted: () => undefined,
   taken: () => undefined,
   applied: () => undefined,
+  left: () => undefined,
   joined: () => undefined,
 };

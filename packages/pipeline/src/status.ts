@@ -1,5 +1,6 @@
 import type { Offset, Position, RetainedLog } from "@lockstep/core";
 import type { CopyStatus } from "./copy-progress.ts";
+import type { LeftOut } from "./replica-observer.ts";
 
 /** How a pipeline is, in this process; what was counted, since the process began. */
 export interface PipelineStatus {
@@ -49,4 +50,6 @@ export interface ReplicaStatus {
   readonly conflicts: number;
   /** What halted or last interrupted it; null when it has gone on since. */
   readonly error: unknown;
+  /** Tables that came later and that it cannot be given by now, while it goes on with the others. */
+  readonly leftOut: LeftOut | null;
 }

@@ -124,6 +124,12 @@ export const REPLICA_METRICS: readonly Metric<ReplicaReport>[] = [
     samples: ({ stats }) => [[stats.averageLagMs]],
   },
   {
+    name: "replica_tables_left_out",
+    help: "Tables that came later and that the replica cannot be given by now",
+    type: "gauge",
+    samples: ({ leftOut }) => [[leftOut?.tables.length ?? 0]],
+  },
+  {
     name: "replica_copy_ratio",
     help: "How much of a copy is done, from 0 to 1, while there is one",
     type: "gauge",

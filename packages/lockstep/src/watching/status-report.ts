@@ -45,6 +45,8 @@ export interface ReplicaReport {
   };
   readonly copy: CopyStatus | null;
   readonly error: ErrorReport | null;
+  /** Tables that came later, which it cannot be given by now. */
+  readonly leftOut: { readonly tables: readonly string[]; readonly error: ErrorReport | null } | null;
 }
 
 interface ErrorReport {
@@ -97,7 +99,7 @@ function isHealthy({ isConnected, state }: ReplicaStatus): boolean {
 
 function reportReplica(replica: ReplicaStatus): ReplicaReport {
   const { isConnected, state, offset, acked, queueSize, lagMs, averageLagMs, copy, error } = replica;
-  const { eventsProcessed, eventsFailed, conflicts } = replica;
+  const { eventsProcessed, eventsFailed, conflicts, leftOut } = replica;
   return {
     connected: isConnected,
     state,
@@ -113,6 +115,7 @@ function reportReplica(replica: ReplicaStatus): ReplicaReport {
     },
     copy,
     error: reportError(error),
+    leftOut: leftOut && { tables: leftOut.tables, error: reportError(leftOut.error) },
   };
 }
 

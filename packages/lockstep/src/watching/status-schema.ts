@@ -36,6 +36,7 @@ const replica = z.object({
   stats: z.object({ eventsProcessed: count, eventsFailed: count, conflicts: count, averageLagMs: known }),
   copy,
   error,
+  leftOut: z.object({ tables: z.array(z.string()), error }).nullable(),
 });
 
 /** What `/status` answers, read by another process than the one that wrote it. */

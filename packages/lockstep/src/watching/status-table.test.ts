@@ -12,6 +12,7 @@ const FOLLOWING: ReplicaReport = {
   stats: { eventsProcessed: 4_816, eventsFailed: 0, conflicts: 0, averageLagMs: 3.14 },
   copy: null,
   error: null,
+  leftOut: null,
 };
 
 const COPY = {

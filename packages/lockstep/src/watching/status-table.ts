@@ -18,6 +18,9 @@ export function statusLines(report: StatusReport, columns: number): string[] {
     ...aligned([HEADINGS, ...replicas.map(([name, replica]) => cellsOf(name, replica))]),
     ...replicas.flatMap(([name, { copy }]) => (copy === null ? [] : [copyLine(name, copy, columns)])),
     ...replicas.flatMap(([name, replica]) => errorLines(replica, `${name}: `)),
+    ...replicas.flatMap(([name, { leftOut }]) =>
+      leftOut === null ? [] : errorLines(leftOut, `${name} lacks ${leftOut.tables.join(", ")}: `),
+    ),
   ];
   return lines.map((line) => line.slice(0, columns));
 }
