@@ -91,12 +91,35 @@ describe("the publication", () => {
   test.each([
     ["dropped", "drop publication $", "slot-not-ours"],
     ["made to publish less", "alter publication $ set (publish = 'insert')", "setup-incomplete"],
+    [
+      "made to publish less for a while",
+      "alter publication $ set (publish = 'insert'); alter publication $ set (publish = 'insert, update, delete, truncate')",
+      "slot-not-ours",
+    ],
   ])("%s while nothing runs: what was committed since may be missing in the log", async (_, sql, code) => {
     const scenario = await newScenario("kafka");
     await replicate(scenario, 1);
-    await scenario.onPrimary(sql.replace("$", slotOf(scenario)));
+    await scenario.onPrimary(sql.replaceAll("$", slotOf(scenario)));
     await using run = scenario.run();
     await expectStop(run, code, "remove the pipeline and start it anew");
+    await scenario.onPrimary(`select pg_drop_replication_slot('${slotOf(scenario)}')`);
+  });
+
+  test.concurrent.each([
+    ["dropped", "drop publication $"],
+    ["made to publish less", "alter publication $ set (publish = 'insert')"],
+  ])("%s under a run", async (_, sql) => {
+    const scenario = await newScenario("kafka");
+    await using run = scenario.run();
+    await run.waitForLog("following");
+    await scenario.onPrimary("insert into items values (1)");
+    await scenario.expectEqual();
+    await scenario.onPrimary(sql.replaceAll("$", slotOf(scenario)));
+    await scenario.onPrimary("insert into items values (2)");
+    await expectStop(run, "slot-not-ours", "remove the pipeline and start it anew");
+    await using again = scenario.run();
+    await again.exited; // It does not resume either.
+    expect(again.log.some(({ text }) => /slot-not-ours|setup-incomplete/.test(text))).toBe(true);
     await scenario.onPrimary(`select pg_drop_replication_slot('${slotOf(scenario)}')`);
   });
 });

@@ -203,7 +203,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   "slot-not-ours": {
     action: "operator",
-    means: "A slot or publication of our name was made by somebody else.",
+    means: "A slot or publication of our name was made, changed or dropped by somebody else.",
   },
   "progress-without-history": {
     action: "resync",

@@ -1,5 +1,14 @@
 export { abortable } from "./abortable.ts";
 export { Arrivals } from "./arrivals.ts";
+export type {
+  DatabaseIdentity,
+  LogCheck,
+  PrimaryCheck,
+  PrimaryReport,
+  ReplicaCheck,
+  ReplicaReport,
+  TableArrival,
+} from "./checks.ts";
 export { type ChainState, type ChainStep, nextStep } from "./chain.ts";
 export { CODEC, decodeHeaders, decodeRecord, encodeRecord, type EncodedRecord } from "./codec.ts";
 export { Deferred } from "./deferred.ts";
@@ -25,6 +34,15 @@ export {
 } from "./event.ts";
 export { FAILPOINT_NAMES, type FailpointName, type Failpoints } from "./failpoints.ts";
 export { find, headersFrom, type HistoryPoint } from "./find.ts";
+export {
+  errorFinding,
+  errorOf,
+  findingOf,
+  type ErrorFinding,
+  type Finding,
+  type FindingCode,
+  type FindingLevel,
+} from "./finding.ts";
 export { fold, isWhole, sameColumns, type Folded, type FoldedTable } from "./fold.ts";
 export type { Logger } from "./logger.ts";
 export { nextOffset, offset, type Offset } from "./offset.ts";

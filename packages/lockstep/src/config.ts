@@ -1,36 +1,61 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { isMap, isNode, LineCounter, parseDocument, type Document, type YAMLError } from "yaml";
-import { z } from "zod";
+import { isMap, LineCounter, parseDocument, type Document } from "yaml";
+import type { z } from "zod";
 import { ReplicationError } from "@lockstep/core";
+import {
+  describeProblem,
+  lineOf,
+  problemsOfIssue,
+  syntaxProblem,
+  type ConfigProblem,
+  type ConfigText,
+} from "./config-problems.ts";
 import { configSchema, DEFAULT_HTTP, httpSchema, type Config, type HttpConfig } from "./config-schema.ts";
+
+/** Null exactly when there are problems. */
+export interface ReadConfig {
+  readonly config: Config | null;
+  readonly problems: readonly ConfigProblem[];
+}
 
 /**
  * Reads and checks a configuration file. `${NAME}` stands for an environment variable, `${file:path}` for a
  * file's content without its last newline (paths are relative to the configuration's folder): so secrets
- * need not stand in it. Rejects with `config-invalid`, naming every wrong key with its line; never a value
- * that came from a variable or a file.
+ * need not stand in it. Names every wrong key with its line; never a value that came from a variable or a file.
+ * Rejects with `config-invalid` where the file cannot be read.
  */
+export async function readConfig(
+  path: string,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<ReadConfig> {
+  return await parseConfig(await readConfigFile(path), dirname(resolve(path)), environment);
+}
+
+/** The same for the text of a file that would be in `folder`. */
+export async function parseConfig(
+  text: string,
+  folder: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<ReadConfig> {
+  const { document, lines, syntax } = parse(text);
+  if (syntax !== null) return { config: null, problems: [syntax] };
+  const filling = { folder, environment, document, lines, problems: [] };
+  const filled = await fill(document.toJS(), [], filling);
+  const parsed = configSchema.safeParse(filled);
+  const problems = [...filling.problems, ...problemsOf(parsed.error?.issues ?? [], filling)];
+  const found = parsed.success ? [...problems, ...nameProblems(parsed.data, filling)] : problems;
+  return { config: parsed.success && found.length === 0 ? parsed.data : null, problems: found };
+}
+
+/** Rejects with `config-invalid` for all that is wrong with the file. */
 export async function loadConfig(
   path: string,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<Config> {
-  const lines = new LineCounter();
-  const document = parseDocument(await readConfigFile(path), { lineCounter: lines, prettyErrors: false });
-  const [syntaxError] = document.errors;
-  if (syntaxError !== undefined) throw invalid(path, [describeSyntax(syntaxError, lines)]);
-  const problems: string[] = [];
-  const raw: unknown = document.toJS();
-  const filled = await fill(raw, [], { folder: dirname(resolve(path)), environment, problems });
-  if (problems.length > 0) throw invalid(path, problems);
-  const parsed = configSchema.safeParse(filled);
-  if (!parsed.success) {
-    throw invalid(
-      path,
-      parsed.error.issues.map((issue) => describeIssue(issue, document, lines)),
-    );
-  }
-  return checkNames(path, parsed.data);
+  const { config, problems } = await readConfig(path, environment);
+  if (config === null) throw invalid(path, problems);
+  return config;
 }
 
 /** Of a configuration `http` alone: who asks how a run is need not have the rest's secrets. */
@@ -38,26 +63,36 @@ export async function loadHttp(
   path: string,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<HttpConfig> {
-  const lines = new LineCounter();
-  const document = parseDocument(await readConfigFile(path), { lineCounter: lines, prettyErrors: false });
-  const [syntaxError] = document.errors;
-  if (syntaxError !== undefined) throw invalid(path, [describeSyntax(syntaxError, lines)]);
-  const problems: string[] = [];
+  const { document, lines, syntax } = parse(await readConfigFile(path));
+  if (syntax !== null) throw invalid(path, [syntax]);
+  const filling = { folder: dirname(resolve(path)), environment, document, lines, problems: [] };
   const raw: unknown = isMap(document.contents) ? document.toJS() : {};
   const http: unknown = typeof raw === "object" && raw !== null && "http" in raw ? raw.http : DEFAULT_HTTP;
-  const filled = await fill(http, ["http"], { folder: dirname(resolve(path)), environment, problems });
+  const filled = await fill(http, ["http"], filling);
   const parsed = httpSchema.safeParse(filled);
+  const issues = (parsed.error?.issues ?? []).map((issue) => ({ ...issue, path: ["http", ...issue.path] }));
+  const problems = [...filling.problems, ...problemsOf(issues, filling)];
   if (parsed.success && problems.length === 0) return parsed.data;
-  const issues = (parsed.error?.issues ?? []).map((issue) =>
-    describeIssue({ ...issue, path: ["http", ...issue.path] }, document, lines),
-  );
-  throw invalid(path, problems.length > 0 ? problems : issues);
+  throw invalid(path, problems);
 }
 
-interface Filling {
+function parse(text: string): ConfigText & { readonly syntax: ConfigProblem | null } {
+  const lines = new LineCounter();
+  const document: Document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [error] = document.errors;
+  return { document, lines, syntax: error === undefined ? null : syntaxProblem(error, lines) };
+}
+
+/** What a missing variable or file leaves empty is named already. */
+function problemsOf(issues: readonly z.core.$ZodIssue[], { problems, ...text }: Filling): ConfigProblem[] {
+  const named = new Set(problems.map(({ key }) => key));
+  return issues.flatMap((issue) => problemsOfIssue(issue, text)).filter(({ key }) => !named.has(key));
+}
+
+interface Filling extends ConfigText {
   readonly folder: string;
   readonly environment: NodeJS.ProcessEnv;
-  readonly problems: string[];
+  readonly problems: ConfigProblem[];
 }
 
 async function fill(value: unknown, at: readonly string[], filling: Filling): Promise<unknown> {
@@ -83,17 +118,23 @@ async function fillText(text: string, at: readonly string[], filling: Filling): 
 }
 
 async function reference(name: string, at: readonly string[], filling: Filling): Promise<string> {
+  const missing = (what: string, fix: string): void => {
+    filling.problems.push({ key: at.join("."), line: lineOf(at, filling), what, value: null, fix });
+  };
   if (!name.startsWith("file:")) {
     const value = filling.environment[name];
     if (value === undefined)
-      filling.problems.push(`${at.join(".")}: environment variable ${name} is not set`);
+      missing(
+        `environment variable ${name} is not set`,
+        `set it where lockstep is started: export ${name}=…`,
+      );
     return value ?? "";
   }
   const file = resolve(filling.folder, name.slice("file:".length));
   try {
     return (await readFile(file, "utf8")).replace(/\r?\n$/, "");
   } catch {
-    filling.problems.push(`${at.join(".")}: file ${file} cannot be read`);
+    missing(`file ${file} cannot be read`, "create it, let this user read it, or correct its path");
     return "";
   }
 }
@@ -104,42 +145,24 @@ async function readConfigFile(path: string): Promise<string> {
   } catch (error) {
     throw new ReplicationError("config-invalid", `configuration file ${path} cannot be read`, {
       cause: error,
-      fix: "name it with --config, or create it (see README.md)",
+      fix: "name it with --config, or create it: lockstep init",
     });
   }
 }
 
-/** Without the source: the line may hold a password (S1). */
-function describeSyntax({ code, pos }: YAMLError, lines: LineCounter): string {
-  const { line, col } = lines.linePos(pos[0]);
-  return `line ${line}, column ${col}: not YAML: ${code.toLowerCase().replaceAll("_", " ")}`;
-}
-
-function describeIssue(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): string {
-  const path = issue.path.map(String);
-  const line = lineOf(document, issue.path, lines);
-  return `${path.join(".") || "(top level)"}${line === null ? "" : ` (line ${line})`}: ${issue.message}`;
-}
-
-/** The line of the nearest node that exists. */
-function lineOf(document: Document, path: readonly PropertyKey[], lines: LineCounter): number | null {
-  for (let length = path.length; length >= 0; length--) {
-    const node: unknown = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
-    if (!isNode(node) || (length === 0 && !isMap(node))) continue;
-    if (node.range !== null && node.range !== undefined) return lines.linePos(node.range[0]).line;
-  }
-  return null;
-}
-
-function checkNames(path: string, config: Config): Config {
-  const databases = [config.primary, ...config.replicas];
+function nameProblems({ primary, replicas }: Config, text: ConfigText): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const databases = [primary, ...replicas];
+  const problem = (what: string, fix: string): void => {
+    problems.push({ key: "replicas", line: lineOf(["replicas"], text), what, value: null, fix });
+  };
   const name = firstTwice(databases.map((database) => database.name));
   if (name !== null)
-    throw invalid(path, [`the name ${name} is given twice; primary and replicas need names of their own`]);
+    problem(`the name ${name} is given twice`, "primary and replicas need names of their own");
   const place = firstTwice(databases.flatMap((database) => placeOf(database.url)));
   if (place !== null)
-    throw invalid(path, [`the database ${place} is given twice; primary and replicas are different ones`]);
-  return config;
+    problem(`the database ${place} is given twice`, "primary and replicas are different databases");
+  return problems;
 }
 
 function firstTwice(values: readonly string[]): string | null {
@@ -153,13 +176,10 @@ function placeOf(text: string): [string] | [] {
   return [`${searchParams.get("host") ?? host}${pathname}`];
 }
 
-function invalid(path: string, problems: readonly string[]): ReplicationError {
-  return new ReplicationError(
-    "config-invalid",
-    `${path} is not a valid configuration:\n  ${problems.join("\n  ")}`,
-    {
-      fix: "correct the keys named above",
-      fields: { path },
-    },
-  );
+function invalid(path: string, problems: readonly ConfigProblem[]): ReplicationError {
+  const each = problems.map((problem) => `\n  ${describeProblem(problem)}; ${problem.fix}`);
+  return new ReplicationError("config-invalid", `${path} is not a valid configuration:${each.join("")}`, {
+    fix: "correct the keys named above",
+    fields: { path },
+  });
 }

@@ -2,10 +2,22 @@ import {
   createPausable,
   createPostgresSink,
   createPostgresSource,
+  createPrimaryCheck,
   createRemovablePrimary,
   createRemovableReplica,
+  createReplicaCheck,
 } from "@lockstep/engine-postgres";
-import type { ConflictPolicy, Failpoints, Logger, Pausable, Removable, Sink, Source } from "@lockstep/core";
+import type {
+  ConflictPolicy,
+  Failpoints,
+  Logger,
+  Pausable,
+  PrimaryCheck,
+  Removable,
+  ReplicaCheck,
+  Sink,
+  Source,
+} from "@lockstep/core";
 import type { Config, EngineName, PrimaryConfig, ReplicaConfig } from "./config-schema.ts";
 
 interface Context {
@@ -16,9 +28,16 @@ interface Context {
   readonly failpoints: Failpoints | undefined;
 }
 
+interface CheckContext extends Pick<Context, "config" | "folder"> {
+  /** Tables one by one; else only what they all need. */
+  readonly comparesTables: boolean;
+}
+
 interface Engine {
   source(primary: PrimaryConfig, context: Context): Source;
   sink(replica: ReplicaConfig, context: Context): Sink;
+  primaryCheck(primary: PrimaryConfig, context: CheckContext): PrimaryCheck;
+  replicaCheck(replica: ReplicaConfig, context: CheckContext): ReplicaCheck;
   /** What a pipeline has there of its own. */
   removable(
     database: PrimaryConfig | ReplicaConfig,
@@ -52,6 +71,17 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
         logger,
         failpoints,
       }),
+    primaryCheck: ({ url }, { config, folder }) =>
+      createPrimaryCheck({ url, folder, pipeline: config.pipeline, tables: config.tables }),
+    replicaCheck: ({ name, url }, { config, folder, comparesTables }) =>
+      createReplicaCheck({
+        replica: name,
+        url,
+        folder,
+        pipeline: config.pipeline,
+        existing: config.snapshot.existing,
+        comparesTables,
+      }),
     removable: ({ name, url }, as, { config: { pipeline }, folder }) =>
       (as === "primary" ? createRemovablePrimary : createRemovableReplica)({ name, url, folder, pipeline }),
     pausable: ({ name, url }, { config: { pipeline }, folder }) =>
@@ -78,6 +108,15 @@ export function createSource(context: Context): Source {
 
 export function createSinks(context: Context): Sink[] {
   return context.config.replicas.map((replica) => ENGINES[replica.engine].sink(replica, context));
+}
+
+export function createPrimaryCheckOf(context: CheckContext): PrimaryCheck {
+  const { primary } = context.config;
+  return ENGINES[primary.engine].primaryCheck(primary, context);
+}
+
+export function createReplicaChecksOf(context: CheckContext): ReplicaCheck[] {
+  return context.config.replicas.map((replica) => ENGINES[replica.engine].replicaCheck(replica, context));
 }
 
 function conflictPolicyOf(onConflict: Config["onConflict"]): ConflictPolicy {

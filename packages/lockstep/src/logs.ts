@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
-import { createEmbeddedLog, createRemovableEmbeddedLog } from "@lockstep/log-embedded";
-import { createKafkaLog, createRemovableKafkaLog } from "@lockstep/log-kafka";
-import { ReplicationError, type EventLog, type Logger, type Removable } from "@lockstep/core";
+import { createEmbeddedCheck, createEmbeddedLog, createRemovableEmbeddedLog } from "@lockstep/log-embedded";
+import { createKafkaCheck, createKafkaLog, createRemovableKafkaLog } from "@lockstep/log-kafka";
+import { ReplicationError, type EventLog, type LogCheck, type Logger, type Removable } from "@lockstep/core";
 import type { Config } from "./config-schema.ts";
 import { kafkaTls } from "./kafka-tls.ts";
 
@@ -21,6 +21,16 @@ export function createLog({ log, pipeline }: Config, folder: string, logger: Log
   if (log.embedded === undefined) throw new ReplicationError("config-invalid", "no event log is named");
   const { path, maxBytes } = log.embedded;
   return createEmbeddedLog({ path: resolve(folder, path), pipeline, maxBytes, logger });
+}
+
+export function createLogCheck({ log, pipeline }: Config, folder: string, logger: Logger): LogCheck {
+  if (log.kafka !== undefined) {
+    const { brokers, tls, sasl } = log.kafka;
+    return createKafkaCheck({ brokers, sasl, tls: tls && kafkaTls(tls, folder), pipeline, logger });
+  }
+  if (log.embedded === undefined) throw new ReplicationError("config-invalid", "no event log is named");
+  const { path, maxBytes } = log.embedded;
+  return createEmbeddedCheck({ path: resolve(folder, path), pipeline, maxBytes });
 }
 
 /** What the pipeline, or only a replica of it, has in the event log of its own; null where that is nothing. */

@@ -1,5 +1,7 @@
 import { Command, Option } from "commander";
 import { ReplicationError } from "@lockstep/core";
+import { check } from "./commands/check.ts";
+import { init, type InitOptions } from "./commands/init.ts";
 import { pause } from "./commands/pause.ts";
 import { remove, type RemoveOptions } from "./commands/remove.ts";
 import { run } from "./commands/run.ts";
@@ -20,6 +22,39 @@ const program = new Command("lockstep")
   .description("Keeps databases in lockstep: follows a primary's own log into replicas, through Kafka.")
   .version(readVersion())
   .showHelpAfterError("(lockstep --help shows what there is)");
+
+program
+  .command("init")
+  .description("write a configuration file")
+  .option("-c, --config <file>", "the file to write", DEFAULT_CONFIG)
+  .option("--primary <url>", "the primary: postgres://user@host:5432/database")
+  .option("--replica <name=url>", "a replica; may be given several times", collect, [])
+  .option("--kafka <brokers>", "the event log: host:port of one or more brokers, with commas")
+  .option("--embedded <folder>", "the event log: a folder of this machine, instead of Kafka")
+  .option("--pipeline <name>", "default: the name of the primary's database")
+  .option("--force", "overwrite a file that is there", false)
+  .addHelpText(
+    "after",
+    "\nExample:\n  lockstep init --primary postgres://app@db1/shop --replica reports=postgres://app@db2/shop --kafka localhost:9092\n\nOn a terminal it asks for what is missing. A password does not go into the file, but a reference to a variable.",
+  )
+  .action(async (options: InitOptions) => await init(options));
+
+common(program.command("check"))
+  .description("say everything that is missing for a pipeline, with the statement that sets it")
+  .option("--columns", "also how every column arrives on each replica", false)
+  .option("--json", "one JSON object: ok, findings, columns", false)
+  .addHelpText(
+    "after",
+    "\nExamples:\n  lockstep check -c lockstep.yaml\n  lockstep check --json | jq -r '.findings[] | select(.sql) | .sql'\n\nChanges nothing, but for a topic that is made on the brokers for a moment. Exits with 1 for errors, 2 for a wrong file.",
+  )
+  .action(async (options: CommonOptions & { columns: boolean; json: boolean }) => {
+    const { columns, json } = options;
+    process.exitCode = await check(
+      options.config,
+      { showsColumns: columns, isJson: json },
+      loggingOf(options),
+    );
+  });
 
 common(program.command("run"))
   .description("follow the primary into every replica until stopped")
@@ -161,6 +196,10 @@ function removeOptions(
 
 function loggingOf({ logLevel, logFormat }: CommonOptions): LoggingOptions {
   return { level: logLevel, isJson: logFormat === "json" };
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
 }
 
 function parseFrom(value: string): string {

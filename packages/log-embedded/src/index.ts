@@ -1,2 +1,3 @@
 export { createRemovableEmbeddedLog } from "./removal.ts";
 export { createEmbeddedLog, type EmbeddedLogOptions } from "./embedded-log.ts";
+export { createEmbeddedCheck } from "./log-check.ts";

@@ -1,3 +1,4 @@
 export type { KafkaLogOptions } from "./client.ts";
 export { createKafkaLog } from "./kafka-log.ts";
 export { createRemovableKafkaLog } from "./removal.ts";
+export { createKafkaCheck } from "./log-check.ts";

@@ -1,10 +1,26 @@
 import { ReplicationError, tlsFailure, type ErrorCode, type TlsNames } from "@lockstep/core";
 
-/** The protocol's name of an error, or null. */
+/** The protocol's name of an error, or null; of several at once the first. */
 export function protocolTypeOf(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   if ("type" in error && typeof error.type === "string") return error.type;
+  for (const one of partsOf(error)) {
+    const type = protocolTypeOf(one);
+    if (type !== null) return type;
+  }
   return error.cause instanceof Error && error.cause !== error ? protocolTypeOf(error.cause) : null;
+}
+
+/** What kafkajs gathers: of creating topics in `errors`, of deleting records in `partitions`. */
+function partsOf(error: Error): unknown[] {
+  const errors: unknown = "errors" in error ? error.errors : [];
+  const partitions: unknown = "partitions" in error ? error.partitions : [];
+  return [
+    ...(Array.isArray(errors) ? errors : []),
+    ...(Array.isArray(partitions) ? partitions : []).map((partition: unknown) =>
+      typeof partition === "object" && partition !== null && "error" in partition ? partition.error : null,
+    ),
+  ];
 }
 
 const BY_TYPE: Readonly<Record<string, ErrorCode>> = {

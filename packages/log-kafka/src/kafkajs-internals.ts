@@ -3,6 +3,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { ReplicationError } from "@lockstep/core";
 import type { ISocketFactory, Kafka } from "kafkajs";
+import type { ApiVersions } from "./broker-apis.ts";
 
 /*
  * What this package needs of kafkajs 2.2.4 beyond its public API, and two mends. Every line here is held by
@@ -12,6 +13,7 @@ import type { ISocketFactory, Kafka } from "kafkajs";
  *   (a group's seek fails in silence and is forgotten at a rejoin), and produce requests with a producer
  *   epoch and a sequence number of our own (so that a retry is the same append, and a successor fences); and a
  *   group's offset committed without joining the group (the admin client's way takes it three seconds).
+ * - What a broker says that it understands (`versions`).
  * - Its request queue starts a timer every 10 ms whether or not anything waits.
  * - Its sockets use Nagle's algorithm.
  */
@@ -24,6 +26,9 @@ export interface FetchedMessage {
 }
 
 export interface Broker {
+  readonly brokerAddress: string;
+  /** Of each request, by its key: which versions the broker takes. */
+  readonly versions: ApiVersions | null;
   isConnected(): boolean;
   fetch(request: {
     replicaId: -1;
@@ -80,6 +85,7 @@ export interface Cluster {
     topic: string,
     partitions: readonly number[],
   ): Readonly<Record<string, readonly number[]>>;
+  findControllerBroker(): Promise<Broker>;
   findBroker(node: { nodeId: string }): Promise<Broker>;
   findGroupCoordinator(group: { groupId: string; coordinatorType: 0 | 1 }): Promise<Broker>;
 }

@@ -1,10 +1,11 @@
-import { Backoff, ReplicationError } from "@lockstep/core";
+import { Backoff, errorFinding, errorOf, ReplicationError, type ErrorFinding } from "@lockstep/core";
 import kafkajs, { type Admin } from "kafkajs";
 import { protocolTypeOf } from "./kafka-errors.ts";
 
 /** The largest message, a fragment, with room for its headers and the broker's own framing. */
 export const MAX_MESSAGE_BYTES: number = 4 * 1024 * 1024;
-const WANTED_REPLICAS = 3;
+export const WANTED_REPLICAS = 3;
+const MIN_INSYNC = "min.insync.replicas";
 /** Who calls tries again. */
 const LEADER_TIMEOUT_MS = 10_000;
 /** What a broker answers that has not heard of a new topic, or does not lead it yet. */
@@ -28,47 +29,88 @@ const REQUIRED: readonly {
   },
 ];
 
+/** What a topic is, as far as we care. */
+export interface TopicState {
+  readonly partitions: number;
+  /** How many copies a record has. */
+  readonly copies: number;
+  /** How many of them there must be for an append to be taken. */
+  readonly minInsync: number;
+  readonly wrong: readonly WrongSetting[];
+}
+
+interface WrongSetting {
+  readonly name: string;
+  readonly value: string;
+  readonly found: string;
+}
+
 /** Creates the topic, or checks the one that is there. */
 export async function ensureTopic(admin: Admin, topic: string, signal: AbortSignal): Promise<void> {
-  const partitions = await countPartitions(admin, topic);
-  if (partitions === null) {
-    await createTopic(admin, topic);
-    return await waitForLeader(admin, topic, signal);
+  let state = await readTopic(admin, topic);
+  if (state === null) {
+    const isOurs = await createTopic(admin, topic);
+    await waitForLeader(admin, topic, signal);
+    if (isOurs) return;
+    state = await readTopic(admin, topic); // It was made a moment before: by another run, or by somebody else.
   }
-  const wrong = await wrongSettings(admin, topic);
+  const problem = state === null ? null : topicProblem(topic, state);
+  if (problem !== null) throw errorOf(problem);
+}
+
+/** Why a topic would not keep what is appended, or null. */
+export function topicProblem(
+  topic: string,
+  { partitions, copies, minInsync, wrong }: TopicState,
+): ErrorFinding | null {
   if (partitions !== 1) {
-    throw misconfigured(
+    return misconfigured(
       topic,
       `it has ${partitions} partitions instead of 1`,
       "delete it while it is empty; it is made anew",
     );
   }
-  if (wrong.length === 0) return;
-  const wanted = wrong.map(({ name, value }) => `${name}=${value}`).join(",");
-  throw misconfigured(
+  const set = (list: string): string =>
+    `run: kafka-configs --bootstrap-server … --alter --entity-type topics --entity-name ${topic} --add-config ${list}`;
+  if (wrong.length > 0) {
+    return misconfigured(
+      topic,
+      wrong.map(({ name, value, found }) => `${name} is ${found}, not ${value}`).join("; "),
+      set(wrong.map(({ name, value }) => `${name}=${value}`).join(",")),
+    );
+  }
+  if (minInsync <= copies) return null;
+  return misconfigured(
     topic,
-    wrong.map(({ name, value, found }) => `${name} is ${found}, not ${value}`).join("; "),
-    `run: kafka-configs --bootstrap-server … --alter --entity-type topics --entity-name ${topic} --add-config ${wanted}`,
+    `min.insync.replicas is ${minInsync}, and it has ${copies === 1 ? "one replica" : `${copies} replicas`}, so that it takes no record`,
+    set(`min.insync.replicas=${Math.max(1, copies - 1)}`),
   );
 }
 
-async function createTopic(admin: Admin, topic: string): Promise<void> {
+/** False where it is there already. With `validateOnly` the brokers only say whether they would. */
+export async function createTopic(
+  admin: Admin,
+  topic: string,
+  { validateOnly = false }: { readonly validateOnly?: boolean } = {},
+): Promise<boolean> {
   const { brokers } = await admin.describeCluster();
   const replicationFactor = Math.min(WANTED_REPLICAS, brokers.length);
   const configEntries = REQUIRED.map(({ name, value }) => ({ name, value }));
-  if (replicationFactor === WANTED_REPLICAS) configEntries.push({ name: "min.insync.replicas", value: "2" });
+  if (replicationFactor === WANTED_REPLICAS) configEntries.push({ name: MIN_INSYNC, value: "2" });
   try {
-    await admin.createTopics({
+    return await admin.createTopics({
+      validateOnly,
       waitForLeaders: false,
       topics: [{ topic, numPartitions: 1, replicationFactor, configEntries }],
     });
   } catch (error) {
-    if (protocolTypeOf(error) !== "TOPIC_ALREADY_EXISTS") throw error; // Another run was quicker.
+    if (protocolTypeOf(error) !== "TOPIC_ALREADY_EXISTS") throw error;
+    return false;
   }
 }
 
 /** Brokers hear of a new topic one by one, and of its leader before that leads: asked for it, it may not be there. */
-async function waitForLeader(admin: Admin, topic: string, signal: AbortSignal): Promise<void> {
+export async function waitForLeader(admin: Admin, topic: string, signal: AbortSignal): Promise<void> {
   const backoff = new Backoff();
   const untilMs = performance.now() + LEADER_TIMEOUT_MS;
   for (;;) {
@@ -87,33 +129,32 @@ async function waitForLeader(admin: Admin, topic: string, signal: AbortSignal): 
 }
 
 /** Null when there is no such topic. */
-async function countPartitions(admin: Admin, topic: string): Promise<number | null> {
+export async function readTopic(admin: Admin, topic: string): Promise<TopicState | null> {
   const names = await admin.listTopics();
   if (!names.includes(topic)) return null;
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-  return topics[0]?.partitions.length ?? null;
+  const partitions = topics[0]?.partitions ?? [];
+  const settings = await readSettings(admin, topic);
+  return {
+    partitions: partitions.length,
+    copies: partitions[0]?.replicas.length ?? 0,
+    minInsync: Number(settings.get(MIN_INSYNC) ?? 1),
+    wrong: REQUIRED.flatMap(({ name, value, isMet }) => {
+      const found = settings.get(name) ?? "unknown";
+      return isMet(found) ? [] : [{ name, value, found }];
+    }),
+  };
 }
 
-async function wrongSettings(
-  admin: Admin,
-  topic: string,
-): Promise<{ name: string; value: string; found: string }[]> {
+async function readSettings(admin: Admin, topic: string): Promise<ReadonlyMap<string, string>> {
+  const configNames = [...REQUIRED.map(({ name }) => name), MIN_INSYNC];
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: [
-      { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: REQUIRED.map(({ name }) => name) },
-    ],
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames }],
   });
-  const found = new Map(resources[0]?.configEntries.map((entry) => [entry.configName, entry.configValue]));
-  return REQUIRED.flatMap(({ name, value, isMet }) => {
-    const is = found.get(name) ?? "unknown";
-    return isMet(is) ? [] : [{ name, value, found: is }];
-  });
+  return new Map(resources[0]?.configEntries.map((entry) => [entry.configName, entry.configValue]));
 }
 
-function misconfigured(topic: string, what: string, fix: string): ReplicationError {
-  return new ReplicationError("topic-misconfigured", `topic ${topic} is not as lockstep needs it: ${what}`, {
-    fix,
-    fields: { topic },
-  });
+function misconfigured(topic: string, what: string, fix: string): ErrorFinding {
+  return errorFinding("topic-misconfigured", `topic ${topic} is not as lockstep needs it: ${what}`, { fix });
 }

@@ -240,10 +240,12 @@ export class Pipeline {
     if (this.#wanted !== null) publisher.want(this.#wanted);
     const ended = new AbortController();
     const both = AbortSignal.any([signal, ended.signal]);
-    const beside = [this.#trimmer(publisher).run(both), published.watch(session, both)];
+    const watching = published.watch(session, both).catch((error: unknown) => ended.abort(error));
+    const beside = [this.#trimmer(publisher).run(both), watching];
     try {
-      return await publisher.run(signal);
-    } catch (error) {
+      return await publisher.run(both);
+    } catch (failure) {
+      const error: unknown = ended.signal.aborted ? ended.signal.reason : failure;
       counters.lost(error);
       return error;
     } finally {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { tableKey, type Logger, type SourceSession, type SourceTable } from "@lockstep/core";
+import { hasCode, tableKey, type Logger, type SourceSession, type SourceTable } from "@lockstep/core";
 
 /** How often the primary is asked for new tables. */
 const LOOK_INTERVAL_MS = 5_000;
@@ -40,7 +40,10 @@ export class Published {
     if (JSON.stringify(tables) !== JSON.stringify(this.#tables)) this.#tables = tables;
   }
 
-  /** Until aborted; a failure stops nothing: it is tried again. */
+  /**
+   * Until aborted. A failure stops nothing, it is tried again; but rejects with `slot-not-ours` when what is streamed
+   * is no longer ours to say.
+   */
   async watch(session: SourceSession, signal: AbortSignal): Promise<void> {
     this.hear(session.tables);
     for (;;) {
@@ -49,6 +52,7 @@ export class Published {
       try {
         this.hear(await session.takeInTables(signal));
       } catch (error) {
+        if (hasCode(error, "slot-not-ours")) throw error;
         if (signal.aborted || String(error) === this.#reported) continue;
         this.#reported = String(error);
         this.#logger.warn({ err: error }, "cannot look for new tables; trying again");

@@ -1,7 +1,9 @@
 import {
+  errorFinding,
   matchesTable,
   ReplicationError,
   tableLabel,
+  type ErrorFinding,
   type SourceTable,
   type TableFilter,
   type TableName,
@@ -71,30 +73,44 @@ const LIST_TABLES = `
    order by 1, 2`;
 
 /** A table that cannot be followed. */
-export interface RefusedTable {
+export interface RefusedTable extends Refusal {
   readonly table: TableName;
+}
+
+interface Refusal {
   readonly reason: string;
+  /** A statement that mends it, where one will do. */
+  readonly sql?: string;
+}
+
+export interface ListedTables {
+  readonly tables: readonly SourceTable[];
+  readonly refused: readonly RefusedTable[];
+  /** Those that the filter does not name. */
+  readonly others: readonly TableName[];
 }
 
 /**
  * The tables of the connected database that the filter names, and those of them that cannot be followed; a
  * partitioned table stands for its partitions.
  */
-export async function listTables(
-  client: Client,
-  filter: TableFilter,
-): Promise<{ readonly tables: readonly SourceTable[]; readonly refused: readonly RefusedTable[] }> {
+export async function listTables(client: Client, filter: TableFilter): Promise<ListedTables> {
   const { rows } = await client.query<TableRow>(LIST_TABLES);
   const tables: SourceTable[] = [];
   const refused: RefusedTable[] = [];
+  const others: TableName[] = [];
   for (const row of rows) {
-    if (!matchesTable(filter, row) || (row.root !== null && matchesTable(filter, row.root))) continue;
+    if (row.root !== null && matchesTable(filter, row.root)) continue;
     const table = { schema: row.schema, name: row.name, identity: row.identity };
-    const reason = whyNotSupported(row);
-    if (reason === null) tables.push(table);
-    else refused.push({ table, reason });
+    if (!matchesTable(filter, row)) {
+      if (row.root === null) others.push({ schema: row.schema, name: row.name });
+      continue;
+    }
+    const refusal = whyNotSupported(row);
+    if (refusal === null) tables.push(table);
+    else refused.push({ table, ...refusal });
   }
-  return { tables, refused };
+  return { tables, refused, others };
 }
 
 export function tablesNotSupported(refused: readonly RefusedTable[]): ReplicationError {
@@ -109,34 +125,49 @@ export function tablesNotSupported(refused: readonly RefusedTable[]): Replicatio
   );
 }
 
-export function noTables(filter: TableFilter): ReplicationError {
-  return new ReplicationError(
-    "setup-incomplete",
-    `no table matches tables.include ${filter.include.join(", ")}`,
-    { fix: "create the tables on the primary first, or correct the patterns" },
-  );
+export function noTables(filter: TableFilter): ErrorFinding {
+  return errorFinding("setup-incomplete", `no table matches tables.include ${filter.include.join(", ")}`, {
+    fix: "create the tables on the primary first, or correct the patterns",
+  });
 }
 
 /** H1: the server refuses updates of a published table whose old rows it could not name. */
-function whyNotSupported(row: TableRow): string | null {
+function whyNotSupported(row: TableRow): Refusal | null {
   const alter = `alter table ${quoteTable(row)}`;
-  if (row.root !== null) return `is a partition of ${tableLabel(row.root)}: include that one`;
-  if (row.persistence !== "p") return "is unlogged, so that the primary does not log its changes";
-  if (row.replicaIdentity === "n") return `has replica identity nothing (${alter} replica identity default)`;
+  const asDefault = `${alter} replica identity default`;
+  if (row.root !== null) return { reason: `is a partition of ${tableLabel(row.root)}: include that one` };
+  if (row.persistence !== "p") {
+    const reason = "is unlogged, so that the primary does not log its changes";
+    return { reason, ...(row.isPartitioned ? {} : { sql: `${alter} set logged` }) };
+  }
+  if (row.replicaIdentity === "n")
+    return { reason: `has replica identity nothing (${asDefault})`, sql: asDefault };
   if (row.replicaIdentity === "i" && row.isPartitioned) {
-    return `is partitioned and has an index as its replica identity (${alter} replica identity default)`;
+    const reason = `is partitioned and has an index as its replica identity (${asDefault})`;
+    return { reason, sql: asDefault };
   }
   if (row.strayPartition !== null) {
-    return `has a partition, ${row.strayPartition}, that is unlogged or whose replica identity is another than its own`;
+    const reason = `has a partition, ${row.strayPartition}, that is unlogged or whose replica identity is another than its own`;
+    return { reason };
   }
-  if (row.isFullGenerated)
-    return "has replica identity full and a generated column, so that PostgreSQL refuses updates";
-  if (row.replicaIdentity === "f") return null;
-  if (!row.hasKey) {
-    return `has no primary key (${alter} add primary key …; or, slower, ${alter} replica identity full)`;
+  if (row.isFullGenerated) {
+    return {
+      reason: "has replica identity full and a generated column, so that PostgreSQL refuses updates",
+      ...(row.hasKey ? { sql: asDefault } : {}),
+    };
   }
-  if (row.isKeyDeferrable) return "has a deferrable primary key, by which the server cannot name rows";
-  if (row.isKeyGenerated) return "has a generated column in its primary key, which the server does not send";
+  return row.replicaIdentity === "f" ? null : whyNoKey(row, alter);
+}
+
+function whyNoKey({ hasKey, isKeyDeferrable, isKeyGenerated }: TableRow, alter: string): Refusal | null {
+  const sql = `${alter} replica identity full`;
+  if (!hasKey) {
+    return { reason: `has no primary key (${alter} add primary key …; or, slower, ${sql})`, sql };
+  }
+  if (isKeyDeferrable)
+    return { reason: "has a deferrable primary key, by which the server cannot name rows", sql };
+  if (isKeyGenerated)
+    return { reason: "has a generated column in its primary key, which the server does not send" };
   return null;
 }
 

@@ -1,8 +1,9 @@
-import { ReplicationError } from "@lockstep/core";
+import { errorFinding, errorOf, hasCode, type ErrorFinding } from "@lockstep/core";
 import type { Client } from "pg";
 import {
   connect,
   NO_TRANSACTION_TIMEOUT,
+  quoteIdentifier,
   toReplicationError,
   type Connected,
   type ConnectOptions,
@@ -29,21 +30,32 @@ export async function connectReplica(options: ReplicaConnection, signal: AbortSi
 }
 
 async function becomeReplica(client: Client, replica: string): Promise<void> {
+  const problem = await replicaRoleProblem(client, replica);
+  if (problem !== null) throw errorOf(problem);
+}
+
+/** Makes a session one that writes as a replica; why it may not, or null. */
+export async function replicaRoleProblem(client: Client, replica: string): Promise<ErrorFinding | null> {
   try {
     await client.query("set session_replication_role = replica");
     await client.query(NO_TRANSACTION_TIMEOUT);
+    return null;
   } catch (error) {
     const known = toReplicationError(error, `replica ${replica}`);
-    if (!(known instanceof ReplicationError) || known.code !== "permission-denied") throw known;
-    throw new ReplicationError(
-      "permission-denied",
-      `the role on replica ${replica} may not switch triggers off`,
-      {
-        cause: error,
-        fix: `run there as superuser: grant set on parameter session_replication_role to "${client.user ?? "the role"}"`,
-      },
-    );
+    if (!hasCode(known, "permission-denied")) throw known;
   }
+  const { rows } = await client.query<{ role: string; canBeGranted: boolean }>(
+    `select current_user as "role", current_setting('server_version_num')::int >= 150000 as "canBeGranted"`,
+  );
+  const [{ role, canBeGranted } = { role: "", canBeGranted: true }] = rows;
+  return errorFinding("permission-denied", `the role on replica ${replica} may not switch triggers off`, {
+    fix: canBeGranted
+      ? "run there as superuser"
+      : "before PostgreSQL 15 only a superuser may: run there as superuser",
+    sql: canBeGranted
+      ? `grant set on parameter session_replication_role to ${quoteIdentifier(role)}`
+      : `alter role ${quoteIdentifier(role)} superuser`,
+  });
 }
 
 /** Ends every other session of these names in the database; returns those that do not end. */

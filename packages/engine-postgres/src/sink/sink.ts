@@ -1,8 +1,11 @@
 import {
+  errorFinding,
+  errorOf,
   ReplicationError,
   type CatchUpSession,
   type ConflictPolicy,
   type CopyTarget,
+  type ErrorFinding,
   type ExistingRows,
   type Failpoints,
   type Logger,
@@ -15,6 +18,7 @@ import type { Client } from "pg";
 import { connect, toReplicationError } from "../connection.ts";
 import { applicationName } from "../link/target.ts";
 import { PostgresCopyTarget } from "./copy/copy-target.ts";
+import { primaryItself } from "./primary-itself.ts";
 import { claimedByAnother, readProgressRow, takeProgressRow, type OwnedProgress } from "./progress.ts";
 import { connectReplica, endSessions, type ReplicaConnection } from "./replica-session.ts";
 import { ensureSchema } from "./schema.ts";
@@ -141,7 +145,7 @@ class PostgresSink implements Sink {
     });
   }
 
-  /** A database that follows itself would change without end; by whatever name it is reached, our slot is there. */
+  /** By whatever name it is reached, our slot is there. */
   async #refusePrimary(client: Client): Promise<void> {
     const { rows } = await client.query(
       `select from pg_catalog.pg_replication_slots
@@ -149,10 +153,7 @@ class PostgresSink implements Sink {
       [`lockstep_${this.#options.pipeline}`],
     );
     if (rows.length === 0) return;
-    throw new ReplicationError("config-invalid", `replica ${this.replica} is the primary itself`, {
-      fix: "give it the url of another database; where it is the primary of a further pipeline, name that one differently",
-      fields: { replica: this.replica },
-    });
+    throw errorOf(primaryItself(this.replica));
   }
 
   /** A claim ends every other session of this pipeline first: one of them may hold the row's lock (A4). */
@@ -166,7 +167,8 @@ class PostgresSink implements Sink {
     const progress = await takeProgressRow(client, pipeline, owner, takeOver);
     if (progress !== null) return progress;
     if ((await readProgressRow(client, pipeline)) !== null) throw claimedByAnother(this.replica);
-    if ((await readTableRows(client, pipeline)).length > 0) throw progressMissing(this.replica, pipeline);
+    if ((await readTableRows(client, pipeline)).length > 0)
+      throw errorOf(progressMissing(this.replica, pipeline));
     return null;
   }
 
@@ -191,15 +193,13 @@ function lostSignal(client: Client, replica: string): AbortSignal {
 }
 
 /** A2: a row that vanished is no reason to copy again. */
-function progressMissing(replica: string, pipeline: string): ReplicationError {
-  return new ReplicationError(
+export function progressMissing(replica: string, pipeline: string): ErrorFinding {
+  return errorFinding(
     "progress-missing",
     `replica ${replica} was copied before, but its row in lockstep.progress is gone`,
     {
-      fix:
-        `restore that row; or, to copy the replica anew, empty its tables and run there: ` +
-        `delete from lockstep.tables where pipeline = '${pipeline}'`,
-      fields: { replica },
+      fix: "restore that row; or, to copy the replica anew, empty its tables and run there",
+      sql: `delete from lockstep.tables where pipeline = '${pipeline}'`,
     },
   );
 }

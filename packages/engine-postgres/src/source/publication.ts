@@ -1,13 +1,16 @@
 import {
-  ReplicationError,
+  errorFinding,
+  errorOf,
   tableKey,
   tableLabel,
+  type ErrorFinding,
   type Logger,
   type SourceTable,
   type TableName,
 } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
+import { proveUnaltered, writeStamp } from "./publication-stamp.ts";
 import { markUnsettled } from "./unsettled.ts";
 
 /** What there is, and what is wanted. */
@@ -18,10 +21,12 @@ interface PublicationState {
   readonly hasHistory: boolean;
 }
 
-interface PublicationRow {
+export interface PublicationRow {
   readonly isForAllTables: boolean;
   readonly publishesAll: boolean;
   readonly isViaRoot: boolean;
+  /** The connected role has its owner's rights. */
+  readonly isOurs: boolean;
 }
 
 const MAKE_ANEW = "remove the pipeline and start it anew";
@@ -30,8 +35,30 @@ const VIA_ROOT = "publish_via_partition_root = true";
 
 const READ_PUBLICATION = `
   select puballtables as "isForAllTables", pubinsert and pubupdate and pubdelete and pubtruncate as "publishesAll",
-         pubviaroot as "isViaRoot"
+         pubviaroot as "isViaRoot", pg_catalog.pg_has_role(pubowner, 'USAGE') as "isOurs"
     from pg_catalog.pg_publication where pubname = $1`;
+
+/** As the server has it, or null. */
+export async function readPublication(client: Client, publication: string): Promise<PublicationRow | null> {
+  return (await client.query<PublicationRow>(READ_PUBLICATION, [publication])).rows[0] ?? null;
+}
+
+/** Why a publication of our name is not what we read by, or null. `hasHistory` is null where that is not known. */
+export function publicationProblem(
+  publication: string,
+  existing: PublicationRow | null,
+  { hasSlot, hasHistory }: { readonly hasSlot: boolean; readonly hasHistory: boolean | null },
+): ErrorFinding | null {
+  if (existing === null) return hasSlot ? slotAlone(publication, hasHistory) : null;
+  if (!existing.isForAllTables && existing.publishesAll) return null;
+  const mend = hasSlot
+    ? { fix: `${MAKE_ANEW}: what it may have left out is in no log` }
+    : {
+        fix: "drop it; it is made again at the next start",
+        sql: `drop publication ${quoteIdentifier(publication)}`,
+      };
+  return errorFinding("setup-incomplete", `publication ${publication} was not made by lockstep`, mend);
+}
 
 /**
  * Creates the publication of `tables`, or checks the one that is there. Without a slot nothing was ever read
@@ -43,28 +70,26 @@ export async function ensurePublication(
   { tables, hasSlot, hasHistory }: PublicationState,
   logger: Logger,
 ): Promise<"created" | "reused"> {
-  const { rows } = await client.query<PublicationRow>(READ_PUBLICATION, [publication]);
-  const [existing] = rows;
-  if (existing === undefined) {
-    if (hasSlot) throw slotAlone(publication, hasHistory);
+  const existing = await readPublication(client, publication);
+  const problem = publicationProblem(publication, existing, { hasSlot, hasHistory });
+  if (problem !== null) throw errorOf(problem);
+  if (existing === null) {
     await client.query(
       `create publication ${quoteIdentifier(publication)} for table ${tableList(tables)} with (${VIA_ROOT})`,
     );
+    await writeStamp(client, publication);
     return "created";
   }
-  if (existing.isForAllTables || !existing.publishesAll) {
-    throw new ReplicationError("setup-incomplete", `publication ${publication} was not made by lockstep`, {
-      fix: hasSlot
-        ? `${MAKE_ANEW}: what it may have left out is in no log`
-        : `drop publication ${quoteIdentifier(publication)}; it is made again at the next start`,
-    });
-  }
+  if (hasSlot) await proveUnaltered(client, publication);
   if (!existing.isViaRoot) {
     await client.query(`alter publication ${quoteIdentifier(publication)} set (${VIA_ROOT})`);
   }
-  if (!hasSlot)
-    await client.query(`alter publication ${quoteIdentifier(publication)} set table ${tableList(tables)}`);
-  else await takeIn(client, publication, tables, logger);
+  if (hasSlot) {
+    await takeIn(client, publication, tables, logger);
+    return "reused";
+  }
+  await client.query(`alter publication ${quoteIdentifier(publication)} set table ${tableList(tables)}`);
+  await writeStamp(client, publication);
   return "reused";
 }
 
@@ -79,7 +104,8 @@ export async function takeIn(
   const published = new Set(rows.map(tableKey));
   const wanted = new Set(tables.map(tableKey));
   const surplus = rows.filter((table) => !wanted.has(tableKey(table)));
-  if (surplus.length > 0) throw surplusTables(publication, surplus);
+  const problem = surplusProblem(publication, surplus);
+  if (problem !== null) throw errorOf(problem);
   const missing = tables.filter((table) => !published.has(tableKey(table)));
   if (missing.length === 0) return;
   const failures: unknown[] = [];
@@ -128,24 +154,33 @@ function tableList(tables: readonly TableName[]): string {
   return tables.map((table) => `only ${quoteTable(table)}`).join(", ");
 }
 
-function surplusTables(publication: string, surplus: readonly TableName[]): ReplicationError {
-  return new ReplicationError(
+/** Tables that are published and not wanted, or null where there are none. */
+export function surplusProblem(publication: string, surplus: readonly TableName[]): ErrorFinding | null {
+  if (surplus.length === 0) return null;
+  const names = surplus.map(tableLabel).join(", ");
+  return errorFinding(
     "setup-incomplete",
-    `publication ${publication} has tables that the configuration does not name: ${surplus.map(tableLabel).join(", ")}`,
+    `publication ${publication} has tables that the configuration does not name: ${names}`,
     {
-      fix:
-        `include them, or leave them for good: ` +
-        `alter publication ${quoteIdentifier(publication)} drop table ${surplus.map(quoteTable).join(", ")}`,
+      fix: "include them, or leave them for good",
+      sql: `alter publication ${quoteIdentifier(publication)} drop table ${surplus.map(quoteTable).join(", ")}`,
     },
   );
 }
 
 /** Our publication is made before the slot: what a slot has seen before it, the server could not decode. */
-function slotAlone(name: string, hasHistory: boolean): ReplicationError {
-  return new ReplicationError("slot-not-ours", `slot ${name} exists without its publication`, {
-    fix: hasHistory
-      ? `${MAKE_ANEW}: what was committed since the publication was dropped cannot be decoded`
-      : `drop it; it is made again at the next start: select pg_drop_replication_slot('${name}')`,
-    fields: { slot: name },
-  });
+function slotAlone(name: string, hasHistory: boolean | null): ErrorFinding {
+  return errorFinding(
+    "slot-not-ours",
+    `slot ${name} exists without its publication`,
+    wayOut(name, hasHistory),
+  );
+}
+
+function wayOut(slot: string, hasHistory: boolean | null): { readonly fix: string; readonly sql?: string } {
+  if (hasHistory === true)
+    return { fix: `${MAKE_ANEW}: what was committed since the publication was dropped cannot be decoded` };
+  const sql = `select pg_drop_replication_slot('${slot}')`;
+  if (hasHistory === false) return { fix: "drop it; it is made again at the next start", sql };
+  return { fix: `where nothing was ever read by it, drop it: it is made again; else ${MAKE_ANEW}`, sql };
 }

@@ -1,4 +1,4 @@
-import type { Logger } from "@lockstep/core";
+import { errorFinding, type ErrorFinding, type Logger } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier } from "../connection.ts";
 
@@ -48,4 +48,20 @@ export async function createSlot(client: Client, slot: string, logger: Logger): 
 /** Lets the slot follow a failover of the primary to its physical standby (PostgreSQL 17 and newer). */
 export async function enableFailover(client: Client, slot: string): Promise<void> {
   await client.query(`ALTER_REPLICATION_SLOT ${quoteIdentifier(slot)} (FAILOVER true)`);
+}
+
+/** Why a pipeline cannot go on from the slot of its name, or null. */
+export function slotProblem(name: string, { plugin, walStatus, confirmed }: SlotRow): ErrorFinding | null {
+  if (plugin !== "pgoutput") {
+    return errorFinding("slot-not-ours", `slot ${name} uses the plugin ${plugin}`, {
+      fix: "choose another pipeline name, or drop it",
+      sql: `select pg_drop_replication_slot('${name}')`,
+    });
+  }
+  if (walStatus === "lost" || confirmed === null) {
+    return errorFinding("history-gap", `slot ${name} no longer has the log it needs`, {
+      fix: "remove the pipeline and start it anew; raise max_slot_wal_keep_size so that it does not happen again",
+    });
+  }
+  return null;
 }

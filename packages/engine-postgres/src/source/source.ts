@@ -1,5 +1,6 @@
 import type { Client } from "pg";
 import {
+  errorOf,
   hasCode,
   position,
   ReplicationError,
@@ -33,7 +34,7 @@ import {
   type RefusedTable,
 } from "../schema/tables.ts";
 import { readFullIdentityKeys } from "../schema/full-identity.ts";
-import { checkPrimary } from "../setup-check.ts";
+import { checkPrimary } from "../setup-check/server.ts";
 import { readCarriedSchema } from "../schema/carried-schema.ts";
 import { whileTablesChange } from "../snapshot/changed.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
@@ -42,11 +43,12 @@ import type { CatalogKeys } from "../wal/full-identity-keys.ts";
 import type { UnknownColumnType } from "../wal/relation.ts";
 import { WalStream } from "../wal/wal-stream.ts";
 import { isDecoding, isShuttingDown } from "./walsender.ts";
+import { proveUnaltered } from "./publication-stamp.ts";
 import { ensurePublication, listPublished, takeIn } from "./publication.ts";
 import { KeptLog, readKeptLog, type KeptLogState } from "./kept-log.ts";
 import { PostgresSourceSession } from "./session.ts";
 import { SlotHolder } from "./slot-holder.ts";
-import { createSlot, enableFailover, readSlot, type SlotRow } from "./slot.ts";
+import { createSlot, enableFailover, readSlot, slotProblem, type SlotRow } from "./slot.ts";
 
 /** `failover` slots exist from here on. */
 const FAILOVER_VERSION = 170_000;
@@ -158,7 +160,9 @@ class PostgresSource implements Source {
     });
     const slot = await readSlot(client, this.#name);
     if (slot === null) throw slotMissing(this.#name);
-    return this.#checked(slot);
+    const problem = slotProblem(this.#name, slot);
+    if (problem !== null) throw errorOf(problem);
+    return slot;
   }
 
   /** With a slot a table that cannot be followed stops nothing unless it is published: somebody made it meanwhile. */
@@ -169,7 +173,7 @@ class PostgresSource implements Source {
     const fatal = refused.filter(({ table }) => published === null || published.has(tableKey(table)));
     if (fatal.length > 0) throw tablesNotSupported(fatal);
     this.#nameRefused(refused);
-    if (tables.length === 0) throw noTables(filter);
+    if (tables.length === 0) throw errorOf(noTables(filter));
     return tables;
   }
 
@@ -190,6 +194,7 @@ class PostgresSource implements Source {
     try {
       const { tables, refused } = await listTables(admin.client, this.#options.tables);
       this.#nameRefused(refused);
+      await proveUnaltered(admin.client, this.#name);
       await takeIn(admin.client, this.#name, tables, this.#options.logger);
       return await listPublished(admin.client, this.#name);
     } catch (error) {
@@ -220,20 +225,6 @@ class PostgresSource implements Source {
   async #enableFailover(signal: AbortSignal): Promise<void> {
     await using replication = await connect({ ...this.#connection, isReplication: true }, signal);
     await enableFailover(replication.client, this.#name);
-  }
-
-  #checked(slot: SlotRow): SlotRow {
-    if (slot.plugin !== "pgoutput") {
-      throw new ReplicationError("slot-not-ours", `slot ${this.#name} uses the plugin ${slot.plugin}`, {
-        fix: `drop it or choose another pipeline name: select pg_drop_replication_slot('${this.#name}')`,
-      });
-    }
-    if (slot.walStatus === "lost" || slot.confirmed === null) {
-      throw new ReplicationError("history-gap", `slot ${this.#name} no longer has the log it needs`, {
-        fix: "remove the pipeline and start it anew; raise max_slot_wal_keep_size so that it does not happen again",
-      });
-    }
-    return slot;
   }
 
   async #stream(admin: Connected, slot: SlotRow, signal: AbortSignal): Promise<SourceSession> {

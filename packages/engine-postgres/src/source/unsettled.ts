@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { tableLabel, type Logger, type SourceTable } from "@lockstep/core";
 import type { Client } from "pg";
-import { quoteIdentifier, quoteLiteral } from "../connection.ts";
 import { partitionTree } from "../schema/partition-tree.ts";
+import { readNote, writeNote } from "./publication-note.ts";
 
 /*
  * A transaction that has changed a table before it was published, and commits later, is streamed without those
@@ -77,34 +77,6 @@ async function readUnsettled(client: Client, publication: string): Promise<strin
   return Array.isArray(unsettled) ? unsettled.filter((oid) => typeof oid === "string") : [];
 }
 
-/** What else we may note there is kept. */
-async function readNote(client: Client, publication: string): Promise<Readonly<Record<string, unknown>>> {
-  // One writer at a time, to the end of its transaction: what is read is written back.
-  await client.query("select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended($1, 0))", [
-    `${publication} comment`,
-  ]);
-  const { rows } = await client.query<{ comment: string | null }>(
-    `select pg_catalog.obj_description(oid, 'pg_publication') as comment
-       from pg_catalog.pg_publication where pubname = $1`,
-    [publication],
-  );
-  return parseComment(rows[0]?.comment ?? "");
-}
-
 async function writeUnsettled(client: Client, publication: string, oids: readonly string[]): Promise<void> {
-  const note = { ...(await readNote(client, publication)), unsettled: [...new Set(oids)] };
-  const comment = quoteLiteral(JSON.stringify({ lockstep: note }));
-  await client.query(`comment on publication ${quoteIdentifier(publication)} is ${comment}`);
-}
-
-function parseComment(comment: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(comment);
-  } catch {
-    return {}; // A person's own comment, or none.
-  }
-  if (typeof value !== "object" || value === null || !("lockstep" in value)) return {};
-  const note = value.lockstep;
-  return typeof note === "object" && note !== null ? Object.fromEntries(Object.entries(note)) : {};
+  await writeNote(client, publication, { unsettled: [...new Set(oids)] });
 }

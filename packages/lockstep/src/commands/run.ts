@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { ReplicationError } from "@lockstep/core";
 import { Pipeline } from "@lockstep/pipeline";
 import { BottomLines } from "../bottom-lines.ts";
+import { checkBeforeStart } from "../checking/start-check.ts";
 import { loadConfig } from "../config.ts";
 import type { Config } from "../config-schema.ts";
 import { createSinks, createSource } from "../engines.ts";
@@ -59,6 +60,7 @@ export async function run(configPath: string, logging: LoggingOptions, listen?: 
   const stopShowing = showProgress(pipeline, log, logger);
   logger.info({ pipeline: config.pipeline, pid: process.pid }, "lockstep is running");
   try {
+    await checkBeforeStart({ config, folder, logger }, stop);
     await pipeline.run(stop);
   } finally {
     stopReport();

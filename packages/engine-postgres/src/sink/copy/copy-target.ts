@@ -175,7 +175,7 @@ export class PostgresCopyTarget implements CopyTarget {
   }
 }
 
-function notEmpty(replica: string, table: TableName): ReplicationError {
+export function notEmpty(replica: string, table: TableName): ReplicationError {
   return new ReplicationError(
     "table-not-empty",
     `table ${tableLabel(table)} on replica ${replica} has rows already`,

@@ -1,0 +1,101 @@
+import {
+  findingOf,
+  hasCode,
+  tableKey,
+  type ExistingRows,
+  type Finding,
+  type Table,
+  type TableArrival,
+} from "@lockstep/core";
+import type { Client } from "pg";
+import { firstNonEmpty } from "../schema/tables.ts";
+import { notEmpty } from "../sink/copy/copy-target.ts";
+import { planTable } from "../sink/table-plan.ts";
+import type { ThereRow } from "./replica-tables.ts";
+
+/** What the replica has stored of a table. */
+export interface StoredRow {
+  readonly schema: string;
+  readonly name: string;
+  readonly state: string;
+  readonly isCreated: boolean;
+  readonly attempt: number;
+}
+
+interface ArrivalOptions {
+  readonly replica: string;
+  readonly existing: ExistingRows;
+  readonly there: ReadonlyMap<string, ThereRow>;
+  readonly stored: ReadonlyMap<string, StoredRow>;
+}
+
+interface Arrivals {
+  readonly findings: readonly Finding[];
+  readonly arrivals: ReadonlyMap<string, TableArrival>;
+}
+
+const READ_TYPES = `
+  select a.attname as "column", pg_catalog.format_type(a.atttypid, a.atttypmod) as "type"
+    from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+   where n.nspname = $1 and c.relname = $2 and a.attnum > 0 and not a.attisdropped order by a.attnum`;
+
+/** How each table of the primary arrives, judged as a copy and the sink judge it. */
+export async function findArrivals(
+  client: Client,
+  tables: readonly Table[],
+  options: ArrivalOptions,
+): Promise<Arrivals> {
+  const findings: Finding[] = [];
+  const arrivals = new Map<string, TableArrival>();
+  for (const table of tables) {
+    const key = tableKey(table);
+    const there = options.there.get(key);
+    if (there === undefined || there.kind === null) {
+      arrivals.set(key, { kind: "to-create" });
+      continue;
+    }
+    const found = await findUnfit(client, table, there, options);
+    const [mismatch] = found;
+    findings.push(...found);
+    arrivals.set(key, {
+      kind: "there",
+      columns: await readTypes(client, table),
+      mismatch: mismatch?.code === "schema-mismatch" ? mismatch.what : null,
+    });
+  }
+  return { findings, arrivals };
+}
+
+async function findUnfit(
+  client: Client,
+  table: Table,
+  there: ThereRow,
+  { replica, existing, stored }: ArrivalOptions,
+): Promise<Finding[]> {
+  const row = stored.get(tableKey(table));
+  if (row?.state === "pending" && row.isCreated) return []; // Its key comes when its rows are there.
+  const mismatch = await mismatchOf(client, replica, table);
+  if (mismatch !== null) return [mismatch];
+  const isUntouched = row === undefined || (row.state === "pending" && row.attempt === 0);
+  const mayLook = there.mayUse && !there.lacks.includes("select") && !there.isRowSecured;
+  if (existing !== "refuse" || !isUntouched || !mayLook) return [];
+  if ((await firstNonEmpty(client, [table])) === null) return [];
+  const full = findingOf(notEmpty(replica, table));
+  return full === null ? [] : [full];
+}
+
+async function mismatchOf(client: Client, replica: string, table: Table): Promise<Finding | null> {
+  try {
+    await planTable(client, replica, table);
+    return null;
+  } catch (error) {
+    if (!hasCode(error, "schema-mismatch")) throw error;
+    return findingOf(error);
+  }
+}
+
+async function readTypes(client: Client, { schema, name }: Table): Promise<Map<string, string>> {
+  const { rows } = await client.query<{ column: string; type: string }>(READ_TYPES, [schema, name]);
+  return new Map(rows.map(({ column, type }) => [column, type]));
+}
