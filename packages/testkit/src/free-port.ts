@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,13 +18,28 @@ export async function freePort(): Promise<number> {
   }
 }
 
+const claimed: string[] = [];
+
+/** What a killed process leaves is taken by others; one that ends by itself leaves nothing. */
+function releaseAll(): void {
+  for (const path of claimed) rmSync(path, { force: true });
+  try {
+    rmdirSync(CLAIMS);
+  } catch {
+    // Others have ports, too.
+  }
+}
+
 function claim(port: number): boolean {
   mkdirSync(CLAIMS, { recursive: true });
   const path = join(CLAIMS, String(port));
   try {
     writeFileSync(path, String(process.pid), { flag: "wx" });
+    if (claimed.length === 0) process.once("exit", releaseAll);
+    claimed.push(path);
     return true;
   } catch (error) {
+    if (codeOf(error) === "ENOENT") return false; // Somebody was the last one, just now.
     if (codeOf(error) !== "EEXIST") throw error;
     if (isHeld(path)) return false;
   }

@@ -11,7 +11,7 @@ const OFFSET_BYTES = 8;
 const FRAME_BYTES = 12;
 
 /** Cuts the last batches off a topic of a broker that does not run, as a power loss before fsync does. */
-export async function loseTail(broker: KafkaBroker, topic: string, batches: number): Promise<void> {
+export async function loseTail(broker: KafkaBroker, topic: string, batches: number | "all"): Promise<void> {
   const folder = join(broker.dataDir, `${topic}-0`);
   const segment = (await readdir(folder))
     .filter((name) => name.endsWith(".log"))
@@ -21,7 +21,7 @@ export async function loseTail(broker: KafkaBroker, topic: string, batches: numb
   const file = await open(join(folder, segment), "r+");
   try {
     const starts = await batchStarts(file);
-    const end = starts.at(-batches);
+    const end = batches === "all" ? 0 : starts.at(-batches);
     if (end === undefined) throw new Error(`${topic} has ${starts.length} batches, not ${batches}`);
     await file.truncate(end);
   } finally {
