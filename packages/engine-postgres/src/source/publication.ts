@@ -51,12 +51,10 @@ export function publicationProblem(
 ): ErrorFinding | null {
   if (existing === null) return hasSlot ? slotAlone(publication, hasHistory) : null;
   if (!existing.isForAllTables && existing.publishesAll) return null;
-  const mend = hasSlot
-    ? { fix: `${MAKE_ANEW}: what it may have left out is in no log` }
-    : {
-        fix: "drop it; it is made again at the next start",
-        sql: `drop publication ${quoteIdentifier(publication)}`,
-      };
+  const mend = wayOut(hasSlot ? hasHistory : false, {
+    sql: `drop publication ${quoteIdentifier(publication)}`,
+    lost: "what it may have left out is in no log",
+  });
   return errorFinding("setup-incomplete", `publication ${publication} was not made by lockstep`, mend);
 }
 
@@ -170,17 +168,22 @@ export function surplusProblem(publication: string, surplus: readonly TableName[
 
 /** Our publication is made before the slot: what a slot has seen before it, the server could not decode. */
 function slotAlone(name: string, hasHistory: boolean | null): ErrorFinding {
-  return errorFinding(
-    "slot-not-ours",
-    `slot ${name} exists without its publication`,
-    wayOut(name, hasHistory),
-  );
+  const mend = wayOut(hasHistory, {
+    sql: `select pg_drop_replication_slot('${name}')`,
+    lost: "what was committed since the publication was dropped cannot be decoded",
+  });
+  return errorFinding("slot-not-ours", `slot ${name} exists without its publication`, mend);
 }
 
-function wayOut(slot: string, hasHistory: boolean | null): { readonly fix: string; readonly sql?: string } {
-  if (hasHistory === true)
-    return { fix: `${MAKE_ANEW}: what was committed since the publication was dropped cannot be decoded` };
-  const sql = `select pg_drop_replication_slot('${slot}')`;
+/** It is dropped by `sql` and made again, unless something was read by it. */
+function wayOut(
+  hasHistory: boolean | null,
+  { sql, lost }: { readonly sql: string; readonly lost: string },
+): { readonly fix: string; readonly sql?: string } {
+  if (hasHistory === true) return { fix: `${MAKE_ANEW}: ${lost}` };
   if (hasHistory === false) return { fix: "drop it; it is made again at the next start", sql };
-  return { fix: `where nothing was ever read by it, drop it: it is made again; else ${MAKE_ANEW}`, sql };
+  return {
+    fix: `if anything was ever read by it, ${MAKE_ANEW}: ${lost}; else drop it, it is made again`,
+    sql,
+  };
 }
