@@ -159,7 +159,7 @@ test(
     await run.waitForLog("tables are live");
     await execute(replica, `${LATE}; insert into late values (1, 1, 'mine')`);
     await scenario.onPrimary(LATE);
-    await run.waitForLog("new tables cannot be copied", { timeoutMs: 20_000 });
+    await run.waitForLog("new tables cannot be taken in", { timeoutMs: 20_000 });
     for (let part = 0; part < 14; part++) {
       await scenario.onPrimary(
         `insert into items select ${part} * 10000 + g, repeat('x', 1000) from generate_series(1, 5000) g`,
