@@ -110,7 +110,8 @@ export async function takeIn(
   for (const table of missing) {
     await takeInOne(client, publication, table).catch((error: unknown) => failures.push(error));
   }
-  logger.info({ tables: missing.map(tableLabel), failed: failures.length }, "took new tables in");
+  if (failures.length < missing.length)
+    logger.info({ tables: missing.map(tableLabel), failed: failures.length }, "took new tables in");
   if (failures.length > 0) throw failures[0];
 }
 
