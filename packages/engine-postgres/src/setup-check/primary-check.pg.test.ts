@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Finding, PrimaryReport, ReplicaReport, TableFilter } from "@lockstep/core";
+import type { PrimaryReport } from "@lockstep/core";
 import {
   eventually,
   execute,
@@ -8,57 +8,8 @@ import {
   uniqueName,
   type PostgresServer,
 } from "@lockstep/testkit";
-import { createPrimaryCheck } from "./primary-check.ts";
+import { ALL, checkPrimary, checkReplica, as, databaseOf, errors, mend } from "./check.fixture.ts";
 import { findOutdated } from "./release.ts";
-import { createReplicaCheck } from "./replica-check.ts";
-
-const ALL: TableFilter = { include: ["public.*"], exclude: [] };
-const NOBODY: PrimaryReport = { findings: [], database: null, hasBegun: false, tables: [] };
-const never = (): AbortSignal => new AbortController().signal;
-
-async function checkPrimary(
-  url: string,
-  tables = ALL,
-  pipeline = uniqueName("shop"),
-): Promise<PrimaryReport> {
-  return await createPrimaryCheck({ url, folder: ".", pipeline, tables }).check(never());
-}
-
-async function checkReplica(
-  url: string,
-  primary: PrimaryReport = NOBODY,
-  { pipeline = uniqueName("shop"), comparesTables = true } = {},
-): Promise<ReplicaReport> {
-  const options = { replica: "eu", url, folder: ".", pipeline, existing: "refuse", comparesTables } as const;
-  return await createReplicaCheck(options).check(primary, never());
-}
-
-function as(url: string, user: string, password?: string): string {
-  const changed = Object.assign(new URL(url), { username: user });
-  return Object.assign(changed, password === undefined ? {} : { password }).toString();
-}
-
-const databaseOf = (url: string): string => new URL(url).pathname.slice(1);
-
-function errors({ findings }: { readonly findings: readonly Finding[] }): readonly Finding[] {
-  return findings.filter(({ level }) => level === "error");
-}
-
-/** Runs the statements that errors come with, until there are none. */
-async function mend(
-  url: string,
-  check: () => Promise<{ readonly findings: readonly Finding[] }>,
-): Promise<void> {
-  for (let round = 0; round < 5; round++) {
-    const found = errors(await check());
-    if (found.length === 0) return;
-    for (const { sql = "", what } of found) {
-      if (sql === "") throw new Error(`no statement mends: ${what}`);
-      await execute(url, sql);
-    }
-  }
-  expect(errors(await check())).toEqual([]);
-}
 
 test("a database that is fit has no errors, and its columns are known", async () => {
   const url = await freshDatabase(0);
@@ -345,86 +296,6 @@ test("a slot that is about to lose its log is a warning; one that has lost it, a
   });
   await server.query("checkpoint");
   expect(await found()).toContain("error history-gap");
-});
-
-test("primary and replica in the same database, by whatever name", async () => {
-  const url = await freshDatabase(0);
-  await execute(url, "create table items (id int primary key)");
-  const primary = await checkPrimary(url);
-  const other = url.replace("127.0.0.1", "localhost");
-  expect(errors(await checkReplica(other, primary))).toEqual([
-    expect.objectContaining({ code: "config-invalid", what: "replica eu is the primary itself" }),
-  ]);
-  const role = uniqueName("nobody");
-  await execute(url, `create role ${role} login`);
-  expect((await checkReplica(as(url, role), primary)).findings[0]?.what).toContain("is the primary itself");
-});
-
-test("a role without rights on a replica: each is named, and the statements are enough", async () => {
-  const [main, url] = [await freshDatabase(0), await freshDatabase(1)];
-  await execute(
-    main,
-    `create schema fresh; create schema there; create table items (id int primary key);
-     create table fresh.a (id int primary key); create table there.b (id int primary key); create table there.c (id int primary key)`,
-  );
-  const role = uniqueName("applier");
-  await execute(
-    url,
-    `create role ${role} login; create table items (id int primary key); revoke usage on schema public from public;
-     create schema there; create table there.c (id int primary key); grant usage on schema there to ${role};
-     grant select, update on there.c to ${role}; alter table there.c enable row level security`,
-  );
-  const primary = await checkPrimary(main, { include: ["*.*"], exclude: [] });
-  const check = async (): Promise<ReplicaReport> => await checkReplica(as(url, role), primary);
-  const may = `role ${role} on replica eu may not`;
-  expect(errors(await check()).map(({ what }) => what)).toEqual([
-    "the role on replica eu may not switch triggers off",
-    `${may} create the schema lockstep`,
-    `${may} create schema fresh`,
-    `${may} create tables in schema there`,
-    `${may} use schema public`,
-    `${may} select, insert, update, delete, truncate on public.items`,
-    `${may} insert, delete, truncate on there.c`,
-    `row security hides rows of there.c on replica eu from role ${role}`,
-  ]);
-  await mend(url, check);
-});
-
-test("tables that do not fit, have rows or triggers, and how every column arrives", async () => {
-  const [main, url] = [await freshDatabase(0), await freshDatabase(1)];
-  await execute(
-    main,
-    "create table full_ (id int primary key); create table made (id int primary key); create table other (id int primary key, label text)",
-  );
-  await execute(
-    url,
-    `create table full_ (id int primary key); insert into full_ values (1);
-     create table other (id int primary key, label varchar(5));
-     create function nothing() returns trigger language plpgsql as 'begin return new; end';
-     create trigger always before insert on full_ for each row execute function nothing();
-     alter table full_ enable always trigger always`,
-  );
-  const primary = await checkPrimary(main);
-  const { findings, arrivals } = await checkReplica(url, primary);
-  expect(findings.map(({ level, code }) => [level, code])).toEqual([
-    ["warning", "trigger-fires"],
-    ["error", "table-not-empty"],
-    ["error", "schema-mismatch"],
-  ]);
-  expect(findings[2]?.fix).toContain('alter table "public"."other" alter column "label" type text');
-  expect([...arrivals.values()].map(({ kind }) => kind)).toEqual(["there", "to-create", "there"]);
-  const other = [...arrivals.values()][2];
-  expect(other?.kind === "there" ? other.columns.get("label") : null).toBe("character varying(5)");
-  expect(errors(await checkReplica(url, primary, { comparesTables: false }))).toEqual([]);
-});
-
-test("another encoding on the replica", async () => {
-  const [main, place] = [await freshDatabase(0), await freshDatabase(1)];
-  const name = uniqueName("latin");
-  await execute(place, `create database ${name} encoding 'LATIN1' locale 'C' template template0`);
-  const url = place.replace(databaseOf(place), name);
-  const { findings } = await checkReplica(url, await checkPrimary(main));
-  expect(findings).toContainEqual(expect.objectContaining({ level: "warning", code: "encoding-differs" }));
 });
 
 test.each([
