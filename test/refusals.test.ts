@@ -6,6 +6,7 @@ import {
   freshDatabase,
   LockstepProcess,
   sharedKafka,
+  startPostgres,
   withAdmin,
 } from "@lockstep/testkit";
 import { Scenario } from "./scenario.ts";
@@ -152,7 +153,10 @@ test("a progress row that was deleted does not start a filled replica from now, 
 
 test("another server under the same name is refused", async () => {
   const scenario = await usedScenario();
-  const other = await freshDatabase(1);
+  await using server = await startPostgres({ isOfItsOwn: true });
+  const database = new URL(scenario.primaryUrl).pathname.slice(1);
+  await server.query(`create database ${database}`);
+  const other = server.url(database); // Only its system identifier is another.
   await execute(other, TABLE);
   const moved = await Scenario.create({
     brokers: sharedKafka(),
@@ -166,7 +170,6 @@ test("another server under the same name is refused", async () => {
   );
   await using run = moved.run();
   await expectRefusal(run, "server-changed");
-  await execute(other, `select pg_drop_replication_slot('lockstep_${scenario.pipeline}')`);
 });
 
 test("a slot that somebody else made is not trusted", async () => {

@@ -1,11 +1,11 @@
 import { crc32 } from "node:zlib";
 import { parseBody } from "./codec-body.ts";
 import type { EpochRef } from "./epoch.ts";
-import type { Table } from "./event.ts";
 import { offset, type Offset } from "./offset.ts";
 import { position, type Position } from "./position.ts";
 import type { LogRecord, RecordHeaders, RecordKind, RecordStamp } from "./record.ts";
 import { ReplicationError } from "./replication-error.ts";
+import { tablesNamed } from "./tables-named.ts";
 import { unreachable } from "./unreachable.ts";
 
 /**
@@ -107,7 +107,10 @@ function bodyOf(record: LogRecord): object {
     case "epoch":
       return { epoch: record.epoch, last: record.last };
     case "transactions":
-      return { tables: tablesUsed(record.tables, record.transactions), transactions: record.transactions };
+      return {
+        tables: [...tablesNamed(record.tables, record.transactions).values()],
+        transactions: record.transactions,
+      };
     case "begin":
       return { ...pieceOf(record), xid: record.xid };
     case "middle":
@@ -122,27 +125,7 @@ function bodyOf(record: LogRecord): object {
 }
 
 function pieceOf(record: Extract<LogRecord, { events: unknown }>): object {
-  return { tables: tablesUsed(record.tables, [record]), events: record.events };
-}
-
-/** Only the tables that the events name: a source's registry holds every table it ever saw. */
-function tablesUsed(
-  tables: ReadonlyMap<number, Table>,
-  groups: readonly Pick<Extract<LogRecord, { events: unknown }>, "events">[],
-): Table[] {
-  const used = new Set<number>();
-  let latest = -1;
-  for (const { events } of groups) {
-    for (const event of events) {
-      if (event.kind === "truncate") event.tables.forEach((id) => used.add(id));
-      else if (event.table !== latest) used.add((latest = event.table));
-    }
-  }
-  return [...used].map((id) => {
-    const table = tables.get(id);
-    if (table === undefined) throw new TypeError(`an event names table ${id}, which its batch does not have`);
-    return table;
-  });
+  return { tables: [...tablesNamed(record.tables, [record]).values()], events: record.events };
 }
 
 function checksum(headers: Readonly<Record<string, string>>, value: Buffer): string {

@@ -102,4 +102,5 @@ export type {
 } from "./source.ts";
 export { matchesTable, type TableFilter } from "./table-filter.ts";
 export { tlsFailure, type TlsNames } from "./tls-failure.ts";
+export { tablesNamed } from "./tables-named.ts";
 export { unreachable } from "./unreachable.ts";

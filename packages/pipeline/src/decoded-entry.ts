@@ -13,24 +13,36 @@ import {
 } from "@lockstep/core";
 import { groupOf, type CarriedTables, type TransactionPlace } from "./carried-tables.ts";
 
+export interface DecodedChunk {
+  readonly from: Offset;
+  readonly next: Offset;
+  readonly entries: readonly DecodedEntry[];
+}
+
 /** One record of the topic, decoded and folded at most once for all appliers of the process. */
 export class DecodedEntry {
   readonly offset: Offset;
   readonly headers: RecordHeaders;
   readonly bytes: number;
-  readonly #entry: LogEntry;
-  #record: LogRecord | null = null;
+  #entry: LogEntry | null;
+  #record: LogRecord | null;
   #folded: Folded | null = null;
 
-  constructor(entry: LogEntry) {
-    this.#entry = entry;
+  /** `record`: what it was encoded from, where that is known. */
+  constructor(entry: LogEntry, record: LogRecord | null = null) {
+    this.#entry = record === null ? entry : null;
+    this.#record = record;
     this.offset = entry.offset;
     this.headers = decodeHeaders(entry.headers);
     this.bytes = entry.value.length;
   }
 
   get record(): LogRecord {
-    this.#record ??= decodeRecord(this.#entry).record;
+    if (this.#entry !== null) {
+      this.#record = decodeRecord(this.#entry).record;
+      this.#entry = null;
+    }
+    if (this.#record === null) throw new TypeError("an entry without bytes has its record");
     return this.#record;
   }
 

@@ -12,9 +12,8 @@ import {
 } from "@lockstep/core";
 import type { Applied, ApplierOptions } from "./applier.ts";
 import type { CarriedTables } from "./carried-tables.ts";
-import type { DecodedEntry } from "./decoded-entry.ts";
+import type { DecodedChunk, DecodedEntry } from "./decoded-entry.ts";
 import { epochConflict, historyGap } from "./history-errors.ts";
-import type { DecodedChunk } from "./log-tail.ts";
 import { PieceApplier } from "./piece-applier.ts";
 import { Window } from "./window.ts";
 

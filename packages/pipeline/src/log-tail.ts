@@ -1,53 +1,92 @@
 import { abortable, type EventLog, type Offset } from "@lockstep/core";
-import { DecodedEntry } from "./decoded-entry.ts";
+import { DecodedEntry, type DecodedChunk } from "./decoded-entry.ts";
+import { HandedOver } from "./handed-over.ts";
 
 /** One fetch: a record or two when behind. Larger gains nothing and costs memory. */
 const FETCH_BYTES = 1024 * 1024;
 /** A long poll wakes as soon as data arrives, so this only bounds how long a quiet one lasts (measured). */
 const FETCH_WAIT_MS = 1_000;
+/** So long without a record of our own, the topic is asked: it may have been deleted, or have lost its end (A2). */
+const QUIET_MS = 1_000;
 /** Chunks kept for the other appliers: one being applied, one read ahead, one for who is a step behind. */
 const KEPT_CHUNKS = 3;
 
-export interface DecodedChunk {
-  readonly from: Offset;
-  readonly next: Offset;
-  readonly entries: readonly DecodedEntry[];
-}
-
 /**
- * Reads a topic for all appliers of one process: those at the same offset share one fetch and one decode, and
- * the next fetch is under way while a chunk is being applied. Bounded: `KEPT_CHUNKS` and what is in use.
+ * Reads a topic for all appliers of one process: what it appended itself from memory, the rest by fetching. Those
+ * at the same offset share one fetch and one decode, and the next fetch is under way while a chunk is being
+ * applied. Bounded: what `HandedOver` keeps, `KEPT_CHUNKS` and what is in use.
  */
 export class LogTail implements AsyncDisposable {
   readonly #log: EventLog;
   readonly #onFetched: (offset: Offset) => void;
   readonly #closed = new AbortController();
   readonly #inFlight = new Map<Offset, Promise<DecodedChunk>>();
+  readonly #handed = new HandedOver();
   #kept: DecodedChunk[] = [];
+  /** The newest entry that was read. */
+  #newest: Offset | null = null;
 
   constructor(log: EventLog, onFetched: (offset: Offset) => void = () => undefined) {
     this.#log = log;
     this.#onFetched = onFetched;
   }
 
+  /** An entry that was appended by this process; rejected appends never come here (P1). */
+  handOver(entry: DecodedEntry): void {
+    this.#handed.add(entry);
+  }
+
+  /** Nothing more comes from the publisher of those: others may append now. */
+  endHandOver(): void {
+    this.#handed.clear();
+  }
+
   /** The entries from an offset on; empty when there are none for a while. Rejects as `EventLog.read` does. */
   async read(from: Offset, signal: AbortSignal): Promise<DecodedChunk> {
     signal.throwIfAborted();
+    if (from === this.#handed.end) await this.#handed.more(QUIET_MS, signal);
+    return this.#readHanded(from) ?? (await this.#readTopic(from, signal));
+  }
+
+  #readHanded(from: Offset): DecodedChunk | null {
+    const chunk = this.#handed.read(from);
+    if (chunk !== null) this.#tell(chunk);
+    return chunk;
+  }
+
+  async #readTopic(from: Offset, signal: AbortSignal): Promise<DecodedChunk> {
     const kept = this.#kept.find((chunk) => chunk.from <= from && from < chunk.next);
-    const chunk = kept ?? (await abortable(this.#fetch(from), signal));
+    const chunk = kept ?? (await this.#fetchOrHanded(from, signal));
     if (chunk.entries.length > 0) this.#readAhead(chunk.next);
     if (chunk.from === from) return chunk;
     return { ...chunk, from, entries: chunk.entries.filter((entry) => entry.offset >= from) };
   }
 
+  /** At the topic's end, what is appended next is handed over before the broker's answer comes. */
+  async #fetchOrHanded(from: Offset, signal: AbortSignal): Promise<DecodedChunk> {
+    const fetched = this.#fetch(from);
+    const ended = new AbortController();
+    const handed = this.#handed.more(FETCH_WAIT_MS, AbortSignal.any([signal, ended.signal])).then(
+      () => this.#readHanded(from) ?? fetched,
+      () => fetched,
+    );
+    try {
+      return await abortable(Promise.race([fetched, handed]), signal);
+    } finally {
+      ended.abort();
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort();
     this.#kept = [];
+    this.#handed.clear();
     await Promise.allSettled(this.#inFlight.values());
   }
 
   #readAhead(from: Offset): void {
     if (this.#closed.signal.aborted || this.#kept.some((chunk) => chunk.from === from)) return;
+    if (from === this.#handed.end || this.#handed.read(from) !== null) return;
     this.#fetch(from).catch(() => undefined); // Whoever needs it fetches again and gets the error.
   }
 
@@ -62,9 +101,17 @@ export class LogTail implements AsyncDisposable {
   async #fetchNow(from: Offset): Promise<DecodedChunk> {
     const request = { from, maxBytes: FETCH_BYTES, maxWaitMs: FETCH_WAIT_MS };
     const { entries, next } = await this.#log.read(request, this.#closed.signal);
-    for (const { offset } of entries) this.#onFetched(offset);
     const chunk = { from, next, entries: entries.map((entry) => new DecodedEntry(entry)) };
+    this.#tell(chunk);
     if (entries.length > 0) this.#kept = [...this.#kept.slice(1 - KEPT_CHUNKS), chunk];
     return chunk;
+  }
+
+  #tell({ entries }: DecodedChunk): void {
+    for (const { offset } of entries) {
+      if (this.#newest !== null && offset <= this.#newest) continue;
+      this.#newest = offset;
+      this.#onFetched(offset);
+    }
   }
 }

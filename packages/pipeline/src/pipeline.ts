@@ -117,7 +117,7 @@ export class Pipeline {
     const shared = { epoch: first.epoch, tail, confirmer, published, hardSignal, onClaimed };
     const replicas = runReplicas(this.#replicas(), shared, term);
     try {
-      await this.#publish(first, { confirmer, published }, term);
+      await this.#publish(first, { confirmer, published, tail }, term);
     } catch (error) {
       if (!ended.signal.aborted) throw error; // Else the term was ended because another run has come.
     } finally {
@@ -195,46 +195,15 @@ export class Pipeline {
     }
   }
 
-  async #publishOnce(
-    opened: Opened,
-    { confirmer, published }: Shared,
-    signal: AbortSignal,
-  ): Promise<unknown> {
-    const { logger, source, failpoints, times = PUBLISHER_TIMES } = this.#options;
+  async #publishOnce(opened: Opened, shared: Shared, signal: AbortSignal): Promise<unknown> {
     await using held = opened;
-    const { session, publisher: log, epoch, run, reached } = held;
+    const { session, epoch, reached, open: openedAt } = held;
+    const { confirmer, published, tail } = shared;
     confirmer.connect((confirmation) => session.confirm(confirmation));
     this.#counters.state = "publishing";
-    logger.info({ epoch: epoch.id, position: reached.position }, "publishing");
+    this.#options.logger.info({ epoch: epoch.id, position: reached.position }, "publishing");
     const { source: counters } = this.#counters;
-    const onAppended = (position: Position): void => {
-      counters.reached(position);
-      confirmer.appended(position);
-    };
-    const { keepFrom, open: openedAt } = opened;
-    const topic = this.#options.log;
-    const reopenBytes = (await topic.usage(signal).catch(() => null)) === null ? null : REOPEN_BYTES;
-    const common = {
-      session,
-      log,
-      topic,
-      logger,
-      epoch,
-      run,
-      open: openedAt,
-      reached,
-      keepFrom,
-      reopenBytes,
-    };
-    const publisher = new Publisher({
-      ...common,
-      compare: source.compare,
-      times,
-      failpoints,
-      onAppended,
-      onRecord: (record) => counters.record(record),
-      onStage: this.#onStage,
-    });
+    const publisher = await this.#newPublisher(held, shared, signal);
     this.#publisher = publisher;
     counters.begin(session, publisher, reached.position, openedAt);
     if (this.#wanted !== null) publisher.want(this.#wanted);
@@ -251,9 +220,42 @@ export class Pipeline {
     } finally {
       ended.abort();
       this.#publisher = null;
+      tail.endHandOver();
       await Promise.all(beside);
       confirmer.connect(null);
     }
+  }
+
+  async #newPublisher(
+    { session, publisher: log, epoch, run, open: openedAt, reached, keepFrom }: Opened,
+    { confirmer, tail }: Shared,
+    signal: AbortSignal,
+  ): Promise<Publisher> {
+    const { logger, source, failpoints, times = PUBLISHER_TIMES, log: topic } = this.#options;
+    const { source: counters } = this.#counters;
+    const isBounded = (await topic.usage(signal).catch(() => null)) !== null;
+    return new Publisher({
+      session,
+      log,
+      topic,
+      logger,
+      epoch,
+      run,
+      open: openedAt,
+      reached,
+      keepFrom,
+      reopenBytes: isBounded ? REOPEN_BYTES : null,
+      compare: source.compare,
+      times,
+      failpoints,
+      onAppended: (position) => {
+        counters.reached(position);
+        confirmer.appended(position);
+      },
+      onRecord: (record) => counters.record(record),
+      handOver: (entry) => tail.handOver(entry),
+      onStage: this.#onStage,
+    });
   }
 
   #trimmer(publisher: Publisher): Trimmer {
@@ -299,4 +301,5 @@ export class Pipeline {
 interface Shared {
   readonly confirmer: Confirmer;
   readonly published: Published;
+  readonly tail: LogTail;
 }

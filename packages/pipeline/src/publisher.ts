@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   encodeRecord,
   includes,
+  tablesNamed,
   unreachable,
   type ComparePositions,
   type Epoch,
@@ -16,6 +17,7 @@ import {
   type SourcePiece,
   type SourceSession,
 } from "@lockstep/core";
+import { DecodedEntry } from "./decoded-entry.ts";
 import { Gathered, type Taken, type TakenTransactions } from "./gathered.ts";
 import { logLostItsEnd } from "./history-errors.ts";
 import { contentOf, holdsEvents, type AppendedRecord } from "./record-content.ts";
@@ -68,6 +70,8 @@ export interface PublisherOptions {
   readonly failpoints: Failpoints | undefined;
   /** Everything through here is in the topic. */
   readonly onAppended: (position: Position) => void;
+  /** Takes each record that was appended, for who would read it back. */
+  readonly handOver: (entry: DecodedEntry) => void;
   /** Told after each append. */
   readonly onRecord: (record: AppendedRecord) => void;
   readonly onStage: StageObserver;
@@ -186,7 +190,8 @@ export class Publisher {
   }
 
   async #appendPiece(piece: SourcePiece, signal: AbortSignal): Promise<void> {
-    const { tables, events } = piece;
+    const { events } = piece;
+    const tables = tablesNamed(piece.tables, [piece]);
     const previous = this.#reached.position;
     if (piece.kind === "begin") {
       const { xid, commitStart } = piece;
@@ -216,7 +221,7 @@ export class Publisher {
     await this.#put(
       {
         kind: "transactions",
-        tables: taken.tables,
+        tables: tablesNamed(taken.tables, taken.transactions),
         transactions: [first, ...rest],
         previous: this.#reached.position,
         ...reached,
@@ -253,6 +258,7 @@ export class Publisher {
     if (at <= this.#appendedAt) throw logLostItsEnd(at, this.#appendedAt); // A2: before it is confirmed
     this.#appendedAt = at;
     this.#options.onRecord({ offset: at, ...contentOf(record, this.#appendingSinceUs) });
+    this.#options.handOver(new DecodedEntry({ offset: at, ...encoded }, record));
     return at;
   }
 

@@ -2,8 +2,10 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { TestProject } from "vitest/node";
+import { archiveKafkaClasses } from "./kafka-archive.ts";
 import { startKafka } from "./kafka-broker.ts";
 import { kafkaRuntime } from "./kafka-runtime.ts";
+import { shareTemplate } from "./postgres-data.ts";
 import { startPostgresServers } from "./postgres-server.ts";
 
 const run = promisify(execFile);
@@ -23,7 +25,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   const startedMs = performance.now();
   await run("npx", ["tsc", "-b"], { cwd: ROOT });
-  const [kafka, postgres] = await Promise.all([provideKafka(project), providePostgres(project)]);
+  const [kafka, postgres] = await Promise.all([
+    provideKafka(project),
+    providePostgres(project),
+    archiveKafkaClasses(),
+  ]);
+  await shareTemplate();
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
   process.stdout.write(
     `servers: ${kafka.label}, ${postgres.label}, Node ${process.version}; ready in ${seconds} s\n`,
@@ -51,7 +58,7 @@ async function provideKafka(project: TestProject): Promise<Shared> {
     project.provide("kafkaBrokers", given.split(","));
     return { label: `Kafka at ${given}`, [Symbol.asyncDispose]: async () => undefined };
   }
-  const broker = await startKafka();
+  const broker = await startKafka({ isMeasured: true });
   project.provide("kafkaBrokers", broker.brokers);
   return {
     label: (await kafkaRuntime()).label,

@@ -1,17 +1,16 @@
-import { execFile, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, open, readFile, writeFile } from "node:fs/promises";
+import { chown, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { Client, type QueryResultRow } from "pg";
 import { readCertificate } from "./certificates.ts";
-import { removeFolder, spawnGuarded, temporaryFolder } from "./child-guard.ts";
+import { removeFolder, spawnGuarded } from "./child-guard.ts";
 import { freePort } from "./free-port.ts";
 import { postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
+import { copyOfTemplate, dataTemplate, initializedData, serverEnvironment } from "./postgres-data.ts";
 import { cpuSecondsOfTree, killTree, signalTree } from "./process-tree.ts";
 
-const run = promisify(execFile);
 const START_TIMEOUT_MS = 60_000;
 const LOG_TAIL_BYTES = 4_000;
 
@@ -59,10 +58,12 @@ export interface StartPostgresOptions {
   readonly tls?: boolean;
   /** Lines of pg_hba.conf instead of its own, which trust anybody. */
   readonly hba?: readonly string[];
+  /** With a system identifier of its own; else it is a copy of the one the others are copies of. */
+  readonly isOfItsOwn?: boolean;
 }
 
 export async function startPostgres(options: StartPostgresOptions = {}): Promise<PostgresServer> {
-  const dataDir = await copyOfTemplate();
+  const dataDir = options.isOfItsOwn === true ? await initializedData() : await copyOfTemplate();
   const settings =
     options.tls === true ? { ...(await useCertificates(dataDir)), ...options.settings } : options.settings;
   if (options.hba !== undefined) await writeFile(join(dataDir, "pg_hba.conf"), `${options.hba.join("\n")}\n`);
@@ -75,47 +76,8 @@ export async function startPostgresServers(
   count: number,
   options: StartPostgresOptions = {},
 ): Promise<PostgresServer[]> {
-  await template();
+  await dataTemplate();
   return await Promise.all(Array.from({ length: count }, () => startPostgres(options)));
-}
-
-let made: Promise<string> | undefined;
-
-/** One initdb for all servers of the process. */
-function template(): Promise<string> {
-  made ??= initdb();
-  return made;
-}
-
-async function initdb(): Promise<string> {
-  const { bin, user } = await postgresBinaries();
-  const folder = await ownedFolder("pgdata", user);
-  const data = join(folder, "data");
-  const options = [
-    "-U",
-    "postgres",
-    "-A",
-    "trust",
-    "--no-sync",
-    "--no-instructions",
-    "-E",
-    "UTF8",
-    "--locale=C.UTF-8",
-  ];
-  await run(join(bin, "initdb"), ["-D", data, ...options], {
-    ...user,
-    cwd: folder,
-    env: serverEnvironment(),
-  });
-  return data;
-}
-
-async function copyOfTemplate(): Promise<string> {
-  const { user } = await postgresBinaries();
-  const from = await template();
-  const folder = await ownedFolder("postgres", user);
-  await run("cp", ["-a", from, folder], { cwd: "/" });
-  return join(folder, "data");
 }
 
 /** Puts certificates where the server looks for them; returns the settings that use them. */
@@ -126,13 +88,6 @@ async function useCertificates(dataDir: string): Promise<PostgresSettings> {
     if (user !== null) await chown(join(dataDir, name), user.uid, user.gid);
   }
   return { ssl: "on", ssl_ca_file: "ca.crt" };
-}
-
-async function ownedFolder(prefix: string, user: PostgresBinaries["user"]): Promise<string> {
-  const folder = await temporaryFolder(prefix);
-  if (user !== null) await chown(folder, user.uid, user.gid);
-  await chmod(folder, 0o700);
-  return folder;
 }
 
 class LocalPostgres implements PostgresServer {
@@ -242,8 +197,4 @@ class LocalPostgres implements PostgresServer {
     }
     throw new Error(`it was not ready within ${START_TIMEOUT_MS} ms`);
   }
-}
-
-function serverEnvironment(): NodeJS.ProcessEnv {
-  return { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
 }

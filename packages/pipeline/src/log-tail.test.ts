@@ -1,0 +1,118 @@
+import { expect, test, vi } from "vitest";
+import {
+  encodeRecord,
+  nextOffset,
+  offset,
+  position,
+  type EventLog,
+  type LogRecord,
+  type Offset,
+} from "@lockstep/core";
+import { MemoryTopic } from "@lockstep/testkit";
+import { DecodedEntry } from "./decoded-entry.ts";
+import { LogTail } from "./log-tail.ts";
+
+const { signal } = new AbortController();
+const MIB = 1024 * 1024;
+
+/** A topic of idle records, and a tail of it; `write` appends one as this process, or as another one. */
+function tailed() {
+  const topic = new MemoryTopic();
+  topic.exists = true;
+  const log = topic.open();
+  const read = vi.spyOn(log, "read");
+  const fetched: Offset[] = [];
+  const tail = new LogTail(log, (at) => fetched.push(at));
+  const write = (by: "us" | "another", bytes?: number): Offset => {
+    const at = position(String(topic.entries.length));
+    const record: LogRecord = { kind: "idle", previous: null, position: at, last: null };
+    const encoded = encodeRecord(record, { epoch: null, run: by, open: null });
+    const value = bytes === undefined ? encoded.value : Buffer.alloc(bytes);
+    const put = topic.append({ ...encoded, value }, 1);
+    if (by === "us") tail.handOver(new DecodedEntry({ offset: put, ...encoded, value }, record));
+    return put;
+  };
+  const offsets = async (from: Offset): Promise<Offset[]> =>
+    (await tail.read(from, signal)).entries.map((entry) => entry.offset);
+  return { topic, log, tail, read, fetched, write, offsets };
+}
+
+function fetchesOf({ mock }: { mock: { calls: Parameters<EventLog["read"]>[] } }): Offset[] {
+  return mock.calls.map(([{ from }]) => from);
+}
+
+test("what this process appended is read without a fetch, decoded as the topic has it", async () => {
+  const { tail, read, write, fetched, topic } = tailed();
+  await using _ = tail;
+  for (let count = 0; count < 3; count++) write("us");
+  const { entries, next } = await tail.read(offset(1), signal);
+  expect(entries.map((entry) => entry.offset)).toEqual([offset(1), offset(2)]);
+  expect(next).toBe(offset(3));
+  expect(fetched).toEqual([offset(1), offset(2)]);
+  expect(read).not.toHaveBeenCalled();
+  const [, stored] = topic.entries;
+  expect(stored && new DecodedEntry(stored).record).toEqual(entries[0]?.record);
+  expect(stored && new DecodedEntry(stored).headers).toEqual(entries[0]?.headers);
+});
+
+test("who waits at the end gets the next record when it is appended, without a fetch", async () => {
+  const { tail, read, write, offsets } = tailed();
+  await using _ = tail;
+  const end = nextOffset(write("us"));
+  const waiting = offsets(end);
+  write("us");
+  expect(await waiting).toEqual([end]);
+  expect(read).not.toHaveBeenCalled();
+});
+
+test("who waits in a fetch at the end is not kept by it", async () => {
+  const { tail, read, write, offsets } = tailed();
+  await using _ = tail;
+  const waiting = offsets(offset(0));
+  await vi.waitFor(() => expect(fetchesOf(read)).toEqual([offset(0)]));
+  write("us");
+  expect(await waiting).toEqual([offset(0)]);
+});
+
+test("what lies before is fetched, and what another process appended between", async () => {
+  const { tail, read, write, offsets } = tailed();
+  await using _ = tail;
+  write("another");
+  write("us");
+  expect(await offsets(offset(0))).toEqual([offset(0), offset(1)]);
+  expect(fetchesOf(read)).toEqual([offset(0)]);
+  write("another");
+  write("us");
+  expect(await offsets(offset(2))).toEqual([offset(2), offset(3)]);
+  expect(fetchesOf(read)).toEqual([offset(0), offset(2)]);
+});
+
+test("more than is kept is fetched", async () => {
+  const { tail, read, write, offsets } = tailed();
+  await using _ = tail;
+  for (let count = 0; count < 6; count++) write("us", MIB);
+  expect(await offsets(offset(2))).toEqual([2, 3, 4, 5].map(offset));
+  expect(read).not.toHaveBeenCalled();
+  await offsets(offset(1));
+  expect(fetchesOf(read)).toEqual([offset(1)]);
+});
+
+test("a topic that lost its end is noticed while nothing is appended (A2)", async () => {
+  const { topic, tail, write, offsets } = tailed();
+  await using _ = tail;
+  const end = nextOffset(write("us"));
+  topic.entries.pop();
+  await expect(offsets(end)).rejects.toThrow(/offset/);
+});
+
+test("when its publisher has ended, the topic is read at once", async () => {
+  const { tail, write, offsets } = tailed();
+  await using _ = tail;
+  const end = nextOffset(write("us"));
+  const waiting = offsets(end);
+  tail.endHandOver();
+  write("another");
+  const begunMs = performance.now();
+  expect(await waiting).toEqual([end]);
+  expect(performance.now() - begunMs).toBeLessThan(500);
+});
