@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { withoutSecrets } from "./logging.ts";
+import { withoutSecrets } from "./secrets.ts";
 
 test.each([
   ["at postgres://me:secret@h:5432/d, so", "at postgres://me:[secret]@h:5432/d, so"],

@@ -2,6 +2,7 @@ import { pino, stdSerializers, type DestinationStream } from "pino";
 import pretty, { prettyFactory } from "pino-pretty";
 import { ReplicationError, type Logger } from "@lockstep/core";
 import type { BottomLines } from "./bottom-lines.ts";
+import { withoutSecrets } from "./secrets.ts";
 
 export interface LoggingOptions {
   readonly level: string;
@@ -68,11 +69,4 @@ function serializeError(error: unknown): unknown {
 
 function causeText(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
-}
-
-/** The passwords of any URL. */
-export function withoutSecrets(text: string): string {
-  return text
-    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s@]*@/gi, "$1:[secret]@")
-    .replace(/([?&](?:ssl)?password=)[^\s&#]*/gi, "$1[secret]");
 }

@@ -1,12 +1,19 @@
 import { resolve } from "node:path";
-import { createEmbeddedCheck, createEmbeddedLog, createRemovableEmbeddedLog } from "@lockstep/log-embedded";
-import { createKafkaCheck, createKafkaLog, createRemovableKafkaLog } from "@lockstep/log-kafka";
 import { ReplicationError, type EventLog, type LogCheck, type Logger, type Removable } from "@lockstep/core";
 import type { Config } from "./config-schema.ts";
 import { kafkaTls } from "./kafka-tls.ts";
 
-/** Where event logs plug in: the only place that names them. Paths are relative to `folder`. */
-export function createLog({ log, pipeline }: Config, folder: string, logger: Logger): EventLog {
+/** Where event logs plug in: the only place that names them, and only the one in use is loaded. */
+const kafka = async (): Promise<typeof import("@lockstep/log-kafka")> => await import("@lockstep/log-kafka");
+const embedded = async (): Promise<typeof import("@lockstep/log-embedded")> =>
+  await import("@lockstep/log-embedded");
+
+/** Paths are relative to `folder`. */
+export async function createLog(
+  { log, pipeline }: Config,
+  folder: string,
+  logger: Logger,
+): Promise<EventLog> {
   if (log.kafka !== undefined) {
     const { brokers, tls, sasl } = log.kafka;
     if (tls?.rejectUnauthorized === false) logger.warn({}, "brokers' certificates are not checked");
@@ -16,38 +23,61 @@ export function createLog({ log, pipeline }: Config, folder: string, logger: Log
         "the broker's password goes over the network in the clear: set log.kafka.tls, or use SCRAM",
       );
     }
-    return createKafkaLog({ brokers, sasl, tls: tls && kafkaTls(tls, folder), pipeline, logger });
+    return (await kafka()).createKafkaLog({
+      brokers,
+      sasl,
+      tls: tls && kafkaTls(tls, folder),
+      pipeline,
+      logger,
+    });
   }
   if (log.embedded === undefined) throw new ReplicationError("config-invalid", "no event log is named");
   const { path, maxBytes } = log.embedded;
-  return createEmbeddedLog({ path: resolve(folder, path), pipeline, maxBytes, logger });
+  return (await embedded()).createEmbeddedLog({ path: resolve(folder, path), pipeline, maxBytes, logger });
 }
 
-export function createLogCheck({ log, pipeline }: Config, folder: string, logger: Logger): LogCheck {
+export async function createLogCheck(
+  { log, pipeline }: Config,
+  folder: string,
+  logger: Logger,
+): Promise<LogCheck> {
   if (log.kafka !== undefined) {
     const { brokers, tls, sasl } = log.kafka;
-    return createKafkaCheck({ brokers, sasl, tls: tls && kafkaTls(tls, folder), pipeline, logger });
+    return (await kafka()).createKafkaCheck({
+      brokers,
+      sasl,
+      tls: tls && kafkaTls(tls, folder),
+      pipeline,
+      logger,
+    });
   }
   if (log.embedded === undefined) throw new ReplicationError("config-invalid", "no event log is named");
   const { path, maxBytes } = log.embedded;
-  return createEmbeddedCheck({ path: resolve(folder, path), pipeline, maxBytes });
+  return (await embedded()).createEmbeddedCheck({ path: resolve(folder, path), pipeline, maxBytes });
 }
 
 /** What the pipeline, or only a replica of it, has in the event log of its own; null where that is nothing. */
-export function createRemovableLog(
+export async function createRemovableLog(
   { log, pipeline, replicas }: Config,
   {
     folder,
     replica,
     logger,
   }: { readonly folder: string; readonly replica: string | null; readonly logger: Logger },
-): Removable | null {
+): Promise<Removable | null> {
   if (log.kafka !== undefined) {
     const { brokers, tls, sasl } = log.kafka;
     const names = replica === null ? replicas.map(({ name }) => name) : [replica];
     const connection = { brokers, sasl, tls: tls && kafkaTls(tls, folder), pipeline, logger };
-    return createRemovableKafkaLog({ ...connection, replicas: names, keepsTopic: replica !== null });
+    return (await kafka()).createRemovableKafkaLog({
+      ...connection,
+      replicas: names,
+      keepsTopic: replica !== null,
+    });
   }
   if (log.embedded === undefined || replica !== null) return null;
-  return createRemovableEmbeddedLog({ path: resolve(folder, log.embedded.path), pipeline });
+  return (await embedded()).createRemovableEmbeddedLog({
+    path: resolve(folder, log.embedded.path),
+    pipeline,
+  });
 }

@@ -1,13 +1,8 @@
 import { Command, Option } from "commander";
 import { ReplicationError } from "@lockstep/core";
-import { check } from "./commands/check.ts";
-import { init, type InitOptions } from "./commands/init.ts";
-import { pause } from "./commands/pause.ts";
-import { remove, type RemoveOptions } from "./commands/remove.ts";
-import { run } from "./commands/run.ts";
-import { status } from "./commands/status.ts";
-import { tail } from "./commands/tail.ts";
-import { withoutSecrets, type LoggingOptions } from "./logging.ts";
+import type { InitOptions } from "./commands/init.ts";
+import type { LoggingOptions } from "./logging.ts";
+import { withoutSecrets } from "./secrets.ts";
 import { readVersion } from "./version.ts";
 
 interface CommonOptions {
@@ -17,6 +12,8 @@ interface CommonOptions {
 }
 
 const DEFAULT_CONFIG = "lockstep.yaml";
+
+/* Commands are loaded when they are called: `--help` and `status` need no driver of a log. */
 
 const program = new Command("lockstep")
   .description("Keeps databases in lockstep: follows a primary's own log into replicas, through Kafka.")
@@ -37,7 +34,10 @@ program
     "after",
     "\nExample:\n  lockstep init --primary postgres://app@db1/shop --replica reports=postgres://app@db2/shop --kafka localhost:9092\n\nOn a terminal it asks for what is missing. A password does not go into the file, but a reference to a variable.",
   )
-  .action(async (options: InitOptions) => await init(options));
+  .action(async (options: InitOptions) => {
+    const { init } = await import("./commands/init.ts");
+    await init(options);
+  });
 
 common(program.command("check"))
   .description("say everything that is missing for a pipeline, with the statement that sets it")
@@ -48,6 +48,7 @@ common(program.command("check"))
     "\nExamples:\n  lockstep check -c lockstep.yaml\n  lockstep check --json | jq -r '.findings[] | select(.sql) | .sql'\n\nChanges nothing, but for a topic that is made on the brokers for a moment. Exits with 1 for errors, 2 for a wrong file.",
   )
   .action(async (options: CommonOptions & { columns: boolean; json: boolean }) => {
+    const { check } = await import("./commands/check.ts");
     const { columns, json } = options;
     process.exitCode = await check(
       options.config,
@@ -64,10 +65,10 @@ common(program.command("run"))
     "after",
     "\nExamples:\n  lockstep run -c lockstep.yaml\n  lockstep run -c lockstep.yaml --listen 127.0.0.1:8643   # a standby on the same machine\n\nSIGTERM or Ctrl-C finishes what is in hand; a second one ends at once.",
   )
-  .action(
-    async ({ listen, json, ...options }: CommonOptions & { listen?: string; json: boolean }) =>
-      await run(options.config, loggingOf(json ? { ...options, logFormat: "json" } : options), listen),
-  );
+  .action(async ({ listen, json, ...options }: CommonOptions & { listen?: string; json: boolean }) => {
+    const { run } = await import("./commands/run.ts");
+    await run(options.config, loggingOf(json ? { ...options, logFormat: "json" } : options), listen);
+  });
 
 program
   .command("status")
@@ -80,14 +81,10 @@ program
     "after",
     "\nExamples:\n  lockstep status -c lockstep.yaml --watch\n  lockstep status --url http://127.0.0.1:8642 --json | jq .replicas",
   )
-  .action(
-    async (options: { config: string; url?: string; watch: boolean; json: boolean }) =>
-      await status(options.config, {
-        isWatching: options.watch,
-        isJson: options.json,
-        ...(options.url === undefined ? {} : { url: options.url }),
-      }),
-  );
+  .action(async ({ config, url, watch, json }: StatusCommandOptions) => {
+    const { status } = await import("./commands/status.ts");
+    await status(config, { isWatching: watch, isJson: json, ...(url === undefined ? {} : { url }) });
+  });
 
 common(program.command("tail"))
   .description("print the events of the pipeline's topic")
@@ -99,6 +96,7 @@ common(program.command("tail"))
     "\nExample:\n  lockstep tail -c lockstep.yaml --from beginning --no-follow --json | head",
   )
   .action(async (options: CommonOptions & { from: string; follow: boolean; json: boolean }) => {
+    const { tail } = await import("./commands/tail.ts");
     const { from, follow, json } = options;
     await tail(options.config, { from, noFollow: !follow, isJson: json }, loggingOf(options));
   });
@@ -109,15 +107,15 @@ pausing("pause")
     "after",
     "\nExamples:\n  lockstep pause reports        # one replica\n  lockstep pause                # all of them\n\nIt is stored in the replica: restarts of lockstep change nothing.",
   )
-  .action(async (replicas: string[], { config, json }: PauseCommandOptions) => {
-    await pause(config, { to: "paused", replicas, isJson: json });
+  .action(async (replicas: string[], options: PauseCommandOptions) => {
+    await pauseOrResume("paused", replicas, options);
   });
 
 pausing("resume")
   .description("let paused replicas go on from where they were")
   .addHelpText("after", "\nExample:\n  lockstep resume reports")
-  .action(async (replicas: string[], { config, json }: PauseCommandOptions) => {
-    await pause(config, { to: "following", replicas, isJson: json });
+  .action(async (replicas: string[], options: PauseCommandOptions) => {
+    await pauseOrResume("following", replicas, options);
   });
 
 const removing = program
@@ -128,7 +126,7 @@ removal(removing.command("pipeline"))
   .description("remove the slot, the publication, the event log, and every replica's progress")
   .addHelpText("after", "\nExample:\n  lockstep remove pipeline -c lockstep.yaml")
   .action(async (options: RemovalOptions) => {
-    await remove(options.config, removeOptions(options, null), loggingOf(options));
+    await removePart(null, options);
   });
 
 removal(removing.command("replica"))
@@ -139,7 +137,7 @@ removal(removing.command("replica"))
     "\nExample:\n  lockstep remove replica reports -c lockstep.yaml\n\nStop `lockstep run` before, and take the replica out of the file afterwards.",
   )
   .action(async (name: string, options: RemovalOptions) => {
-    await remove(options.config, removeOptions(options, name), loggingOf(options));
+    await removePart(name, options);
   });
 
 try {
@@ -161,6 +159,13 @@ function common(command: Command): Command {
     );
 }
 
+interface StatusCommandOptions {
+  readonly config: string;
+  readonly url?: string;
+  readonly watch: boolean;
+  readonly json: boolean;
+}
+
 interface PauseCommandOptions {
   readonly config: string;
   readonly json: boolean;
@@ -172,6 +177,15 @@ function pausing(name: string): Command {
     .argument("[replica...]", "names in the configuration; none: every replica")
     .option("-c, --config <file>", "configuration file", DEFAULT_CONFIG)
     .option("--json", "print what was done as one JSON array", false);
+}
+
+async function pauseOrResume(
+  to: "paused" | "following",
+  replicas: readonly string[],
+  { config, json }: PauseCommandOptions,
+): Promise<void> {
+  const { pause } = await import("./commands/pause.ts");
+  await pause(config, { to, replicas, isJson: json });
 }
 
 interface RemovalOptions extends CommonOptions {
@@ -187,11 +201,10 @@ function removal(command: Command): Command {
     .option("--json", "print what was removed as one JSON array; needs --yes", false);
 }
 
-function removeOptions(
-  { yes, skipUnreachable, json }: RemovalOptions,
-  replica: string | null,
-): RemoveOptions {
-  return { replica, isSure: yes, skipsUnreachable: skipUnreachable, isJson: json };
+async function removePart(replica: string | null, options: RemovalOptions): Promise<void> {
+  const { remove } = await import("./commands/remove.ts");
+  const { yes: isSure, skipUnreachable: skipsUnreachable, json: isJson } = options;
+  await remove(options.config, { replica, isSure, skipsUnreachable, isJson }, loggingOf(options));
 }
 
 function loggingOf({ logLevel, logFormat }: CommonOptions): LoggingOptions {

@@ -8,7 +8,7 @@ import {
 } from "@lockstep/core";
 import type { Config } from "../config-schema.ts";
 import { createPrimaryCheckOf, createReplicaChecksOf } from "../engines.ts";
-import { withoutSecrets } from "../logging.ts";
+import { withoutSecrets } from "../secrets.ts";
 import { createLogCheck } from "../logs.ts";
 import { arrivingColumns, type ArrivingColumn } from "./arriving-columns.ts";
 
@@ -43,7 +43,7 @@ export async function checkPlaces(options: CheckOptions, signal: AbortSignal): P
   const { config, folder, logger, isWhole } = options;
   const context = { config, folder, comparesTables: isWhole };
   const log = answered(
-    async () => await createLogCheck(config, folder, logger).check({ mayProbe: isWhole }, signal),
+    async () => await (await createLogCheck(config, folder, logger)).check({ mayProbe: isWhole }, signal),
     (finding) => [finding],
     signal,
   );

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { ReplicationError, type Pausable } from "@lockstep/core";
 import { loadConfig } from "../config.ts";
 import { createPausables } from "../engines.ts";
-import { withoutSecrets } from "../logging.ts";
+import { withoutSecrets } from "../secrets.ts";
 
 export interface PauseOptions {
   readonly to: "paused" | "following";

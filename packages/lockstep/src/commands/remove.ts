@@ -4,7 +4,8 @@ import { hasCode, ReplicationError, type Removable } from "@lockstep/core";
 import { loadConfig } from "../config.ts";
 import type { Config } from "../config-schema.ts";
 import { createRemovable } from "../engines.ts";
-import { createLogger, withoutSecrets, type LoggingOptions } from "../logging.ts";
+import { createLogger, type LoggingOptions } from "../logging.ts";
+import { withoutSecrets } from "../secrets.ts";
 import { createRemovableLog } from "../logs.ts";
 
 export interface RemoveOptions {
@@ -34,7 +35,7 @@ export async function remove(
   const signal = new AbortController().signal; // Ctrl-C ends the process: what is left is found the next time.
   const { replica } = options;
   const folder = dirname(configPath);
-  const log = createRemovableLog(config, {
+  const log = await createRemovableLog(config, {
     folder,
     replica,
     logger: createLogger(logging),

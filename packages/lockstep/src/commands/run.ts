@@ -31,7 +31,7 @@ export async function run(configPath: string, logging: LoggingOptions, listen?: 
   const failpoints = failpointsFromEnvironment(process.env["LOCKSTEP_FAILPOINT"], logger);
   const folder = dirname(configPath);
   const context = { config, folder, logger, failpoints };
-  await using log = createLog(config, folder, logger);
+  await using log = await createLog(config, folder, logger);
   const source = createSource(context);
   const sinks = createSinks(context);
   const retentionMs = config.retention.hours * MS_PER_HOUR;

@@ -1,6 +1,6 @@
 import { ReplicationError, type ErrorCode } from "@lockstep/core";
 import type { CopyStatus, PipelineStatus, ReplicaStatus } from "@lockstep/pipeline";
-import { withoutSecrets } from "../logging.ts";
+import { withoutSecrets } from "../secrets.ts";
 
 /** `/status`: how a running pipeline is. What is counted, is counted since the process began. */
 export interface StatusReport {
