@@ -8,6 +8,8 @@ const ALONE_TOO = ["test/idle.test.ts"];
 /** … but what only lets time pass does not disturb it. */
 const WAITING = ["packages/engine-postgres/src/link-watch.pg.test.ts"];
 
+const WITH_SERVERS = ["packages/*/src/**/*.{pg,kafka}.test.ts"];
+
 function project(
   name: string,
   include: readonly string[],
@@ -30,10 +32,15 @@ export default defineConfig({
   test: {
     globalSetup: ["packages/testkit/src/global-setup.ts"],
     reporters: ["default", new ClosingLineReporter()],
-    maxWorkers: 2,
+    maxWorkers: 3,
     projects: [
-      project("side by side", ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"], {
+      project("side by side", [...WITH_SERVERS, "test/**/*.test.ts"], {
         exclude: [...ALONE, ...ALONE_TOO, ...WAITING],
+        sequence: { groupOrder: 0 },
+      }),
+      project("one process for all", ["packages/*/src/**/*.test.ts"], {
+        exclude: WITH_SERVERS,
+        isolate: false,
         sequence: { groupOrder: 0 },
       }),
       project("alone", [...ALONE, ...WAITING], { sequence: { groupOrder: 1 } }),

@@ -25,7 +25,7 @@ export class Servers implements AsyncDisposable {
   static async start(replicas: number, log: LogKind): Promise<Servers> {
     const [servers, broker] = await Promise.all([
       startPostgresServers(1 + replicas, { settings: SETTINGS }),
-      log === "kafka" ? startKafka() : null,
+      log === "kafka" ? startKafka({ isMeasured: true }) : null,
     ]);
     const [primary, ...others] = servers;
     if (primary === undefined) throw new Error("a bench needs a primary");

@@ -6,7 +6,8 @@ export { eventually } from "./eventually.ts";
 export { fillableDisk, type FillableDisk } from "./fillable-disk.ts";
 export { Following } from "./following.ts";
 export { freePort } from "./free-port.ts";
-export { startKafka, withAdmin, type KafkaBroker, type StartKafkaOptions } from "./kafka-broker.ts";
+export { startKafka, type KafkaBroker, type StartKafkaOptions } from "./kafka-broker.ts";
+export { withAdmin } from "./with-admin.ts";
 export { loseTail } from "./kafka-segments.ts";
 export { LOCKSTEP_BIN, LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
 export {

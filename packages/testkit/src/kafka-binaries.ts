@@ -14,12 +14,19 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.
 <dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
 <version>${KAFKA_VERSION}</version></dependency></dependencies></project>`;
 
-/** The class path of a Kafka broker: its Maven artifacts, fetched once for this user. Null without Java or Maven. */
-export async function kafkaClassPath(): Promise<string | null> {
+let fetched: Promise<string | null> | undefined;
+
+/** Where the Maven artifacts of a Kafka broker are, fetched once for this user. Null without Java or Maven. */
+export async function kafkaFolder(): Promise<string | null> {
+  fetched ??= fetchOnce();
+  return await fetched;
+}
+
+async function fetchOnce(): Promise<string | null> {
   const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
   const target = join(cache, "lockstep-testkit", `kafka-${KAFKA_VERSION}`);
   if (!(await isThere("java", JAVA_PACKAGE))) return null;
-  if (await exists(target)) return join(target, "*");
+  if (await exists(target)) return target;
   if (!(await isThere("mvn", "maven"))) return null;
   const making = `${target}-${process.pid}`;
   await mkdir(making, { recursive: true });
@@ -37,7 +44,12 @@ export async function kafkaClassPath(): Promise<string | null> {
     if (!(await exists(target))) throw error; // Another run was quicker.
   });
   await rm(making, { recursive: true, force: true });
-  return join(target, "*");
+  return target;
+}
+
+/** Classes as Java has loaded and checked them before: a broker starts with them in half the time. */
+export function classArchive(folder: string): string {
+  return join(folder, "classes.jsa");
 }
 
 /** Whether a command is there; as root it is installed by the system's package manager. */

@@ -3,15 +3,18 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Kafka, logLevel, type Admin } from "kafkajs";
 import { removeFolder, temporaryFolder } from "./child-guard.ts";
 import { eventually } from "./eventually.ts";
 import { fillableDisk, type FillableDisk } from "./fillable-disk.ts";
 import { freePort } from "./free-port.ts";
 import { kafkaRuntime, type KafkaRuntime } from "./kafka-runtime.ts";
+import { withAdmin } from "./with-admin.ts";
 
 const START_TIMEOUT_MS = 90_000;
 const LOG_TAIL_BYTES = 4_000;
+const HEAP = ["-Xms128m", "-Xmx512m"];
+const MEASURED = [...HEAP, "-XX:+UseG1GC"];
+const QUICK = [...HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
 /** A Kafka broker (one KRaft node) of a test's own. */
 export interface KafkaBroker extends AsyncDisposable {
@@ -50,6 +53,10 @@ export interface StartKafkaOptions {
   readonly scramUsers?: readonly string[];
   /** Its data lie on a disk of their own, which can be full. */
   readonly hasOwnDisk?: boolean;
+  /** What it does is timed: it optimizes as servers do, instead of starting quickly. */
+  readonly isMeasured?: boolean;
+  /** Stopped, it leaves the classes that it loaded there. */
+  readonly archivesClassesTo?: string;
 }
 
 export async function startKafka(options: StartKafkaOptions = {}): Promise<KafkaBroker> {
@@ -82,8 +89,11 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
     properties,
     ...scramUsers.flatMap((user) => ["-S", user]),
   ];
-  await runtime.run(folder, ["kafka.tools.StorageTool", ...format]);
-  const broker = new OwnKafka({ runtime, folder, properties, port, advertised, disk });
+  const archive = options.archivesClassesTo;
+  const archiving = archive === undefined ? [] : [`-XX:ArchiveClassesAtExit=${archive}`];
+  const java = [...(options.isMeasured === true ? MEASURED : QUICK), ...archiving];
+  await runtime.run(folder, [...QUICK, "kafka.tools.StorageTool", ...format]);
+  const broker = new OwnKafka({ runtime, folder, java, properties, port, advertised, disk });
   await broker.start();
   return broker;
 }
@@ -140,6 +150,7 @@ function serverSettings(controllerPort: number, dataDir: string): Readonly<Recor
 interface OwnKafkaOptions {
   readonly runtime: KafkaRuntime;
   readonly folder: string;
+  readonly java: readonly string[];
   readonly properties: string;
   readonly port: number;
   readonly advertised: number;
@@ -163,11 +174,10 @@ class OwnKafka implements KafkaBroker {
   }
 
   async start(): Promise<void> {
-    const { runtime, folder, properties } = this.#options;
+    const { runtime, folder, java, properties } = this.#options;
     const logPath = join(folder, "broker.log");
-    const heap = ["-Xms128m", "-Xmx512m", "-XX:+UseG1GC", "-XX:TieredStopAtLevel=4"];
     this.#name = `lockstep-kafka-${this.port}-${randomBytes(4).toString("hex")}`;
-    const child = await runtime.spawn(folder, this.#name, [...heap, "kafka.Kafka", properties], logPath);
+    const child = await runtime.spawn(folder, this.#name, [...java, "kafka.Kafka", properties], logPath);
     this.#process = child;
     try {
       const answers = async (): Promise<void> => {
@@ -243,28 +253,5 @@ class OwnKafka implements KafkaBroker {
     await withAdmin([`127.0.0.1:${this.port}`], async (admin) => await admin.describeCluster(), {
       retries: 0,
     });
-  }
-}
-
-/** Runs work with an admin client of its own. */
-export async function withAdmin<T>(
-  brokers: readonly string[],
-  work: (admin: Admin) => Promise<T>,
-  { retries = 5 }: { readonly retries?: number } = {},
-): Promise<T> {
-  const retry = { retries, initialRetryTime: 50 };
-  const kafka = new Kafka({
-    brokers: [...brokers],
-    logLevel: logLevel.NOTHING,
-    retry,
-    connectionTimeout: 1_000,
-  });
-  const admin = kafka.admin();
-  try {
-    await admin.connect();
-    await admin.listTopics(); // Some of its calls only work once it has looked around.
-    return await work(admin);
-  } finally {
-    await admin.disconnect().catch(() => undefined);
   }
 }

@@ -1,8 +1,10 @@
 import { execFile, execFileSync, type ChildProcess } from "node:child_process";
+import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { spawnGuarded } from "./child-guard.ts";
-import { JAVA_PACKAGE, KAFKA_VERSION, kafkaClassPath, works } from "./kafka-binaries.ts";
+import { classArchive, JAVA_PACKAGE, KAFKA_VERSION, kafkaFolder, works } from "./kafka-binaries.ts";
 import { cpuSecondsOfTree, signalTree } from "./process-tree.ts";
 
 const run = promisify(execFile);
@@ -31,8 +33,8 @@ export function kafkaRuntime(): Promise<KafkaRuntime> {
 }
 
 async function choose(): Promise<KafkaRuntime> {
-  const classPath = process.env["LOCKSTEP_TEST_KAFKA"] === "docker" ? null : await kafkaClassPath();
-  if (classPath !== null) return localRuntime(classPath);
+  const folder = process.env["LOCKSTEP_TEST_KAFKA"] === "docker" ? null : await kafkaFolder();
+  if (folder !== null) return localRuntime(folder);
   if (await works("docker", ["info"])) return dockerRuntime();
   throw new Error(
     "a Kafka broker is needed, and neither Java with Maven nor a Docker engine is here: " +
@@ -41,14 +43,17 @@ async function choose(): Promise<KafkaRuntime> {
   );
 }
 
-function localRuntime(classPath: string): KafkaRuntime {
+function localRuntime(binaries: string): KafkaRuntime {
+  const java = (args: readonly string[]): string[] => {
+    const archive = classArchive(binaries);
+    const shared = existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : [];
+    return [...shared, "-cp", join(binaries, "*"), ...args];
+  };
   return {
     label: `Kafka ${KAFKA_VERSION}`,
-    run: async (_, args) => void (await run("java", ["-cp", classPath, ...args])),
+    run: async (_, args) => void (await run("java", java(args))),
     spawn: async (folder, _, args, logPath) =>
-      await logged(logPath, (stdio) =>
-        spawnGuarded("java", ["-cp", classPath, ...args], { cwd: folder, stdio }),
-      ),
+      await logged(logPath, (stdio) => spawnGuarded("java", java(args), { cwd: folder, stdio })),
     signal: (child, _, signal) => {
       // A suspended process cannot be told apart from its children, so all of them stop and go on.
       if (child.pid !== undefined) signalTree(child.pid, signal);
