@@ -62,12 +62,13 @@ test("a replica that lags behind what is trimmed under it stops with both positi
   const urls = [await freshDatabase(0), await freshDatabase(1), await freshDatabase(1)];
   const [, one = "", other = ""] = urls;
   const scenario = await Scenario.create({ brokers: sharedKafka(), urls });
-  await scenario.everywhere(TABLE);
+  await scenario.everywhere(`${TABLE}; alter table items add v text`);
   await using run = scenario.run();
   await run.waitForLog("following", { count: 2 });
   const lock = await lockTable(other, "items");
   for (let id = 1; id <= 8; id++) {
-    await scenario.onPrimary(`insert into items values (${id})`);
+    // More than the process keeps in memory of what it appended.
+    await scenario.onPrimary(`insert into items select ${id}, repeat('v', 1024 * 1024)`);
     await waitForRow(one, id);
   }
   await trimAll(scenario);

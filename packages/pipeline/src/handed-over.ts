@@ -1,15 +1,24 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { abortable, nextOffset, type Offset } from "@lockstep/core";
+import { Arrivals, nextOffset, offset, type Offset } from "@lockstep/core";
 import type { DecodedChunk, DecodedEntry } from "./decoded-entry.ts";
 
 /** Of encoded records: for appliers that are a little behind. Who is further behind reads the topic. */
 const KEPT_BYTES = 4 * 1024 * 1024;
+/** So much may be appended that nobody has taken yet, before who appends a backlog waits for a reader, … */
+const AHEAD_BYTES = 1024 * 1024;
+/** … for so long at most: a replica that is slow, or gone, keeps nothing from the log. */
+const PACE_MS = 50;
+/** Who has not come for so long reads the topic, or nothing. */
+const ABSENT_MS = 1_000;
 
 /** The newest entries of the topic, which this process appended itself: its appliers need not read them back. */
 export class HandedOver {
   #entries: DecodedEntry[] = [];
   #bytes = 0;
-  readonly #waiting = new Set<() => void>();
+  /** The newest entry that one has taken, and when one took anything. */
+  #newest: Offset | null = null;
+  #takenMs = -Infinity;
+  readonly #added = new Arrivals();
+  readonly #taken = new Arrivals();
 
   /** The offset behind the newest entry; null where nothing is kept. */
   get end(): Offset | null {
@@ -19,46 +28,67 @@ export class HandedOver {
 
   /** An entry whose append has resolved (P1). */
   add(entry: DecodedEntry): void {
-    if (this.end !== entry.offset) this.clear(); // What lies between is for the topic to say.
+    if (this.end !== entry.offset) this.#forget(); // What lies between is for the topic to say.
     this.#entries.push(entry);
     this.#bytes += entry.bytes;
     while (this.#bytes > KEPT_BYTES && this.#entries.length > 1) {
       this.#bytes -= this.#entries.shift()?.bytes ?? 0;
     }
-    this.#wake();
+    this.#added.announce();
   }
 
-  /** The entries from an offset on; null when the first of them is not kept. */
-  read(from: Offset): DecodedChunk | null {
+  has(at: Offset): boolean {
     const [first] = this.#entries;
     const { end } = this;
-    if (first === undefined || end === null || from < first.offset || from >= end) return null;
-    return { from, next: end, entries: this.#entries.slice(Number(from - first.offset)) };
+    return first !== undefined && end !== null && at >= first.offset && at < end;
   }
 
-  /** Resolves when what is kept changes, or after `maxMs`. */
-  async more(maxMs: number, signal: AbortSignal): Promise<void> {
-    const done = new AbortController();
-    let wake: () => void = () => undefined;
-    const added = new Promise<void>((resolve) => (wake = resolve));
-    this.#waiting.add(wake);
-    const timer = sleep(maxMs, undefined, { signal: done.signal }).catch(() => undefined);
-    try {
-      await abortable(Promise.race([added, timer]), signal);
-    } finally {
-      this.#waiting.delete(wake);
-      done.abort();
+  /** Entries from an offset on, one at least, else up to so many bytes; null when the first of them is not kept. */
+  read(from: Offset, maxBytes: number): DecodedChunk | null {
+    const [first] = this.#entries;
+    if (first === undefined || !this.has(from)) return null;
+    const entries: DecodedEntry[] = [];
+    let bytes = 0;
+    for (const entry of this.#entries.slice(Number(from - first.offset))) {
+      if (entries.length > 0 && bytes + entry.bytes > maxBytes) break;
+      entries.push(entry);
+      bytes += entry.bytes;
     }
+    this.#takenMs = performance.now();
+    const last = entries.at(-1)?.offset ?? from;
+    if (this.#newest === null || last > this.#newest) this.#newest = last;
+    this.#taken.announce();
+    return { from, next: offset(from + BigInt(entries.length)), entries };
+  }
+
+  /** Resolves with the next `add` or `clear`, or after `maxMs`. */
+  async more(maxMs: number, signal: AbortSignal): Promise<void> {
+    await this.#added.next(maxMs, signal);
+  }
+
+  /** For who appends without a pause: resolves when a reader who keeps up has taken what there is, or does not come. */
+  async paced(signal: AbortSignal): Promise<void> {
+    const keepsUp = performance.now() - this.#takenMs < ABSENT_MS;
+    if (keepsUp && this.#untakenBytes() >= AHEAD_BYTES) await this.#taken.next(PACE_MS, signal);
   }
 
   clear(): void {
-    this.#entries = [];
-    this.#bytes = 0;
-    this.#wake();
+    this.#forget();
+    this.#added.announce();
   }
 
-  #wake(): void {
-    for (const wake of this.#waiting) wake();
-    this.#waiting.clear();
+  #untakenBytes(): number {
+    let bytes = 0;
+    for (let at = this.#entries.length - 1; at >= 0 && bytes < AHEAD_BYTES; at--) {
+      const entry = this.#entries[at];
+      if (entry === undefined || (this.#newest !== null && entry.offset <= this.#newest)) break;
+      bytes += entry.bytes;
+    }
+    return bytes;
+  }
+
+  #forget(): void {
+    this.#entries = [];
+    this.#bytes = 0;
   }
 }

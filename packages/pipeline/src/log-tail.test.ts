@@ -91,7 +91,8 @@ test("more than is kept is fetched", async () => {
   const { tail, read, write, offsets } = tailed();
   await using _ = tail;
   for (let count = 0; count < 6; count++) write("us", MIB);
-  expect(await offsets(offset(2))).toEqual([2, 3, 4, 5].map(offset));
+  expect(await offsets(offset(2))).toEqual([offset(2)]); // A step is as large as a fetch.
+  expect(await offsets(offset(5))).toEqual([offset(5)]);
   expect(read).not.toHaveBeenCalled();
   await offsets(offset(1));
   expect(fetchesOf(read)).toEqual([offset(1)]);
@@ -115,4 +116,27 @@ test("when its publisher has ended, the topic is read at once", async () => {
   const begunMs = performance.now();
   expect(await waiting).toEqual([end]);
   expect(performance.now() - begunMs).toBeLessThan(500);
+});
+
+test("who appends a backlog waits for a reader that keeps up, not for one that is slow or away", async () => {
+  const { tail, write, offsets } = tailed();
+  await using _ = tail;
+  const paceMs = async (): Promise<number> => {
+    const begunMs = performance.now();
+    await tail.paced(signal);
+    return performance.now() - begunMs;
+  };
+  write("us", MIB);
+  expect(await paceMs()).toBeLessThan(20); // Nobody has come yet.
+  await offsets(offset(0));
+  write("us", MIB / 2);
+  expect(await paceMs()).toBeLessThan(20); // Not much ahead.
+  write("us", MIB / 2);
+  const waiting = paceMs();
+  await offsets(offset(1));
+  expect(await waiting).toBeLessThan(20);
+  write("us", MIB);
+  const slowMs = await paceMs();
+  expect(slowMs).toBeGreaterThan(40);
+  expect(slowMs).toBeLessThan(500);
 });

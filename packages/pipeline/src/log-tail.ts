@@ -36,6 +36,11 @@ export class LogTail implements AsyncDisposable {
     this.#handed.add(entry);
   }
 
+  /** See `HandedOver.paced`. */
+  async paced(signal: AbortSignal): Promise<void> {
+    await this.#handed.paced(signal);
+  }
+
   /** Nothing more comes from the publisher of those: others may append now. */
   endHandOver(): void {
     this.#handed.clear();
@@ -44,27 +49,28 @@ export class LogTail implements AsyncDisposable {
   /** The entries from an offset on; empty when there are none for a while. Rejects as `EventLog.read` does. */
   async read(from: Offset, signal: AbortSignal): Promise<DecodedChunk> {
     signal.throwIfAborted();
-    if (from === this.#handed.end) await this.#handed.more(QUIET_MS, signal);
-    return this.#readHanded(from) ?? (await this.#readTopic(from, signal));
+    const isLive = from === this.#handed.end;
+    if (isLive) await this.#handed.more(QUIET_MS, signal);
+    return this.#readHanded(from) ?? (await this.#readTopic(from, isLive ? 0 : FETCH_WAIT_MS, signal));
   }
 
   #readHanded(from: Offset): DecodedChunk | null {
-    const chunk = this.#handed.read(from);
+    const chunk = this.#handed.read(from, FETCH_BYTES);
     if (chunk !== null) this.#tell(chunk);
     return chunk;
   }
 
-  async #readTopic(from: Offset, signal: AbortSignal): Promise<DecodedChunk> {
+  async #readTopic(from: Offset, maxWaitMs: number, signal: AbortSignal): Promise<DecodedChunk> {
     const kept = this.#kept.find((chunk) => chunk.from <= from && from < chunk.next);
-    const chunk = kept ?? (await this.#fetchOrHanded(from, signal));
+    const chunk = kept ?? (await this.#fetchOrHanded(from, maxWaitMs, signal));
     if (chunk.entries.length > 0) this.#readAhead(chunk.next);
     if (chunk.from === from) return chunk;
     return { ...chunk, from, entries: chunk.entries.filter((entry) => entry.offset >= from) };
   }
 
   /** At the topic's end, what is appended next is handed over before the broker's answer comes. */
-  async #fetchOrHanded(from: Offset, signal: AbortSignal): Promise<DecodedChunk> {
-    const fetched = this.#fetch(from);
+  async #fetchOrHanded(from: Offset, maxWaitMs: number, signal: AbortSignal): Promise<DecodedChunk> {
+    const fetched = this.#fetch(from, maxWaitMs);
     const ended = new AbortController();
     const handed = this.#handed.more(FETCH_WAIT_MS, AbortSignal.any([signal, ended.signal])).then(
       () => this.#readHanded(from) ?? fetched,
@@ -86,20 +92,20 @@ export class LogTail implements AsyncDisposable {
 
   #readAhead(from: Offset): void {
     if (this.#closed.signal.aborted || this.#kept.some((chunk) => chunk.from === from)) return;
-    if (from === this.#handed.end || this.#handed.read(from) !== null) return;
-    this.#fetch(from).catch(() => undefined); // Whoever needs it fetches again and gets the error.
+    if (from === this.#handed.end || this.#handed.has(from)) return;
+    this.#fetch(from, FETCH_WAIT_MS).catch(() => undefined); // Whoever needs it fetches again and gets the error.
   }
 
-  #fetch(from: Offset): Promise<DecodedChunk> {
+  #fetch(from: Offset, maxWaitMs: number): Promise<DecodedChunk> {
     const running = this.#inFlight.get(from);
     if (running !== undefined) return running;
-    const fetched = this.#fetchNow(from).finally(() => this.#inFlight.delete(from));
+    const fetched = this.#fetchNow(from, maxWaitMs).finally(() => this.#inFlight.delete(from));
     this.#inFlight.set(from, fetched);
     return fetched;
   }
 
-  async #fetchNow(from: Offset): Promise<DecodedChunk> {
-    const request = { from, maxBytes: FETCH_BYTES, maxWaitMs: FETCH_WAIT_MS };
+  async #fetchNow(from: Offset, maxWaitMs: number): Promise<DecodedChunk> {
+    const request = { from, maxBytes: FETCH_BYTES, maxWaitMs };
     const { entries, next } = await this.#log.read(request, this.#closed.signal);
     const chunk = { from, next, entries: entries.map((entry) => new DecodedEntry(entry)) };
     this.#tell(chunk);

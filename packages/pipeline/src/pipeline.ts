@@ -254,6 +254,7 @@ export class Pipeline {
       },
       onRecord: (record) => counters.record(record),
       handOver: (entry) => tail.handOver(entry),
+      paced: async (abort) => await tail.paced(abort),
       onStage: this.#onStage,
     });
   }

@@ -72,6 +72,8 @@ export interface PublisherOptions {
   readonly onAppended: (position: Position) => void;
   /** Takes each record that was appended, for who would read it back. */
   readonly handOver: (entry: DecodedEntry) => void;
+  /** Waited for between the appends of a backlog: what is taken from memory need not be read back. */
+  readonly paced: (signal: AbortSignal) => Promise<void>;
   /** Told after each append. */
   readonly onRecord: (record: AppendedRecord) => void;
   readonly onStage: StageObserver;
@@ -309,7 +311,8 @@ export class Publisher {
 
   async #waitForFullRecord(signal: AbortSignal): Promise<void> {
     const gathered = this.#gathered;
-    if (gathered.isEmpty || gathered.lagMs < BEHIND_MS || gathered.bytes >= RECORD_BYTES) return;
+    if (gathered.isEmpty || gathered.lagMs < BEHIND_MS) return;
+    await this.#options.paced(signal);
     const untilMs = performance.now() + FILL_WAIT_MS;
     while (gathered.bytes < RECORD_BYTES && performance.now() < untilMs) {
       await this.#more(untilMs - performance.now(), signal);
