@@ -61,7 +61,15 @@ test("a slow reader of tail gets everything, to the last line", async () => {
     text += String(chunk);
     await turn();
   }
-  const lines = text.trimEnd().split("\n");
-  expect(lines).toHaveLength(20_004); // With open, epoch, begin and end.
-  expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ kind: "end" });
+  const lines: unknown[] = text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const told = lines.filter((line) => !isIdle(line)); // How many of those come is a matter of time.
+  expect(told).toHaveLength(20_004); // With open, epoch, begin and end.
+  expect(told.at(-1)).toMatchObject({ kind: "end" });
 });
+
+function isIdle(line: unknown): boolean {
+  return typeof line === "object" && line !== null && "kind" in line && line.kind === "idle";
+}
