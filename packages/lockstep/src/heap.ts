@@ -5,7 +5,7 @@ import { setFlagsFromString } from "node:v8";
  * grow by what the machine has; a stream of records makes garbage only, so an early collection costs next to
  * nothing (measured: docs/decisions/20261123-heap-growth.md).
  */
-const HEAP_GROWING_PERCENT = 50;
+const HEAP_GROWING_PERCENT = 100;
 
 /** M1: memory follows what is in use, not what was used once. Call before the work begins. */
 export function boundHeap(): void {

@@ -5,20 +5,22 @@ import type { DecodedChunk, DecodedEntry } from "./decoded-entry.ts";
 const KEPT_BYTES = 4 * 1024 * 1024;
 /** So much may be appended that nobody has taken yet, before who appends a backlog waits for a reader, … */
 const AHEAD_BYTES = 1024 * 1024;
-/** … for so long at most: a replica that is slow, or gone, keeps nothing from the log. */
-const PACE_MS = 50;
-/** Who has not come for so long reads the topic, or nothing. */
+/** … for so long at most: a replica that is slow soon is too far away to be waited for. */
+const PACE_MS = 250;
+/** Who has read nothing for so long is away, … */
 const ABSENT_MS = 1_000;
+/** … and who is so many records before what is kept will not come near it soon. */
+const NEAR_RECORDS = 32n;
 
 /** The newest entries of the topic, which this process appended itself: its appliers need not read them back. */
 export class HandedOver {
   #entries: DecodedEntry[] = [];
   #bytes = 0;
-  /** The newest entry that one has taken, and when one took anything. */
+  /** The newest entry that a reader has, and when it got it. */
   #newest: Offset | null = null;
-  #takenMs = -Infinity;
+  #readMs = -Infinity;
   readonly #added = new Arrivals();
-  readonly #taken = new Arrivals();
+  readonly #read = new Arrivals();
 
   /** The offset behind the newest entry; null where nothing is kept. */
   get end(): Offset | null {
@@ -54,10 +56,6 @@ export class HandedOver {
       entries.push(entry);
       bytes += entry.bytes;
     }
-    this.#takenMs = performance.now();
-    const last = entries.at(-1)?.offset ?? from;
-    if (this.#newest === null || last > this.#newest) this.#newest = last;
-    this.#taken.announce();
     return { from, next: offset(from + BigInt(entries.length)), entries };
   }
 
@@ -66,10 +64,22 @@ export class HandedOver {
     await this.#added.next(maxMs, signal);
   }
 
-  /** For who appends without a pause: resolves when a reader who keeps up has taken what there is, or does not come. */
+  /** For who appends without a pause: resolves when a reader who keeps up has got more, or does not come. */
   async paced(signal: AbortSignal): Promise<void> {
-    const keepsUp = performance.now() - this.#takenMs < ABSENT_MS;
-    if (keepsUp && this.#untakenBytes() >= AHEAD_BYTES) await this.#taken.next(PACE_MS, signal);
+    const untilMs = performance.now() + PACE_MS;
+    while (this.#hasNearReader() && this.#unreadBytes() >= AHEAD_BYTES) {
+      const leftMs = untilMs - performance.now();
+      if (leftMs <= 0) return;
+      await this.#read.next(leftMs, signal);
+    }
+  }
+
+  /** A reader has everything through an entry, from here or from the topic. */
+  reached(at: Offset): void {
+    if (this.#newest !== null && at <= this.#newest) return;
+    this.#newest = at;
+    this.#readMs = performance.now();
+    this.#read.announce();
   }
 
   clear(): void {
@@ -77,7 +87,13 @@ export class HandedOver {
     this.#added.announce();
   }
 
-  #untakenBytes(): number {
+  #hasNearReader(): boolean {
+    const [first] = this.#entries;
+    if (first === undefined || this.#newest === null) return false;
+    return this.#newest + NEAR_RECORDS >= first.offset && performance.now() - this.#readMs < ABSENT_MS;
+  }
+
+  #unreadBytes(): number {
     let bytes = 0;
     for (let at = this.#entries.length - 1; at >= 0 && bytes < AHEAD_BYTES; at--) {
       const entry = this.#entries[at];

@@ -134,9 +134,9 @@ test("who appends a backlog waits for a reader that keeps up, not for one that i
   write("us", MIB / 2);
   const waiting = paceMs();
   await offsets(offset(1));
-  expect(await waiting).toBeLessThan(20);
+  expect(await waiting).toBeLessThan(100);
   write("us", MIB);
   const slowMs = await paceMs();
-  expect(slowMs).toBeGreaterThan(40);
-  expect(slowMs).toBeLessThan(500);
+  expect(slowMs).toBeGreaterThan(200);
+  expect(slowMs).toBeLessThan(1_000);
 });

@@ -51,7 +51,10 @@ export class LogTail implements AsyncDisposable {
     signal.throwIfAborted();
     const isLive = from === this.#handed.end;
     if (isLive) await this.#handed.more(QUIET_MS, signal);
-    return this.#readHanded(from) ?? (await this.#readTopic(from, isLive ? 0 : FETCH_WAIT_MS, signal));
+    const chunk = this.#readHanded(from) ?? (await this.#readTopic(from, isLive ? 0 : FETCH_WAIT_MS, signal));
+    const last = chunk.entries.at(-1);
+    if (last !== undefined) this.#handed.reached(last.offset);
+    return chunk;
   }
 
   #readHanded(from: Offset): DecodedChunk | null {
