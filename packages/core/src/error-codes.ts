@@ -22,6 +22,7 @@ export type ErrorCode =
   | "address-taken"
   | "not-running"
   | "setup-incomplete"
+  | "gate-unavailable"
   | "still-in-use"
   | "topic-misconfigured"
   | "table-not-supported"
@@ -118,6 +119,10 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "setup-incomplete": {
     action: "operator",
     means: "A server lacks a setting or a database; the fix is the statement that sets it.",
+  },
+  "gate-unavailable": {
+    action: "operator",
+    means: "The primary cannot let commits wait for the pipeline; nothing was changed, and none waits.",
   },
   "still-in-use": {
     action: "operator",

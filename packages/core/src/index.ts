@@ -44,6 +44,7 @@ export {
   type FindingLevel,
 } from "./finding.ts";
 export { fold, isWhole, sameColumns, type Folded, type FoldedTable } from "./fold.ts";
+export type { Gate, GateReport, GateStandby } from "./gate.ts";
 export type { Logger } from "./logger.ts";
 export { nextOffset, offset, type Offset } from "./offset.ts";
 export { secureContextOf, type Pem, type PemFiles } from "./pem-files.ts";
@@ -93,6 +94,7 @@ export type {
 } from "./snapshot.ts";
 export type {
   Confirmation,
+  GateStatus,
   RetainedLog,
   Source,
   SourceBatch,

@@ -47,6 +47,9 @@ export interface SourceSession extends AsyncDisposable {
   /** What the source keeps of its log for us, as last heard; null before. */
   readonly retained: RetainedLog | null;
 
+  /** Whether commits on the source wait for what is confirmed; null where a source has no door for that. */
+  readonly gate: GateStatus | null;
+
   /** Throws `server-changed` unless this is the server of `expected`, holding everything through `reached`. */
   verify(expected: ServerIdentity, reached: Position): void;
 
@@ -72,6 +75,17 @@ export interface RetainedLog {
   readonly bytes: number;
   /** The source's own word for how safe it is, such as PostgreSQL's `wal_status`. */
   readonly walStatus: string;
+}
+
+/** Commits that wait. */
+export interface GateStatus {
+  /**
+   * `waiting`: wanted, and not before the quorum has what was committed until now. `degraded-replicas`: commits wait
+   * for the log alone; `degraded-log`: for nothing.
+   */
+  readonly state: "off" | "waiting" | "armed" | "degraded-replicas" | "degraded-log";
+  /** Up to here commits did not wait for the quorum; null where there is nothing to make up for. */
+  readonly letThrough: Position | null;
 }
 
 export type SourceBatch = SourceTransactions | SourcePiece;

@@ -1,4 +1,5 @@
 export { comparePositions } from "./position.ts";
+export { createGate } from "./gate/gate.ts";
 export { createPausable } from "./pausing.ts";
 export type { DatabaseOptions } from "./command-session.ts";
 export { createRemovablePrimary } from "./removal/primary.ts";

@@ -102,6 +102,7 @@ export interface Config {
   readonly primary: PrimaryConfig;
   readonly replicas: readonly ReplicaConfig[];
   readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+  readonly degradeAfterMs: number | "never";
   readonly maxRowBytes: number;
   readonly retention: { readonly hours: number; readonly bytes?: number | undefined };
   readonly snapshot: SnapshotConfig;
@@ -167,6 +168,12 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     })
     .default({ include: ["*.*"], exclude: [] })
     .describe("which tables are replicated; a new one that matches is taken in by itself"),
+  degradeAfterMs: z
+    .union([z.int().min(100), z.literal("never")], { error: "must be milliseconds, 100 at least, or never" })
+    .default(10_000)
+    .describe(
+      "milliseconds that a commit waits at the gate before it gives way, visibly; never: as long as it takes, as mode sync always does",
+    ),
   maxRowBytes: z
     .int()
     .min(1024 * 1024)

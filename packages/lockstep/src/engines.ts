@@ -1,4 +1,5 @@
 import {
+  createGate,
   createPausable,
   createPostgresSink,
   createPostgresSource,
@@ -10,6 +11,7 @@ import {
 import type {
   ConflictPolicy,
   Failpoints,
+  Gate,
   Logger,
   Pausable,
   PrimaryCheck,
@@ -44,6 +46,7 @@ interface Engine {
     as: "primary" | "replica",
     context: Pick<Context, "config" | "folder">,
   ): Removable;
+  gate(primary: PrimaryConfig, context: Pick<Context, "config" | "folder">): Gate;
   pausable(replica: ReplicaConfig, context: Pick<Context, "config" | "folder">): Pausable;
 }
 
@@ -57,6 +60,7 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
         pipeline: config.pipeline,
         tables: config.tables,
         maxRowBytes: config.maxRowBytes,
+        degradeAfterMs: config.degradeAfterMs === "never" ? null : config.degradeAfterMs,
         logger,
         failpoints,
       }),
@@ -84,10 +88,16 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
       }),
     removable: ({ name, url }, as, { config: { pipeline }, folder }) =>
       (as === "primary" ? createRemovablePrimary : createRemovableReplica)({ name, url, folder, pipeline }),
+    gate: ({ name, url }, { config: { pipeline }, folder }) => createGate({ name, url, folder, pipeline }),
     pausable: ({ name, url }, { config: { pipeline }, folder }) =>
       createPausable({ name, url, folder, pipeline }),
   },
 };
+
+export function createGateOf(context: Pick<Context, "config" | "folder">): Gate {
+  const { primary } = context.config;
+  return ENGINES[primary.engine].gate(primary, context);
+}
 
 export function createPausables(context: Pick<Context, "config" | "folder">): Pausable[] {
   return context.config.replicas.map((replica) => ENGINES[replica.engine].pausable(replica, context));

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { ReplicationError } from "@lockstep/core";
+import type { GateAction } from "./commands/gate.ts";
 import type { InitOptions } from "./commands/init.ts";
 import type { LoggingOptions } from "./logging.ts";
 import { withoutSecrets } from "./secrets.ts";
@@ -118,6 +119,13 @@ pausing("resume")
     await pauseOrResume("following", replicas, options);
   });
 
+const gates = program
+  .command("gate")
+  .description("commits on the primary that wait, without a change of the application");
+gating("on", "let commits on the primary wait for the log, or for the quorum");
+gating("off", "let no commit wait, also while no run lives; who waits is let go");
+gating("status", "say whether commits wait, and for what");
+
 const removing = program
   .command("remove")
   .description("remove what a pipeline keeps on servers; tables and their rows stay");
@@ -186,6 +194,19 @@ async function pauseOrResume(
 ): Promise<void> {
   const { pause } = await import("./commands/pause.ts");
   await pause(config, { to, replicas, isJson: json });
+}
+
+function gating(action: GateAction, description: string): void {
+  gates
+    .command(action)
+    .description(description)
+    .option("-c, --config <file>", "configuration file", DEFAULT_CONFIG)
+    .option("--json", "one JSON object", false)
+    .addHelpText("after", `\nExample:\n  lockstep gate ${action} -c lockstep.yaml`)
+    .action(async ({ config, json }: { readonly config: string; readonly json: boolean }) => {
+      const { gate } = await import("./commands/gate.ts");
+      await gate(config, action, { isJson: json });
+    });
 }
 
 interface RemovalOptions extends CommonOptions {

@@ -32,6 +32,7 @@ function sourceWith(whileAcquiring: () => Promise<Position>): Source {
         tables: [],
         nowUs: null,
         retained: null,
+        gate: null,
         verify: () => undefined,
         stream: () => expect.unreachable(),
         confirm: () => undefined,

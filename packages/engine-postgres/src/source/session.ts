@@ -3,6 +3,7 @@ import {
   position,
   ReplicationError,
   type Confirmation,
+  type GateStatus,
   type Position,
   type RetainedLog,
   type ServerIdentity,
@@ -14,6 +15,7 @@ import { comparePositions } from "../position.ts";
 import type { SystemIdentity } from "../wal/plugin.ts";
 import { UnknownColumnType } from "../wal/relation.ts";
 import type { WalStream } from "../wal/wal-stream.ts";
+import type { GateKeeper } from "../gate/gate-keeper.ts";
 import type { KeptLog } from "./kept-log.ts";
 
 export interface SourceSessionOptions {
@@ -23,6 +25,8 @@ export interface SourceSessionOptions {
   readonly tables: readonly SourceTable[];
   /** Ends with the session. */
   readonly keptLog: KeptLog;
+  /** Ends with the session. */
+  readonly gate: GateKeeper;
   takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
   readHolder(signal: AbortSignal): Promise<number | null>;
   onUnknownType(missing: UnknownColumnType): void;
@@ -49,6 +53,10 @@ export class PostgresSourceSession implements SourceSession {
 
   get retained(): RetainedLog | null {
     return this.#options.keptLog.state;
+  }
+
+  get gate(): GateStatus {
+    return this.#options.gate.status;
   }
 
   verify(expected: ServerIdentity, reached: Position): void {
@@ -83,7 +91,7 @@ export class PostgresSourceSession implements SourceSession {
   }
 
   confirm(confirmation: Confirmation): void {
-    this.#options.stream.confirm(confirmation);
+    this.#options.gate.confirm(confirmation);
   }
 
   async proveLock(signal: AbortSignal): Promise<void> {
@@ -98,6 +106,7 @@ export class PostgresSourceSession implements SourceSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#options.keptLog[Symbol.dispose]();
+    await this.#options.gate[Symbol.asyncDispose]();
     await this.#options.stream[Symbol.asyncDispose]();
   }
 }

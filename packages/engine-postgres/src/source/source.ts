@@ -34,6 +34,8 @@ import {
   type RefusedTable,
 } from "../schema/tables.ts";
 import { readFullIdentityKeys } from "../schema/full-identity.ts";
+import { GateKeeper } from "../gate/gate-keeper.ts";
+import { gateNames } from "../gate/gate-setting.ts";
 import { checkPrimary } from "../setup-check/server.ts";
 import { readCarriedSchema } from "../schema/carried-schema.ts";
 import { whileTablesChange } from "../snapshot/changed.ts";
@@ -68,6 +70,8 @@ export interface PostgresSourceOptions {
   readonly tables: TableFilter;
   /** A larger row is refused. */
   readonly maxRowBytes: number;
+  /** What a commit waits for at most, where the gate is armed, before it gives way; null: it never does. */
+  readonly degradeAfterMs: number | null;
   readonly logger: Logger;
   readonly failpoints?: Failpoints | undefined;
 }
@@ -250,6 +254,7 @@ class PostgresSource implements Source {
         start,
         tables,
         keptLog: this.#watchKeptLog(),
+        gate: this.#keepGate(stream, identity.processId),
         takeInTables: async (abort) => await this.#takeInTables(abort),
         readHolder: async (abort) => await this.#readHolder(abort),
         onUnknownType: (missing) => this.#formerTypes.push(missing),
@@ -258,6 +263,13 @@ class PostgresSource implements Source {
       await stream[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  #keepGate(stream: WalStream, processId: number): GateKeeper {
+    const { pipeline, degradeAfterMs, logger } = this.#options;
+    const names = gateNames(pipeline);
+    const open = async (signal: AbortSignal): Promise<Connected> => await connect(this.#connection, signal);
+    return new GateKeeper({ names, processId, degradeAfterMs, connect: open, stream, logger });
   }
 
   #watchKeptLog(): KeptLog {

@@ -84,6 +84,8 @@ export class WalStream implements AsyncDisposable {
   #sentUs: number | null = null;
   /** Keepalives in a row, without any WAL. */
   #quietWords = 0;
+  #receivedPosition: Position | null = null;
+  #isHurried = false;
   #ticker: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
 
@@ -177,6 +179,22 @@ export class WalStream implements AsyncDisposable {
     this.#status.confirm(confirmation);
   }
 
+  /** Everything through here has come; null before anything has. */
+  get received(): Position | null {
+    return this.#receivedPosition;
+  }
+
+  /** Commits wait for what we confirm, also those of which nothing is published. */
+  hurry(isHurried: boolean): void {
+    this.#isHurried = isHurried;
+    this.#status.hurry(isHurried);
+  }
+
+  /** Asks the server where it is. */
+  ask(): void {
+    if (this.#failure === null) this.#status.send({ wantsReply: true });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#failure === null) this.#status.send(); // The last confirmation, before the link goes.
     this.#fail(new ReplicationError("connection-lost", "the stream was closed"));
@@ -213,7 +231,7 @@ export class WalStream implements AsyncDisposable {
     else if (chunk.length >= SMALL_READ_BYTES)
       return; // A large row, or much at once.
     else if (this.#arrived.lagUs > BEHIND_US) this.#gather(GATHER_MS);
-    else if (this.#quietWords > QUIET_WORDS) this.#gather(QUIET_GATHER_MS);
+    else if (this.#quietWords > QUIET_WORDS && !this.#isHurried) this.#gather(QUIET_GATHER_MS);
   }
 
   #gather(forMs: number): void {
@@ -275,12 +293,13 @@ export class WalStream implements AsyncDisposable {
     this.#quietWords += 1;
     if (!this.#decoder.isInTransaction) {
       this.#moveTo(position);
-      if (wantsReply) this.#arrived.press();
+      if (wantsReply || this.#isHurried) this.#arrived.press();
     }
     if (wantsReply) this.#status.owe(position);
   }
 
   #moveTo(position: Position): void {
+    this.#receivedPosition = position;
     this.#arrived.moveTo(position);
     this.#status.received(position);
   }
