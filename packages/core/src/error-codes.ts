@@ -21,6 +21,8 @@ export type ErrorCode =
   | "config-invalid"
   | "address-taken"
   | "not-running"
+  | "token-invalid"
+  | "replicas-behind"
   | "setup-incomplete"
   | "still-in-use"
   | "topic-misconfigured"
@@ -114,6 +116,16 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "not-running": {
     action: "operator",
     means: "No running pipeline answers at the address that was asked for its status.",
+  },
+  "token-invalid": {
+    action: "operator",
+    means:
+      "A read-your-writes token was cut or changed, or is of another pipeline or an epoch that this one does not know.",
+  },
+  "replicas-behind": {
+    action: "operator",
+    means:
+      "No replica may be read now: all are away, copying, halted, paused or too far behind, and `fallback` is `error`.",
   },
   "setup-incomplete": {
     action: "operator",

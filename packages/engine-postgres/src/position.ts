@@ -17,6 +17,11 @@ export function comparePositions(left: Position, right: Position): PositionOrder
   return order < 0 ? "before" : order > 0 ? "after" : "same";
 }
 
+/** Whether a text from outside is one. */
+export function isPosition(text: string): boolean {
+  return /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/.test(text);
+}
+
 /** The position with these unsigned 32-bit halves. */
 export function positionFromHalves(high: number, low: number): Position {
   return position(`${high.toString(16).toUpperCase()}/${low.toString(16).toUpperCase()}`);

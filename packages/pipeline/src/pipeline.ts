@@ -2,7 +2,9 @@ import {
   actionOf,
   hasCode,
   includes,
+  ReplicationError,
   retry,
+  type EpochRef,
   type EventLog,
   type Failpoints,
   type Logger,
@@ -19,9 +21,11 @@ import { open, type Opened } from "./opening.ts";
 import { Published } from "./published.ts";
 import { Publisher, PUBLISHER_TIMES, type PublisherTimes } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { Reconnect } from "./reconnect.ts";
 import { runReplicas, type ReplicasOptions } from "./replicas.ts";
 import type { StageObserver } from "./stage.ts";
 import type { PipelineStatus } from "./status.ts";
+import { readHistory } from "./topic-history.ts";
 import { Trimmer } from "./trimmer.ts";
 
 /** How long the record in hand may take to finish when the pipeline is stopped. */
@@ -48,6 +52,8 @@ export interface PipelineOptions {
   readonly copies: CopyLimits;
   /** For measuring. */
   readonly onStage?: StageObserver;
+  /** Told whenever the state is another one. */
+  readonly onState?: (state: PipelineStatus["state"]) => void;
 }
 
 /** How much of the machines copying may take. */
@@ -67,6 +73,8 @@ export class Pipeline {
   readonly #counters: Counters;
   readonly #kept: KeptOffsets;
   readonly #limit: RateLimit;
+  readonly #reconnects: ReadonlyMap<string, Reconnect>;
+  #epoch: EpochRef | null = null;
   /** What appliers wait for, told to the publisher of the time. */
   #wanted: Position | null = null;
   #publisher: Publisher | null = null;
@@ -80,6 +88,8 @@ export class Pipeline {
       options.source.compare,
       this.#onStage,
     );
+    if (options.onState !== undefined) this.#counters.onState = options.onState;
+    this.#reconnects = new Map(options.sinks.map((sink) => [sink.replica, new Reconnect()]));
   }
 
   get #onStage(): StageObserver {
@@ -88,6 +98,31 @@ export class Pipeline {
 
   get status(): PipelineStatus {
     return this.#counters.snapshot();
+  }
+
+  /** Its reign, as this run knows it, else as the topic says; null where nobody has begun the first. */
+  async readEpoch(signal: AbortSignal): Promise<EpochRef | null> {
+    this.#epoch ??= (await readHistory(this.#options.log, signal)).epoch;
+    return this.#epoch;
+  }
+
+  /**
+   * Drops the session with a replica and claims it anew, also where it is halted; resolves when it is claimed. Rejects
+   * with what stands against that, with `not-running` in a run that does not publish.
+   */
+  async reconnect(replica: string): Promise<void> {
+    const reconnect = this.#reconnects.get(replica);
+    if (reconnect === undefined) throw new TypeError(`${replica} is no replica of the pipeline`);
+    if (this.#counters.state !== "publishing") {
+      throw new ReplicationError(
+        "not-running",
+        `this run has no session with replica ${replica}: it stands by`,
+        {
+          fix: "ask the run that publishes",
+        },
+      );
+    }
+    await reconnect.ask();
   }
 
   /** Resolves after a clean stop by the signal; rejects with what only a person can mend. Call once. */
@@ -108,6 +143,7 @@ export class Pipeline {
   /** From taking the source's lock to losing it. */
   async #term(hardSignal: AbortSignal, signal: AbortSignal): Promise<void> {
     const first = await this.#standBy(signal);
+    this.#epoch = first.epoch;
     const ended = new AbortController();
     const term = AbortSignal.any([signal, ended.signal]);
     const confirmer = this.#confirmer();
@@ -140,6 +176,7 @@ export class Pipeline {
       limit: this.#limit,
       counters: this.#counters,
       kept: this.#kept,
+      reconnects: this.#reconnects,
       onWaiting: (position) => this.#want(position),
     };
   }
