@@ -22,7 +22,7 @@ export type ErrorCode =
   | "address-taken"
   | "not-running"
   | "token-invalid"
-  | "replicas-behind"
+  | "no-readable-replica"
   | "setup-incomplete"
   | "still-in-use"
   | "topic-misconfigured"
@@ -122,7 +122,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
     means:
       "A read-your-writes token was cut or changed, or is of another pipeline or an epoch that this one does not know.",
   },
-  "replicas-behind": {
+  "no-readable-replica": {
     action: "operator",
     means:
       "No replica may be read now: all are away, copying, halted, paused or too far behind, and `fallback` is `error`.",

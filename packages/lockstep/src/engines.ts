@@ -1,13 +1,18 @@
 import {
+  comparePositions,
   createPausable,
+  createPostgresClient,
   createPostgresSink,
   createPostgresSource,
   createPrimaryCheck,
   createRemovablePrimary,
   createRemovableReplica,
   createReplicaCheck,
+  isPosition,
 } from "@lockstep/engine-postgres";
 import type {
+  ClientDatabase,
+  ComparePositions,
   ConflictPolicy,
   Failpoints,
   Logger,
@@ -45,6 +50,20 @@ interface Engine {
     context: Pick<Context, "config" | "folder">,
   ): Removable;
   pausable(replica: ReplicaConfig, context: Pick<Context, "config" | "folder">): Pausable;
+  client(database: PrimaryConfig | ReplicaConfig, context: ClientContext): ClientDatabase;
+  readonly positions: Positions;
+}
+
+interface ClientContext extends Pick<Context, "config" | "folder"> {
+  readonly maxSessions: number;
+  readonly isReadOnly: boolean;
+}
+
+/** What only the engine that writes positions knows of them. */
+export interface Positions {
+  readonly compare: ComparePositions;
+  /** Whether a text from outside is one: nothing else may be compared. */
+  isPosition(text: string): boolean;
 }
 
 /** Where engines plug in: the only place that names them. */
@@ -86,8 +105,23 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
       (as === "primary" ? createRemovablePrimary : createRemovableReplica)({ name, url, folder, pipeline }),
     pausable: ({ name, url }, { config: { pipeline }, folder }) =>
       createPausable({ name, url, folder, pipeline }),
+    client: ({ url }, { config: { pipeline }, folder, maxSessions, isReadOnly }) =>
+      createPostgresClient({ url, folder, pipeline, maxSessions, isReadOnly }),
+    positions: { compare: comparePositions, isPosition },
   },
 };
+
+export function createClient(
+  database: PrimaryConfig | ReplicaConfig,
+  context: ClientContext,
+): ClientDatabase {
+  return ENGINES[database.engine].client(database, context);
+}
+
+/** Of the pipeline's own: those that its primary writes. */
+export function positionsOf({ primary }: Config): Positions {
+  return ENGINES[primary.engine].positions;
+}
 
 export function createPausables(context: Pick<Context, "config" | "folder">): Pausable[] {
   return context.config.replicas.map((replica) => ENGINES[replica.engine].pausable(replica, context));

@@ -9,7 +9,7 @@ import {
   type Position,
 } from "@lockstep/core";
 import type { Client, QueryResult } from "pg";
-import { connect } from "../connection.ts";
+import { connect, sqlStateOf } from "../connection.ts";
 import { targetOf } from "../link/target.ts";
 import { SessionPool } from "./session-pool.ts";
 
@@ -18,6 +18,9 @@ import { SessionPool } from "./session-pool.ts";
  * `pg_current_wal_lsn()` would still lie below it.
  */
 const COMMITTED_THROUGH = `select pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text as "position"`;
+
+/** The server says goodbye, and then ends the session. */
+const ENDED: readonly string[] = ["57P01", "57P02", "57P03", "57P05"];
 
 export interface PostgresClientOptions {
   readonly url: string;
@@ -45,20 +48,26 @@ class PostgresClient implements ClientDatabase {
     this.#pool = new SessionPool({ open: async (signal) => await connect(target, signal), max: maxSessions });
   }
 
-  async fetch(statement: string, values: readonly unknown[]): Promise<ClientResult> {
+  async fetch<R extends object = ClientRow>(
+    statement: string,
+    values: readonly unknown[],
+  ): Promise<ClientResult<R>> {
     return await this.#pool.use(async (session) => {
       try {
-        return resultOf(await session.client.query<ClientRow>(statement, [...values]));
+        return resultOf(await session.client.query<R>(statement, [...values]));
       } catch (error) {
-        if (!session.isLost) throw error;
+        if (!session.isLost && !ENDED.includes(sqlStateOf(error) ?? "")) throw error;
         throw new ReplicationError("connection-lost", `${this.#place}: the session broke`, { cause: error });
       }
     });
   }
 
-  async execute(statement: string, values: readonly unknown[]): Promise<Committed<ClientResult>> {
+  async execute<R extends object = ClientRow>(
+    statement: string,
+    values: readonly unknown[],
+  ): Promise<Committed<ClientResult<R>>> {
     return await this.#pool.use(async ({ client }) => {
-      const answered = client.query<ClientRow>(statement, [...values]);
+      const answered = client.query<R>(statement, [...values]);
       const [result, reached] = await located(client, answered);
       if (client.getTransactionStatus() !== "I") throw leftOpen();
       return { result: resultOf(result), position: reached };
@@ -108,10 +117,13 @@ class PostgresTransaction implements ClientTransaction {
     this.#client = client;
   }
 
-  async query(statement: string, values: readonly unknown[]): Promise<ClientResult> {
+  async query<R extends object = ClientRow>(
+    statement: string,
+    values: readonly unknown[],
+  ): Promise<ClientResult<R>> {
     if (this.#hasEnded) throw new TypeError("the transaction has ended: use it only within its callback");
     try {
-      return resultOf(await this.#client.query<ClientRow>(statement, [...values]));
+      return resultOf(await this.#client.query<R>(statement, [...values]));
     } catch (error) {
       if (!this.#hasFailed) this.#failure = error;
       this.#hasFailed = true;
@@ -146,14 +158,14 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
 }
 
 /** Of several statements in one text the last one's. */
-function resultOf(result: QueryResult<ClientRow> | readonly QueryResult<ClientRow>[]): ClientResult {
+function resultOf<R extends object>(result: QueryResult<R> | readonly QueryResult<R>[]): ClientResult<R> {
   const last = isOne(result) ? result : result.at(-1);
   return { rows: last?.rows ?? [], rowCount: last?.rowCount ?? null };
 }
 
-function isOne(
-  result: QueryResult<ClientRow> | readonly QueryResult<ClientRow>[],
-): result is QueryResult<ClientRow> {
+function isOne<R extends object>(
+  result: QueryResult<R> | readonly QueryResult<R>[],
+): result is QueryResult<R> {
   return !Array.isArray(result);
 }
 
