@@ -34,9 +34,9 @@ export interface BuiltPipeline extends AsyncDisposable {
   readonly log: EventLog;
   readonly tokens: Tokens;
   readonly metrics: Metrics;
-  readStatus(): StatusReport;
+  readonly readStatus: () => StatusReport;
   /** See `waitForToken`. */
-  wait(request: WaitRequest): Promise<number>;
+  readonly wait: (request: WaitRequest) => Promise<number>;
 }
 
 /** The one place where source, sinks, log and pipeline are made: for `lockstep run` and for the library. */

@@ -22,6 +22,11 @@ export class Clients implements AsyncDisposable {
     return this.#client(this.#options.config.primary, false);
   }
 
+  /** Where a read falls back to: what it may not do on a replica it may not do there. */
+  get primaryForReading(): ClientDatabase {
+    return this.#client(this.#options.config.primary, true);
+  }
+
   replica(name: string): ClientDatabase {
     const replica = this.#options.config.replicas.find((candidate) => candidate.name === name);
     if (replica === undefined) throw new TypeError(`${name} is no replica of the pipeline`);
@@ -34,10 +39,11 @@ export class Clients implements AsyncDisposable {
 
   #client(database: PrimaryConfig, isReadOnly: boolean): ClientDatabase {
     const { config, folder, maxSessions } = this.#options;
-    const open = this.#open.get(database.name);
+    const key = `${database.name} ${isReadOnly ? "reads" : "writes"}`;
+    const open = this.#open.get(key);
     if (open !== undefined) return open;
     const client = createClient(database, { config, folder, maxSessions, isReadOnly });
-    this.#open.set(database.name, client);
+    this.#open.set(key, client);
     return client;
   }
 }

@@ -125,7 +125,7 @@ export class LoadBalancedDatabase {
   #clientOf(replica: string | null): ClientDatabase {
     const { clients } = this.#manager.running;
     if (replica !== null) return clients.replica(replica);
-    if (this.#options.fallback !== "error") return clients.primary;
+    if (this.#options.fallback !== "error") return clients.primaryForReading;
     const reasons = this.#candidates().map((candidate) => {
       const reason = reasonAgainst(candidate) ?? "without what is to be read, or does not answer";
       return `${candidate.name} is ${reason}`;
