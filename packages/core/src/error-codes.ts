@@ -115,7 +115,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   "not-running": {
     action: "operator",
-    means: "No running pipeline answers at the address that was asked for its status.",
+    means: "No running pipeline answers at the address that was asked, or the library's manager is not started, or stopped.",
   },
   "token-invalid": {
     action: "operator",
