@@ -11,6 +11,7 @@ import {
   type ConfigProblem,
   type ConfigText,
 } from "./config-problems.ts";
+import { quorumProblems } from "./quorum-problems.ts";
 import { configSchema, DEFAULT_HTTP, httpSchema, type Config, type HttpConfig } from "./config-schema.ts";
 
 /** Null exactly when there are problems. */
@@ -44,7 +45,9 @@ export async function parseConfig(
   const filled = await fill(document.toJS(), [], filling);
   const parsed = configSchema.safeParse(filled);
   const problems = [...filling.problems, ...problemsOf(parsed.error?.issues ?? [], filling)];
-  const found = parsed.success ? [...problems, ...nameProblems(parsed.data, filling)] : problems;
+  const found = parsed.success
+    ? [...problems, ...nameProblems(parsed.data, filling), ...quorumProblems(parsed.data, filling)]
+    : problems;
   return { config: parsed.success && found.length === 0 ? parsed.data : null, problems: found };
 }
 

@@ -107,7 +107,7 @@ export function createSource(context: Context): Source {
 }
 
 export function createSinks(context: Context): Sink[] {
-  return context.config.replicas.map((replica) => ENGINES[replica.engine].sink(replica, context));
+  return enabledOf(context.config).map((replica) => ENGINES[replica.engine].sink(replica, context));
 }
 
 export function createPrimaryCheckOf(context: CheckContext): PrimaryCheck {
@@ -116,7 +116,12 @@ export function createPrimaryCheckOf(context: CheckContext): PrimaryCheck {
 }
 
 export function createReplicaChecksOf(context: CheckContext): ReplicaCheck[] {
-  return context.config.replicas.map((replica) => ENGINES[replica.engine].replicaCheck(replica, context));
+  return enabledOf(context.config).map((replica) => ENGINES[replica.engine].replicaCheck(replica, context));
+}
+
+/** The others are left as they are. */
+export function enabledOf({ replicas }: Config): ReplicaConfig[] {
+  return replicas.filter(({ enabled }) => enabled);
 }
 
 function conflictPolicyOf(onConflict: Config["onConflict"]): ConflictPolicy {

@@ -11,6 +11,7 @@ import { failpointsFromEnvironment } from "../failpoint-kills.ts";
 import { boundHeap } from "../heap.ts";
 import { createLogger, type LoggingOptions } from "../logging.ts";
 import { createLog } from "../logs.ts";
+import { quorumRuleOf } from "../quorum-rule.ts";
 import { reportProgress } from "../progress-report.ts";
 import { showProgress } from "../show-progress.ts";
 import { readVersion } from "../version.ts";
@@ -43,6 +44,7 @@ export async function run(configPath: string, logging: LoggingOptions, listen?: 
     source,
     sinks,
     log,
+    quorum: quorumRuleOf(config),
     logger,
     newId,
     retentionMs,
@@ -51,8 +53,7 @@ export async function run(configPath: string, logging: LoggingOptions, listen?: 
     failpoints,
     onStage: (stage, ms) => metrics.observe(stage, ms),
   });
-  const named = { pipeline: config.pipeline, primary: config.primary.name };
-  const readStatus = (): StatusReport => reportStatus(pipeline.status, named);
+  const readStatus = (): StatusReport => reportStatus(pipeline.status, config);
   const metrics = new Metrics(readStatus, readVersion());
   await using _server = await serve(config, { readStatus, metrics, logger });
   const stop = stopOnSignals((signal) => logger.info({ signal }, "stopping"));
