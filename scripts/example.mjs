@@ -41,6 +41,6 @@ async function runExample() {
     return false;
   } finally {
     await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
-    await removeFolder(folder);
+    removeFolder(folder);
   }
 }

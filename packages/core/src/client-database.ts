@@ -11,7 +11,10 @@ export interface ClientResult<R extends object = ClientRow> {
 /** A database as an application uses it, on sessions that are kept and lent. Disposing closes them. */
 export interface ClientDatabase extends AsyncDisposable {
   /** For reading. Rejects with `connection-lost` where the session broke, else with the driver's error. */
-  fetch<R extends object = ClientRow>(statement: string, values: readonly unknown[]): Promise<ClientResult<R>>;
+  fetch<R extends object = ClientRow>(
+    statement: string,
+    values: readonly unknown[],
+  ): Promise<ClientResult<R>>;
 
   /** One statement, in a transaction of its own. Everything through `position` includes it. Rejects as the driver does. */
   execute<R extends object = ClientRow>(
@@ -33,5 +36,8 @@ export interface Committed<T> {
 
 /** Of no use once `work` has ended. */
 export interface ClientTransaction {
-  query<R extends object = ClientRow>(statement: string, values: readonly unknown[]): Promise<ClientResult<R>>;
+  query<R extends object = ClientRow>(
+    statement: string,
+    values: readonly unknown[],
+  ): Promise<ClientResult<R>>;
 }

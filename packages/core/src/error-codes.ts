@@ -36,6 +36,8 @@ export type ErrorCode =
   | "conflict-halted"
   | "row-incomplete"
   | "row-too-large"
+  | "quorum-not-reached"
+  | "write-lost"
   | "publisher-fenced"
   | "replica-claimed"
   | "history-gap"
@@ -115,7 +117,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   "not-running": {
     action: "operator",
-    means: "No running pipeline answers at the address that was asked, or the library's manager is not started, or stopped.",
+    means:
+      "No running pipeline answers at the address that was asked, or the library's manager is not started, or stopped.",
   },
   "token-invalid": {
     action: "operator",
@@ -180,6 +183,17 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "row-too-large": {
     action: "operator",
     means: "A row of the primary is above `maxRowBytes`; table and key are named.",
+  },
+  // What waits for replicas
+  "quorum-not-reached": {
+    action: "retry",
+    means:
+      "A wait ended before so many replicas had the write: it is committed on the primary, and may be waited for again.",
+  },
+  "write-lost": {
+    action: "operator",
+    means:
+      "What is waited for is in no history that goes on: the primary has changed or lost the end of its log.",
   },
   // Roles
   "publisher-fenced": {

@@ -1,5 +1,5 @@
 export { createPostgresClient, type PostgresClientOptions } from "./client/client-database.ts";
-export { comparePositions, isPosition } from "./position.ts";
+export { comparePositions } from "./position.ts";
 export { createPausable } from "./pausing.ts";
 export type { DatabaseOptions } from "./command-session.ts";
 export { createRemovablePrimary } from "./removal/primary.ts";

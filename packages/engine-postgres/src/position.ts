@@ -17,9 +17,9 @@ export function comparePositions(left: Position, right: Position): PositionOrder
   return order < 0 ? "before" : order > 0 ? "after" : "same";
 }
 
-/** Whether a text from outside is one. */
-export function isPosition(text: string): boolean {
-  return /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/.test(text);
+/** Whether a text is an LSN as the server writes it. */
+export function isLsn(text: string): text is Position {
+  return /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/i.test(text);
 }
 
 /** The position with these unsigned 32-bit halves. */

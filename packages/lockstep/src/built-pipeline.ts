@@ -4,9 +4,10 @@ import { Pipeline, type PipelineStatus } from "@lockstep/pipeline";
 import type { BottomLines } from "./bottom-lines.ts";
 import { checkBeforeStart } from "./checking/start-check.ts";
 import type { Config } from "./config-schema.ts";
-import { createSinks, createSource, positionsOf } from "./engines.ts";
+import { createSinks, createSource } from "./engines.ts";
 import { createLog } from "./logs.ts";
 import { reportProgress } from "./progress-report.ts";
+import { quorumRuleOf } from "./quorum-rule.ts";
 import { showProgress } from "./show-progress.ts";
 import { readVersion } from "./version.ts";
 import { Tokens } from "./waiting/tokens.ts";
@@ -45,10 +46,12 @@ export async function buildPipeline(options: BuildOptions): Promise<BuiltPipelin
   const context = { config, folder, logger, failpoints };
   const log = await createLog(config, folder, logger);
   const { parallel, maxBytesPerSecond = null } = config.snapshot;
+  const source = createSource(context);
   const pipeline = new Pipeline({
-    source: createSource(context),
+    source,
     sinks: createSinks(context),
     log,
+    quorum: quorumRuleOf(config),
     logger,
     newId: randomUUID,
     retentionMs: config.retention.hours * MS_PER_HOUR,
@@ -58,10 +61,9 @@ export async function buildPipeline(options: BuildOptions): Promise<BuiltPipelin
     onStage: (stage, ms) => metrics.observe(stage, ms),
     ...(onState === undefined ? {} : { onState }),
   });
-  const named = { pipeline: config.pipeline, primary: config.primary.name };
-  const readStatus = (): StatusReport => reportStatus(pipeline.status, named);
+  const readStatus = (): StatusReport => reportStatus(pipeline.status, config);
   const metrics = new Metrics(readStatus, readVersion());
-  const tokens = new Tokens({ pipeline: config.pipeline, epochs: pipeline, positions: positionsOf(config) });
+  const tokens = new Tokens({ pipeline: config.pipeline, epochs: pipeline, positions: source });
   return {
     options,
     pipeline,

@@ -11,6 +11,7 @@ import {
   type ConfigProblem,
   type ConfigText,
 } from "./config-problems.ts";
+import { quorumProblems } from "./quorum-problems.ts";
 import { configSchema, DEFAULT_HTTP, httpSchema, type Config, type HttpConfig } from "./config-schema.ts";
 
 /** Null exactly when there are problems. */
@@ -55,7 +56,9 @@ export function checkConfig(value: unknown): Config {
 function checked(value: unknown, text: CheckedText): ReadConfig {
   const parsed = configSchema.safeParse(value);
   const problems = [...text.problems, ...problemsOf(parsed.error?.issues ?? [], text)];
-  const found = parsed.success ? [...problems, ...nameProblems(parsed.data, text)] : problems;
+  const found = parsed.success
+    ? [...problems, ...nameProblems(parsed.data, text), ...quorumProblems(parsed.data, text)]
+    : problems;
   return { config: parsed.success && found.length === 0 ? parsed.data : null, problems: found };
 }
 

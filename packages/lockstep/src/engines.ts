@@ -1,5 +1,4 @@
 import {
-  comparePositions,
   createPausable,
   createPostgresClient,
   createPostgresSink,
@@ -8,11 +7,9 @@ import {
   createRemovablePrimary,
   createRemovableReplica,
   createReplicaCheck,
-  isPosition,
 } from "@lockstep/engine-postgres";
 import type {
   ClientDatabase,
-  ComparePositions,
   ConflictPolicy,
   Failpoints,
   Logger,
@@ -51,19 +48,11 @@ interface Engine {
   ): Removable;
   pausable(replica: ReplicaConfig, context: Pick<Context, "config" | "folder">): Pausable;
   client(database: PrimaryConfig | ReplicaConfig, context: ClientContext): ClientDatabase;
-  readonly positions: Positions;
 }
 
 interface ClientContext extends Pick<Context, "config" | "folder"> {
   readonly maxSessions: number;
   readonly isReadOnly: boolean;
-}
-
-/** What only the engine that writes positions knows of them. */
-export interface Positions {
-  readonly compare: ComparePositions;
-  /** Whether a text from outside is one: nothing else may be compared. */
-  isPosition(text: string): boolean;
 }
 
 /** Where engines plug in: the only place that names them. */
@@ -107,7 +96,6 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
       createPausable({ name, url, folder, pipeline }),
     client: ({ url }, { config: { pipeline }, folder, maxSessions, isReadOnly }) =>
       createPostgresClient({ url, folder, pipeline, maxSessions, isReadOnly }),
-    positions: { compare: comparePositions, isPosition },
   },
 };
 
@@ -116,11 +104,6 @@ export function createClient(
   context: ClientContext,
 ): ClientDatabase {
   return ENGINES[database.engine].client(database, context);
-}
-
-/** Of the pipeline's own: those that its primary writes. */
-export function positionsOf({ primary }: Config): Positions {
-  return ENGINES[primary.engine].positions;
 }
 
 export function createPausables(context: Pick<Context, "config" | "folder">): Pausable[] {
@@ -141,7 +124,7 @@ export function createSource(context: Context): Source {
 }
 
 export function createSinks(context: Context): Sink[] {
-  return context.config.replicas.map((replica) => ENGINES[replica.engine].sink(replica, context));
+  return enabledOf(context.config).map((replica) => ENGINES[replica.engine].sink(replica, context));
 }
 
 export function createPrimaryCheckOf(context: CheckContext): PrimaryCheck {
@@ -150,7 +133,12 @@ export function createPrimaryCheckOf(context: CheckContext): PrimaryCheck {
 }
 
 export function createReplicaChecksOf(context: CheckContext): ReplicaCheck[] {
-  return context.config.replicas.map((replica) => ENGINES[replica.engine].replicaCheck(replica, context));
+  return enabledOf(context.config).map((replica) => ENGINES[replica.engine].replicaCheck(replica, context));
+}
+
+/** The others are left as they are. */
+export function enabledOf({ replicas }: Config): ReplicaConfig[] {
+  return replicas.filter(({ enabled }) => enabled);
 }
 
 function conflictPolicyOf(onConflict: Config["onConflict"]): ConflictPolicy {

@@ -47,7 +47,8 @@ function pipeline(): {
       counters.source.reached(at(point));
     },
     ack: (to, point, committedAtUs) => {
-      const reached = { position: at(point), offset: offset(to), stored: offset(to), isWhole: true };
+      const place = { position: at(point), offset: offset(to), stored: offset(to) };
+      const reached = { epoch: { number: 1, id: "first" }, ...place, isWhole: true };
       const applied = committedAtUs === undefined ? NOTHING : { events: 2, conflicts: 0, committedAtUs };
       replica.acked(reached, applied);
     },

@@ -50,7 +50,7 @@ export class Counters {
     for (const replica of this.#replicas.values()) replica.stoodDown();
   }
 
-  snapshot(): PipelineStatus {
+  snapshot(): Omit<PipelineStatus, "quorum"> {
     return {
       state: this.#state,
       source: this.source.status,

@@ -11,7 +11,8 @@ import {
   type Sink,
   type Source,
 } from "@lockstep/core";
-import { Applier, type Applied, type Reached } from "./applier.ts";
+import { Applier } from "./applier.ts";
+import type { Applied, Reached } from "./applier-options.ts";
 import type { Confirmer } from "./confirmer.ts";
 import type { CopyStatus } from "./copy-progress.ts";
 import type { KeptOffsets, Keeper } from "./kept-offsets.ts";
@@ -73,9 +74,11 @@ async function runReplica(
     if (hasCode(error, "replica-paused")) logger.warn({ replica }, "replica paused");
     else logger.error({ replica, err: error }, "replica halted");
   };
+  const onFirstCopy = (): void => term.confirmer.copying(replica); // Until it is over it counts for nobody.
   const onAcked = (reached: Reached, applied: Applied): void => {
     observer.acked(reached, applied);
-    if (reached.isWhole) term.confirmer.acked(replica, reached.position); // Before, it counts for nobody.
+    if (reached.isWhole) term.confirmer.acked(replica, reached.epoch.id, reached.position);
+    else onFirstCopy();
   };
   const applier = new Applier({
     ...options,
@@ -85,6 +88,7 @@ async function runReplica(
     compare: options.source.compare,
     onHalted,
     onAcked,
+    onFirstCopy,
     observer: answering(reconnect, observer),
     onCopying: (status: CopyStatus | null) => observer.copying(status),
     onKeep: (keeper: Keeper, from: Offset | null | undefined) => kept.keep(replica, keeper, from),

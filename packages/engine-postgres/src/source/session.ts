@@ -1,4 +1,5 @@
 import {
+  abortable,
   includes,
   position,
   ReplicationError,
@@ -14,6 +15,7 @@ import { comparePositions } from "../position.ts";
 import type { SystemIdentity } from "../wal/plugin.ts";
 import { UnknownColumnType } from "../wal/relation.ts";
 import type { WalStream } from "../wal/wal-stream.ts";
+import type { Flushing } from "./flushing.ts";
 import type { KeptLog } from "./kept-log.ts";
 
 export interface SourceSessionOptions {
@@ -23,6 +25,8 @@ export interface SourceSessionOptions {
   readonly tables: readonly SourceTable[];
   /** Ends with the session. */
   readonly keptLog: KeptLog;
+  /** Ends with the session. */
+  readonly flushing: Flushing;
   takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
   readHolder(signal: AbortSignal): Promise<number | null>;
   onUnknownType(missing: UnknownColumnType): void;
@@ -86,6 +90,14 @@ export class PostgresSourceSession implements SourceSession {
     this.#options.stream.confirm(confirmation);
   }
 
+  async nudge(position: Position, signal: AbortSignal): Promise<void> {
+    const { stream, flushing } = this.#options;
+    if (stream.hasPassed(position)) return;
+    const flushed = await abortable(flushing.flush(), signal);
+    if (comparePositions(position, flushed) === "after") throw aboveTheLog(position, flushed);
+    await stream.passed(position, signal);
+  }
+
   async proveLock(signal: AbortSignal): Promise<void> {
     const holder = await this.#options.readHolder(signal);
     if (holder === this.#options.identity.processId) return;
@@ -98,6 +110,7 @@ export class PostgresSourceSession implements SourceSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#options.keptLog[Symbol.dispose]();
+    await this.#options.flushing[Symbol.asyncDispose]();
     await this.#options.stream[Symbol.asyncDispose]();
   }
 }
@@ -111,5 +124,16 @@ function serverChanged(
     "server-changed",
     `the primary is not the server that wrote the topic: ${field} is ${found ?? "unknown"}, not ${expected ?? "known"}`,
     { fix: "connect the pipeline to its own primary; for another server start a pipeline of another name" },
+  );
+}
+
+function aboveTheLog(lsn: Position, end: Position): ReplicationError {
+  return new ReplicationError(
+    "write-lost",
+    `${lsn} lies above all that the primary has written, which ends at ${end}: it is another server's, or was lost when the primary crashed`,
+    {
+      fix: "read what the primary has now, and decide whether to write it again",
+      fields: { position: lsn, end },
+    },
   );
 }

@@ -1,5 +1,4 @@
-import { hasCode, includes, ReplicationError, type ClientDatabase, type ClientRow } from "@lockstep/core";
-import { positionsOf } from "../engines.ts";
+import { hasCode, ReplicationError, type ClientDatabase, type ClientRow } from "@lockstep/core";
 import { timed } from "../waiting/timed.ts";
 import type { TokenPosition } from "../waiting/tokens.ts";
 import type { DatabaseReplicationManager } from "./manager.ts";
@@ -106,9 +105,8 @@ export class LoadBalancedDatabase {
   }
 
   #has({ status: { acked } }: Candidate, after: TokenPosition | null): boolean {
-    if (after === null) return true;
-    const { compare } = positionsOf(this.#manager.config);
-    return acked !== null && includes(compare, acked, after.position);
+    const { tokens } = this.#manager.running.built;
+    return after === null || (acked !== null && tokens.isReached(after, acked));
   }
 
   #candidates(): Candidate[] {

@@ -118,7 +118,7 @@ class CarriedToken implements RequestToken {
   async #advance(token: string): Promise<boolean> {
     const { built, stopping } = this.#manager.running;
     const said = await built.tokens.read(token, stopping);
-    if (this.#latest !== null && !built.tokens.isLater(said, this.#latest.said)) return false;
+    if (this.#latest !== null && built.tokens.isReached(said, this.#latest.said.position)) return false;
     this.#latest = { token, said };
     return true;
   }

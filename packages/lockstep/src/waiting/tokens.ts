@@ -6,14 +6,14 @@ import {
   tokenInvalid,
   type EpochRef,
   type Position,
+  type Source,
 } from "@lockstep/core";
-import type { Positions } from "../engines.ts";
 
 export interface TokensOptions {
   /** The pipeline's name. */
   readonly pipeline: string;
   readonly epochs: { readEpoch(signal: AbortSignal): Promise<EpochRef | null> };
-  readonly positions: Positions;
+  readonly positions: Pick<Source, "compare" | "isPosition">;
 }
 
 /** A pipeline's own read-your-writes tokens: made of positions, and taken for nobody else's. */
@@ -57,9 +57,9 @@ export class Tokens {
     return { epoch, position: said.position };
   }
 
-  /** Which of two tokens that were read says more. */
-  isLater(token: TokenPosition, than: TokenPosition): boolean {
-    return !includes(this.#options.positions.compare, than.position, token.position);
+  /** Whether a replica that is so far has what a token says. */
+  isReached(token: TokenPosition, reached: Position): boolean {
+    return includes(this.#options.positions.compare, reached, token.position);
   }
 }
 

@@ -33,6 +33,7 @@ const REPORT: StatusReport = {
   active: true,
   state: "publishing",
   mode: "async",
+  quorum: { needed: 0, of: 2, position: "0/1A4F2C8" },
   healthyReplicas: 1,
   totalReplicas: 3,
   primary: {
@@ -79,6 +80,14 @@ test("replicas that follow, are halted and are copied", () => {
     "  us-east: apply-refused: no such row",
     "    fix: mend it",
   ]);
+});
+
+test("a mode that waits says for how many, and how far they are", () => {
+  const quorum = { needed: 2, of: 3, position: "0/1A40A10" };
+  const [line] = statusLines({ ...REPORT, mode: "semi-sync", quorum }, 200);
+  expect(line).toBe(
+    "pipeline shop: publishing, semi-sync (2 of 3 needed at 0/1A40A10), 1 of 3 replicas healthy",
+  );
 });
 
 test("no line is wider than the terminal", () => {

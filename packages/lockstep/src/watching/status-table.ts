@@ -25,8 +25,18 @@ export function statusLines(report: StatusReport, columns: number): string[] {
   return lines.map((line) => line.slice(0, columns));
 }
 
-function summaryLine({ pipeline, state, mode, healthyReplicas, totalReplicas }: StatusReport): string {
-  return `pipeline ${pipeline}: ${state}, ${mode}, ${healthyReplicas} of ${totalReplicas} replicas healthy`;
+function summaryLine({
+  pipeline,
+  state,
+  mode,
+  quorum,
+  healthyReplicas,
+  totalReplicas,
+}: StatusReport): string {
+  const { needed, of, position } = quorum;
+  const at = position === null ? "" : ` at ${position}`;
+  const replicated = needed === 0 ? "" : ` (${needed} of ${of} needed${at})`;
+  return `pipeline ${pipeline}: ${state}, ${mode}${replicated}, ${healthyReplicas} of ${totalReplicas} replicas healthy`;
 }
 
 function primaryLine({ primary }: StatusReport): string {
