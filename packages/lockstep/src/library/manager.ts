@@ -38,9 +38,8 @@ export class DatabaseReplicationManager {
   constructor(config: ReplicationConfig, options: ManagerOptions = {}) {
     this.#config = fullConfig(config);
     this.#options = options;
-    const names = this.#config.replicas.map(({ name }) => name);
     this.replicas = new ManagedReplicas(
-      names,
+      this.#config.replicas,
       async (name) => await this.running.built.pipeline.reconnect(name),
     );
   }
@@ -98,19 +97,25 @@ export class DatabaseReplicationManager {
 
 /** The replicas of a manager, by name. */
 class ManagedReplicas {
-  readonly #names: readonly string[];
+  readonly #replicas: Config["replicas"];
   readonly #reconnect: (name: string) => Promise<void>;
 
-  constructor(names: readonly string[], reconnect: (name: string) => Promise<void>) {
-    this.#names = names;
+  constructor(replicas: Config["replicas"], reconnect: (name: string) => Promise<void>) {
+    this.#replicas = replicas;
     this.#reconnect = reconnect;
   }
 
-  /** Throws `config-invalid` for a name that is none. */
+  /** Throws `config-invalid` for a name that is none, or of a replica that is not enabled. */
   get(name: string): ManagedReplica {
-    if (this.#names.includes(name)) return { name, reconnect: async () => await this.#reconnect(name) };
-    throw new ReplicationError("config-invalid", `there is no replica ${name} in the configuration`, {
-      fix: `name one of these: ${this.#names.join(", ")}`,
+    const replica = this.#replicas.find((candidate) => candidate.name === name);
+    if (replica?.enabled === true) return { name, reconnect: async () => await this.#reconnect(name) };
+    const enabled = this.#replicas.filter((candidate) => candidate.enabled);
+    const what =
+      replica === undefined
+        ? `there is no replica ${name} in the configuration`
+        : `replica ${name} is not enabled`;
+    throw new ReplicationError("config-invalid", what, {
+      fix: `name one of these: ${enabled.map((candidate) => candidate.name).join(", ")}`,
     });
   }
 }
