@@ -5,6 +5,7 @@ import { ANOTHER_PROGRAM, askRunning, configuredUrl, notRunning } from "./runnin
 
 /** How long the answer itself may take, beyond the wait. */
 const ANSWER_TIMEOUT_MS = 5_000;
+const MAX_REQUEST_MS = 60_000;
 
 export interface WaitOptions {
   readonly token: string;
@@ -21,21 +22,29 @@ const refused = z.object({ code: z.string(), message: z.string(), fix: z.string(
 
 /** Lets the running process wait. Rejects with its error, with `not-running` when none answers. */
 export async function wait(configPath: string, options: WaitOptions): Promise<void> {
-  const { token, replicas, timeoutMs = DEFAULT_WAIT_MS, isJson } = options;
+  const { timeoutMs = DEFAULT_WAIT_MS, isJson } = options;
   const url = options.url ?? (await configuredUrl(configPath));
-  const { status, body } = await askRunning(url, "/wait", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ token, timeoutMs, ...(replicas === undefined ? {} : { replicas }) }),
-    signal: AbortSignal.timeout(timeoutMs + ANSWER_TIMEOUT_MS),
-  });
-  const answer = reached.safeParse(body);
-  if (!answer.success) throw errorOf(url, status, body);
-  const have = answer.data.replicas;
-  const text = isJson
-    ? JSON.stringify({ replicas: have })
-    : `${have} ${have === 1 ? "replica has" : "replicas have"} it`;
+  const have = await waitThrough(url, options, performance.now() + timeoutMs);
+  const said = `${have} ${have === 1 ? "replica has" : "replicas have"} it`;
+  const text = isJson ? JSON.stringify({ replicas: have }) : said;
   await new Promise<void>((resolve) => process.stdout.write(`${text}\n`, () => resolve()));
+}
+
+/** In requests of bounded length: nothing on the way takes a long silence for a dead connection. */
+async function waitThrough(url: string, { token, replicas }: WaitOptions, untilMs: number): Promise<number> {
+  for (;;) {
+    const leftMs = Math.max(0, Math.ceil(untilMs - performance.now()));
+    const timeoutMs = Math.min(leftMs, MAX_REQUEST_MS);
+    const { status, body } = await askRunning(url, "/wait", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ token, timeoutMs, ...(replicas === undefined ? {} : { replicas }) }),
+      signal: AbortSignal.timeout(timeoutMs + ANSWER_TIMEOUT_MS),
+    });
+    const answer = reached.safeParse(body);
+    if (status === 200 && answer.success) return answer.data.replicas;
+    if (status !== 408 || leftMs <= MAX_REQUEST_MS) throw errorOf(url, status, body);
+  }
 }
 
 function errorOf(url: string, status: number, body: unknown): ReplicationError {

@@ -1,8 +1,15 @@
+import { z } from "zod";
 import { hasCode, ReplicationError, type ClientDatabase, type ClientRow } from "@lockstep/core";
-import { timed } from "../waiting/timed.ts";
+import { MAX_WAIT_MS, timed } from "../waiting/timed.ts";
 import type { TokenPosition } from "../waiting/tokens.ts";
 import type { DatabaseReplicationManager } from "./manager.ts";
-import { reasonAgainst, ReplicaChoice, type Candidate, type ReadPolicy } from "./replica-choice.ts";
+import {
+  READ_POLICIES,
+  reasonAgainst,
+  ReplicaChoice,
+  type Candidate,
+  type ReadPolicy,
+} from "./replica-choice.ts";
 
 /** More than a replica usually takes, and less than anybody would wait for a page. */
 const DEFAULT_AFTER_MS = 1_000;
@@ -33,7 +40,9 @@ export class LoadBalancedDatabase {
   readonly #options: LoadBalancedOptions;
   readonly #choice: ReplicaChoice;
 
+  /** Throws `config-invalid` for options that are none. */
   constructor(manager: DatabaseReplicationManager, options: LoadBalancedOptions = {}) {
+    checkOptions(options);
     this.#manager = manager;
     this.#options = options;
     this.#choice = new ReplicaChoice(options.policy ?? "least-lag");
@@ -132,6 +141,22 @@ export class LoadBalancedDatabase {
       fix: 'wait longer (timeoutMs), mend the replicas (lockstep status), or set fallback: "primary"',
     });
   }
+}
+
+const READ_OPTIONS = z.strictObject({
+  policy: z.enum(READ_POLICIES).optional(),
+  maxLagSeconds: z.number().positive().optional(),
+  fallback: z.enum(["primary", "error"]).optional(),
+  timeoutMs: z.number().min(0).max(MAX_WAIT_MS).optional(),
+});
+
+function checkOptions(options: unknown): void {
+  const { error } = READ_OPTIONS.safeParse(options);
+  if (error === undefined) return;
+  const wrong = error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+  throw new ReplicationError("config-invalid", `options of LoadBalancedDatabase: ${wrong.join("; ")}`, {
+    fix: "see docs/library.md",
+  });
 }
 
 interface Choosing {

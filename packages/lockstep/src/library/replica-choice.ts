@@ -1,7 +1,9 @@
 import { unreachable } from "@lockstep/core";
 import type { ReplicaStatus } from "@lockstep/pipeline";
 
-export type ReadPolicy = "random" | "round-robin" | "least-lag";
+export const READ_POLICIES = ["random", "round-robin", "least-lag"] as const;
+
+export type ReadPolicy = (typeof READ_POLICIES)[number];
 
 /** A replica as far as reading goes. */
 export interface Candidate {

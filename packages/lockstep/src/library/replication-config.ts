@@ -50,7 +50,6 @@ interface LogEntry {
 
 /** Checked and filled in. Throws `config-invalid` with every wrong key. */
 export function fullConfig(given: ReplicationConfig): Config {
-  const url: unknown = given.primary?.url;
-  const named = typeof url === "string" ? { pipeline: pipelineNameOf(url) } : {};
-  return checkConfig({ http: false, ...named, ...given });
+  const { primary, pipeline = pipelineNameOf(String(primary?.url)), http = false } = given;
+  return checkConfig({ ...given, pipeline, http });
 }

@@ -39,6 +39,7 @@ export class Tokens {
   /** Rejects with `token-invalid` for what is damaged, of another pipeline, or of a history that is none of its. */
   async read(token: string, signal: AbortSignal): Promise<TokenPosition> {
     const { pipeline, epochs, positions } = this.#options;
+    if (typeof token !== "string") throw tokenInvalid("the token is no text");
     const said = decodeToken(token);
     if (said.pipeline !== pipeline) {
       throw tokenInvalid(

@@ -91,7 +91,7 @@ async function answer(
   try {
     return await route.answer(options, request, gone);
   } catch (error) {
-    options.logger.error({ err: error, path }, "a request failed");
+    if (!gone.aborted) options.logger.error({ err: error, path }, "a request failed");
     return json(500, { error: "internal error; the log has more" });
   }
 }
