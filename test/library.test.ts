@@ -261,6 +261,16 @@ test("what is wrong is said, and nothing has happened", async () => {
   expect(await errorOf(new ReplicatedDatabase(early).execute("select 1"))).toMatchObject({
     code: "not-running",
   });
+  const wrong: readonly object[] = [
+    { policy: "best" },
+    { maxLagSeconds: 0 },
+    { fallback: "none" },
+    { more: 1 },
+  ];
+  for (const options of wrong) {
+    const build = (): unknown => new LoadBalancedDatabase(early, Object.assign({}, options));
+    expect(build).toThrow("options of LoadBalancedDatabase");
+  }
   await early.stop();
   expect(await errorOf(early.start())).toMatchObject({ code: "not-running" });
 });
