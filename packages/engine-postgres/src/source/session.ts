@@ -109,9 +109,9 @@ export class PostgresSourceSession implements SourceSession {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#options.keptLog[Symbol.dispose]();
-    await this.#options.flushing[Symbol.asyncDispose]();
-    await this.#options.stream[Symbol.asyncDispose]();
+    const { keptLog, flushing, stream } = this.#options;
+    keptLog[Symbol.dispose]();
+    await Promise.all([flushing[Symbol.asyncDispose](), stream[Symbol.asyncDispose]()]);
   }
 }
 
