@@ -309,6 +309,6 @@ test("a token that is cut, changed, forged, of another pipeline or epoch is refu
   expect(await errorOf(scene.manager.waitFor(token, { timeoutMs: Number.NaN }))).toMatchObject({
     code: "config-invalid",
   });
-  expect(() => scene.manager.replicas.get("replica-9")).toThrow("replica-1, replica-2");
+  expect(() => scene.manager.replicas.get("replica-9")).toThrow("there is no replica replica-9");
   expect(await db.fetchAll("select id from items")).toEqual([{ id: 1 }]);
 });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { Deferred, ReplicationError } from "@lockstep/core";
 import type { Client } from "pg";
 import type { Connected } from "../connection.ts";
@@ -25,6 +26,7 @@ export class SessionPool implements AsyncDisposable {
 
   constructor(options: SessionPoolOptions) {
     this.#options = options;
+    setMaxListeners(0, this.#closed.signal); // One for each session.
   }
 
   /** Waits for its turn. Rejects as `work` does, or with what keeps a session from being opened. */

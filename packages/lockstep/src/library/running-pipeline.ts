@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { Deferred, ReplicationError } from "@lockstep/core";
 import { buildPipeline, runPipeline, type BuildOptions, type BuiltPipeline } from "../built-pipeline.ts";
 import { Clients } from "./clients.ts";
@@ -41,6 +42,7 @@ export class RunningPipeline {
     this.built = built;
     this.clients = new Clients({ config, folder, maxSessions });
     this.#stop = new AbortController();
+    setMaxListeners(0, this.#stop.signal); // One for each wait, as many as the application has.
     this.ended = this.#run();
     this.ended.catch(() => undefined); // Whoever wants to know awaits it.
   }
