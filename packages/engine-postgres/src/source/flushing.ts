@@ -1,4 +1,4 @@
-import { position, type Position } from "@lockstep/core";
+import { position, ReplicationError, type Position } from "@lockstep/core";
 import { toReplicationError, type Connected } from "../connection.ts";
 
 const PLACE = "the primary";
@@ -24,26 +24,28 @@ export class Flushing implements AsyncDisposable {
    * message is under way shares the next.
    */
   async flush(): Promise<Position> {
-    if (this.#running === null) return await this.#start();
-    this.#next ??= this.#running
-      .catch(() => undefined)
-      .then(async () => {
-        this.#next = null;
-        return await this.#start();
-      });
+    if (this.#next === null && this.#running === null) return await this.#start();
+    this.#next ??= this.#startAfter(this.#running);
     return await this.#next;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#ended.abort();
+    this.#ended.abort(new ReplicationError("connection-lost", "the session with the primary was closed"));
     await this.#next?.catch(() => undefined);
     await this.#running?.catch(() => undefined);
     await this.#connected?.[Symbol.asyncDispose]();
   }
 
+  async #startAfter(running: Promise<Position> | null): Promise<Position> {
+    await running?.catch(() => undefined);
+    this.#next = null;
+    return await this.#start();
+  }
+
   #start(): Promise<Position> {
     const running = this.#emit().finally(() => (this.#running = null));
     this.#running = running;
+    running.catch(() => undefined); // Whoever asked may have gone.
     return running;
   }
 

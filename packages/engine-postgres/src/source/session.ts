@@ -92,6 +92,7 @@ export class PostgresSourceSession implements SourceSession {
 
   async nudge(position: Position, signal: AbortSignal): Promise<void> {
     const { stream, flushing } = this.#options;
+    signal.throwIfAborted();
     if (stream.hasPassed(position)) return;
     const flushed = await abortable(flushing.flush(), signal);
     if (comparePositions(position, flushed) === "after") throw aboveTheLog(position, flushed);
