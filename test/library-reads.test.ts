@@ -164,3 +164,43 @@ test("a token travels with a browser's cookie or a header, the latest of several
     site.closeAllConnections();
   }
 });
+
+test("in fastify a token leaves with the reply, beside the cookies of others, and only where one was written", async () => {
+  await using scene = await started();
+  const db = new ReplicatedDatabase(scene.manager);
+  const carrier = new TokenCarrier(scene.manager, { cookie: "seen", secure: false });
+  type Hook = (request: { headers: Record<string, string> }, reply: Reply) => Promise<void>;
+  interface Reply {
+    header(name: string, value: string): void;
+  }
+  const hooks = new Map<string, Hook>();
+  await carrier.fastify()({ addHook: (name: string, hook: Hook) => hooks.set(name, hook) });
+  const passed = async (
+    headers: Record<string, string>,
+    work: (request: object) => Promise<void>,
+  ): Promise<string[][]> => {
+    const sent: string[][] = [];
+    const reply = { header: (name: string, value: string): void => void sent.push([name, value]) };
+    const request = { headers };
+    await hooks.get("onRequest")?.(request, reply);
+    await work(request);
+    await hooks.get("onSend")?.(request, reply);
+    return sent;
+  };
+  const { token } = await db.execute("insert into items values (1)");
+  const written = await passed({}, async (request) => {
+    expect(carrier.of(request).after).toBeUndefined();
+    await carrier.of(request).keep(token);
+    expect(carrier.of(request).after).toBe(token);
+  });
+  const cookie = `seen=${token}; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax`;
+  expect(written).toEqual([
+    ["lockstep-token", token],
+    ["set-cookie", cookie],
+  ]);
+  const read = await passed({ cookie: `a=b; ${cookie}` }, async (request) => {
+    await Promise.resolve(expect(carrier.of(request).after).toBe(token));
+  });
+  expect(read).toEqual([]);
+  expect(() => carrier.of({})).toThrow("has not passed");
+});

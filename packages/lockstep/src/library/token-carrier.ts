@@ -48,21 +48,22 @@ export class TokenCarrier {
   /** `app.use(carrier.express())`; takes any request and response of Node's own, too. */
   express(): (request: RequestLike, response: ResponseLike, next: (error?: unknown) => void) => void {
     return (request, response, next) => {
-      this.#take(request, response).then(() => next(), next);
+      this.#take(request, (token) => this.#sendBy(response, token)).then(() => next(), next);
     };
   }
 
   /** `app.register(carrier.fastify())`: for the whole application, whatever is registered where. */
   fastify(): FastifyPluginLike {
     const plugin = async (app: FastifyLike): Promise<void> => {
-      app.addHook("onRequest", async (request, reply) => await this.#take(request, reply.raw));
+      app.addHook("onRequest", async (request) => await this.#take(request, () => undefined));
+      app.addHook("onSend", async (request, reply) => await Promise.resolve(this.#reply(request, reply)));
       await Promise.resolve();
     };
     return Object.assign(plugin, { [Symbol.for("skip-override")]: true });
   }
 
-  async #take(request: RequestLike, response: ResponseLike): Promise<void> {
-    const carried = new CarriedToken(this.#manager, (token) => this.#send(response, token));
+  async #take(request: RequestLike, send: (token: string) => void): Promise<void> {
+    const carried = new CarriedToken(this.#manager, send);
     this.#tokens.set(request, carried);
     await carried.begin(this.#received(request));
   }
@@ -77,14 +78,28 @@ export class TokenCarrier {
     );
   }
 
-  #send(response: ResponseLike, token: string): void {
-    const { cookie, header, secure, maxAgeSeconds } = this.#options;
+  /** What others have set, and will set, is left as it is. */
+  #sendBy(response: ResponseLike, token: string): void {
+    const { cookie, header } = this.#options;
     if (header !== false) response.setHeader(header, token);
     if (cookie === false) return;
     const others = [response.getHeader("set-cookie") ?? []].flat().map(String);
     const kept = others.filter((other) => !other.startsWith(`${cookie}=`));
-    const attributes = `Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Lax${secure ? "; Secure" : ""}`;
-    response.setHeader("set-cookie", [...kept, `${cookie}=${token}; ${attributes}`]);
+    response.setHeader("set-cookie", [...kept, this.#cookieText(cookie, token)]);
+  }
+
+  /** Fastify has headers of its own until it sends them, and adds one cookie to another. */
+  #reply(request: object, reply: ReplyLike): void {
+    const { cookie, header } = this.#options;
+    const token = this.#tokens.get(request)?.kept ?? null;
+    if (token === null) return;
+    if (header !== false) reply.header(header, token);
+    if (cookie !== false) reply.header("set-cookie", this.#cookieText(cookie, token));
+  }
+
+  #cookieText(name: string, token: string): string {
+    const { secure, maxAgeSeconds } = this.#options;
+    return `${name}=${token}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Lax${secure ? "; Secure" : ""}`;
   }
 }
 
@@ -92,6 +107,8 @@ class CarriedToken implements RequestToken {
   readonly #manager: DatabaseReplicationManager;
   readonly #send: (token: string) => void;
   #latest: { readonly token: string; readonly said: TokenPosition } | null = null;
+  /** What is to leave with the response; null: nothing was written. */
+  kept: string | null = null;
 
   constructor(manager: DatabaseReplicationManager, send: (token: string) => void) {
     this.#manager = manager;
@@ -112,7 +129,9 @@ class CarriedToken implements RequestToken {
   }
 
   async keep(token: string): Promise<void> {
-    if (await this.#advance(token)) this.#send(token);
+    if (!(await this.#advance(token))) return;
+    this.kept = token;
+    this.#send(token);
   }
 
   async #advance(token: string): Promise<boolean> {
@@ -140,11 +159,13 @@ interface ResponseLike {
   setHeader(name: string, value: string | string[]): unknown;
 }
 
+interface ReplyLike {
+  header(name: string, value: string): unknown;
+}
+
 interface FastifyLike {
-  addHook(
-    name: "onRequest",
-    hook: (request: RequestLike, reply: { readonly raw: ResponseLike }) => Promise<void>,
-  ): unknown;
+  addHook(name: "onRequest", hook: (request: RequestLike, reply: ReplyLike) => Promise<void>): unknown;
+  addHook(name: "onSend", hook: (request: RequestLike, reply: ReplyLike) => Promise<void>): unknown;
 }
 
 type FastifyPluginLike = (app: FastifyLike) => Promise<void>;
