@@ -13,7 +13,7 @@ afterEach(async () => {
   await servers[0]?.query("select pg_reload_conf()");
 });
 
-async function newScenario(extra = "degradeAfterMs: never"): Promise<Scenario> {
+async function newScenario(extra = "mode: sync"): Promise<Scenario> {
   const scenario = await Scenario.create({
     brokers: sharedKafka(),
     urls: await createDatabases(servers),
@@ -180,6 +180,7 @@ test("a role that may not is refused with the grants, and with them it may", asy
     urls: [scenario.primaryUrl, ...scenario.replicaUrls],
     reachedAs: [url.toString(), ...scenario.replicaUrls],
     pipeline: scenario.pipeline,
+    extra: "mode: sync",
   });
   await using run = limited.run();
   await run.waitForLog("tables are live", { count: 2, timeoutMs: 15_000 });
@@ -199,7 +200,7 @@ test("a role that may not is refused with the grants, and with them it may", asy
 });
 
 test("late replicas let commits go after a while, and hold them again once they have made up for it", async () => {
-  const scenario = await newScenario("degradeAfterMs: 1000");
+  const scenario = await newScenario("mode: semi-sync\nminReplicasSync: 2\ndegradeAfterMs: 1000");
   await using run = await gated(scenario);
   await using session = await openSession(scenario.primaryUrl);
   await session.query("set synchronous_commit = remote_apply");

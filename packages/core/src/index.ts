@@ -10,6 +10,13 @@ export type {
   TableArrival,
 } from "./checks.ts";
 export { type ChainState, type ChainStep, nextStep } from "./chain.ts";
+export type {
+  ClientDatabase,
+  ClientResult,
+  ClientRow,
+  ClientTransaction,
+  Committed,
+} from "./client-database.ts";
 export { CODEC, decodeHeaders, decodeRecord, encodeRecord, type EncodedRecord } from "./codec.ts";
 export { Deferred } from "./deferred.ts";
 export type { Epoch, EpochRef, FormerEpoch, ServerIdentity } from "./epoch.ts";
@@ -105,4 +112,5 @@ export type {
 export { matchesTable, type TableFilter } from "./table-filter.ts";
 export { tlsFailure, type TlsNames } from "./tls-failure.ts";
 export { tablesNamed } from "./tables-named.ts";
+export { decodeToken, encodeToken, tokenInvalid, type TokenContent } from "./token.ts";
 export { unreachable } from "./unreachable.ts";

@@ -14,6 +14,9 @@ import type { SchemaDefinition, Snapshot, SnapshotLimits, View } from "./snapsho
 export interface Source {
   readonly compare: ComparePositions;
 
+  /** Whether a text from outside is a position of this engine. Pure. */
+  isPosition(text: string): text is Position;
+
   /**
    * Checks and prepares the primary (publication, slot), then takes the source's lock: whoever holds it may
    * publish. Rejects with `source-busy` while another run holds it, after it has ended a holder that no
@@ -62,6 +65,13 @@ export interface SourceSession extends AsyncDisposable {
 
   /** Tells the primary how far we are (P1). Positions are never moved back. */
   confirm(confirmation: Confirmation): void;
+
+  /**
+   * Makes the stream pass a position that somebody waits for, though the primary may write and flush nothing more by
+   * itself. Resolves once everything through it has arrived; rejects with `write-lost` when it lies above all that
+   * the primary has written, and as the stream does. May be called at any time: calls share what they write.
+   */
+  nudge(position: Position, signal: AbortSignal): Promise<void>;
 
   /** Resolves after a fresh round trip proved that the lock is still ours, else rejects. */
   proveLock(signal: AbortSignal): Promise<void>;

@@ -1,3 +1,4 @@
+export { createPostgresClient, type PostgresClientOptions } from "./client/client-database.ts";
 export { comparePositions } from "./position.ts";
 export { createGate } from "./gate/gate.ts";
 export { createPausable } from "./pausing.ts";

@@ -5,6 +5,7 @@ import type { InitOptions } from "./commands/init.ts";
 import type { LoggingOptions } from "./logging.ts";
 import { withoutSecrets } from "./secrets.ts";
 import { readVersion } from "./version.ts";
+import { MAX_WAIT_MS } from "./waiting/timed.ts";
 
 interface CommonOptions {
   readonly config: string;
@@ -85,6 +86,24 @@ program
   .action(async ({ config, url, watch, json }: StatusCommandOptions) => {
     const { status } = await import("./commands/status.ts");
     await status(config, { isWatching: watch, isJson: json, ...(url === undefined ? {} : { url }) });
+  });
+
+program
+  .command("wait")
+  .argument("<token>", "what a write has returned")
+  .description("let the running pipeline wait until replicas have what a token says")
+  .option("-c, --config <file>", "configuration file, of which http.listen is read", DEFAULT_CONFIG)
+  .option("--url <url>", "the running process's address, instead of the file's")
+  .option("--replicas <n>", "how many; default: as many as the mode says", parseCount)
+  .option("--timeout <seconds>", "how long; default: 30", parseSeconds)
+  .option("--json", "one JSON object: replicas", false)
+  .addHelpText(
+    "after",
+    '\nExample:\n  lockstep wait "$TOKEN" --replicas 2 --timeout 5\n\nExits with 1 when they do not have it by then: the write is committed on the primary all the same.',
+  )
+  .action(async (token: string, { config, timeout: timeoutMs, json, ...asked }: WaitCommandOptions) => {
+    const { wait } = await import("./commands/wait.ts");
+    await wait(config, { token, timeoutMs, isJson: json, ...asked });
   });
 
 common(program.command("tail"))
@@ -174,6 +193,15 @@ interface StatusCommandOptions {
   readonly json: boolean;
 }
 
+interface WaitCommandOptions {
+  readonly config: string;
+  readonly url?: string;
+  readonly replicas?: number;
+  /** In milliseconds. */
+  readonly timeout?: number;
+  readonly json: boolean;
+}
+
 interface PauseCommandOptions {
   readonly config: string;
   readonly json: boolean;
@@ -234,6 +262,25 @@ function loggingOf({ logLevel, logFormat }: CommonOptions): LoggingOptions {
 
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
+}
+
+function parseCount(value: string): number {
+  if (/^\d{1,4}$/.test(value)) return Number(value);
+  throw new ReplicationError("config-invalid", `--replicas ${value} is not a whole number`, {
+    fix: "use --replicas 2",
+  });
+}
+
+function parseSeconds(value: string): number {
+  if (/^\d{1,4}(?:\.\d{1,3})?$/.test(value) && Number(value) * 1_000 <= MAX_WAIT_MS)
+    return Number(value) * 1_000;
+  throw new ReplicationError(
+    "config-invalid",
+    `--timeout ${value} is no number of seconds up to ${MAX_WAIT_MS / 1_000}`,
+    {
+      fix: "use --timeout 5 or --timeout 0.5",
+    },
+  );
 }
 
 function parseFrom(value: string): string {

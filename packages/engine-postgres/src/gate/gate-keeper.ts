@@ -33,7 +33,7 @@ export interface GateKeeperOptions {
 }
 
 /** What of the stream the gate needs. */
-export interface GatedStream {
+interface GatedStream {
   /** Everything through here has come. */
   readonly received: Position | null;
   confirm(confirmation: Confirmation): void;

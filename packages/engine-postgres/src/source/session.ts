@@ -1,4 +1,5 @@
 import {
+  abortable,
   includes,
   position,
   ReplicationError,
@@ -16,6 +17,7 @@ import type { SystemIdentity } from "../wal/plugin.ts";
 import { UnknownColumnType } from "../wal/relation.ts";
 import type { WalStream } from "../wal/wal-stream.ts";
 import type { GateKeeper } from "../gate/gate-keeper.ts";
+import type { Flushing } from "./flushing.ts";
 import type { KeptLog } from "./kept-log.ts";
 
 export interface SourceSessionOptions {
@@ -27,6 +29,8 @@ export interface SourceSessionOptions {
   readonly keptLog: KeptLog;
   /** Ends with the session. */
   readonly gate: GateKeeper;
+  /** Ends with the session. */
+  readonly flushing: Flushing;
   takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
   readHolder(signal: AbortSignal): Promise<number | null>;
   onUnknownType(missing: UnknownColumnType): void;
@@ -94,6 +98,15 @@ export class PostgresSourceSession implements SourceSession {
     this.#options.gate.confirm(confirmation);
   }
 
+  async nudge(position: Position, signal: AbortSignal): Promise<void> {
+    const { stream, flushing } = this.#options;
+    signal.throwIfAborted();
+    if (stream.hasPassed(position)) return;
+    const flushed = await abortable(flushing.flush(), signal);
+    if (comparePositions(position, flushed) === "after") throw aboveTheLog(position, flushed);
+    await stream.passed(position, signal);
+  }
+
   async proveLock(signal: AbortSignal): Promise<void> {
     const holder = await this.#options.readHolder(signal);
     if (holder === this.#options.identity.processId) return;
@@ -105,9 +118,10 @@ export class PostgresSourceSession implements SourceSession {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#options.keptLog[Symbol.dispose]();
-    await this.#options.gate[Symbol.asyncDispose]();
-    await this.#options.stream[Symbol.asyncDispose]();
+    const { keptLog, flushing, gate, stream } = this.#options;
+    keptLog[Symbol.dispose]();
+    await gate[Symbol.asyncDispose]();
+    await Promise.all([flushing[Symbol.asyncDispose](), stream[Symbol.asyncDispose]()]);
   }
 }
 
@@ -120,5 +134,16 @@ function serverChanged(
     "server-changed",
     `the primary is not the server that wrote the topic: ${field} is ${found ?? "unknown"}, not ${expected ?? "known"}`,
     { fix: "connect the pipeline to its own primary; for another server start a pipeline of another name" },
+  );
+}
+
+function aboveTheLog(lsn: Position, end: Position): ReplicationError {
+  return new ReplicationError(
+    "write-lost",
+    `${lsn} lies above all that the primary has written, which ends at ${end}: it is another server's, or was lost when the primary crashed`,
+    {
+      fix: "read what the primary has now, and decide whether to write it again",
+      fields: { position: lsn, end },
+    },
   );
 }
