@@ -124,11 +124,22 @@ test("a statement that fails, or leaves a transaction open, leaves its session c
     expect(await errorOf(db.execute("select $1::int", ["x"]))).toMatchObject({ code: "22P02" });
     expect(await errorOf(db.execute("begin"))).toMatchObject({ code: "config-invalid" });
     await db.fetchAll("begin");
+    expect(await errorOf(db.fetchAll("begin; selec"))).toMatchObject({ code: "42601" });
+    expect(await errorOf(db.fetchAll("begin; select 1 / 0"))).toMatchObject({ code: "22012" });
     const { token } = await db.execute("insert into items values (2)");
     expect(await scene.onPrimary("select id from items order by id")).toEqual([{ id: 1 }, { id: 2 }]);
     expect(decodeToken(token).pipeline).toBe(scene.config.pipeline); // Of a standby: the same epoch.
     expect(await scene.manager.waitFor(token, { replicas: 2 })).toBe(2);
     expect(manager.status().state).toBe("standby");
+    const reads = new LoadBalancedDatabase(manager); // Which knows of no replica, and falls back.
+    expect(await reads.fetchAll("select id from items where id = 2", [], { after: token })).toEqual([
+      { id: 2 },
+    ]);
+    expect(await errorOf(manager.replicas.get("replica-1").reconnect())).toMatchObject({
+      code: "not-running",
+    });
+    const alone = await errorOf(manager.waitFor(token, { replicas: 1, timeoutMs: 100 }));
+    expect(alone).toMatchObject({ code: "quorum-not-reached", fields: { token } });
   } finally {
     await manager.stop();
   }

@@ -32,10 +32,13 @@ export class SessionPool implements AsyncDisposable {
   /** Waits for its turn. Rejects as `work` does, or with what keeps a session from being opened. */
   async use<T>(work: (session: PooledSession) => Promise<T>): Promise<T> {
     const session = await this.#take();
+    let isAnswered = false;
     try {
-      return await work(session);
+      const result = await work(session);
+      isAnswered = true;
+      return result;
     } finally {
-      await this.#giveBack(session);
+      void this.#giveBack(session, isAnswered); // Whoever used it need not wait for that.
     }
   }
 
@@ -73,8 +76,9 @@ export class SessionPool implements AsyncDisposable {
     }
   }
 
-  async #giveBack(session: PooledSession): Promise<void> {
-    const isClean = await session.rollBack();
+  /** Not `isAnswered`: an error comes before the server says what has become of the transaction, or that it ends. */
+  async #giveBack(session: PooledSession, isAnswered: boolean): Promise<void> {
+    const isClean = (isAnswered && session.isIdle) || (await session.rollBack());
     if (!isClean || this.#closed.signal.aborted) return await this.#end(session);
     const turn = this.#waiting.shift();
     if (turn !== undefined) return turn.resolve(session);
@@ -112,12 +116,15 @@ export class PooledSession {
     this.client.on("end", lost);
   }
 
+  /** Fit for others, as far as the server has answered. */
+  get isIdle(): boolean {
+    return !this.isLost && this.client.getTransactionStatus() === "I";
+  }
+
   /** Whatever transaction was left open. Returns whether the session is fit for others. */
   async rollBack(): Promise<boolean> {
-    if (this.isLost) return false;
-    if (this.client.getTransactionStatus() === "I") return true;
-    await this.client.query("rollback").catch(() => undefined);
-    return !this.isLost && this.client.getTransactionStatus() === "I";
+    if (!this.isLost) await this.client.query("rollback").catch(() => undefined);
+    return this.isIdle;
   }
 
   async end(): Promise<void> {
