@@ -1,12 +1,4 @@
-import {
-  actionOf,
-  hasCode,
-  ReplicationError,
-  retry,
-  type Epoch,
-  type Offset,
-  type Position,
-} from "@lockstep/core";
+import { actionOf, hasCode, retry, type Epoch, type Offset, type Position } from "@lockstep/core";
 import { Counters } from "./counters.ts";
 import { KeptOffsets } from "./kept-offsets.ts";
 import { LogTail } from "./log-tail.ts";
@@ -16,7 +8,7 @@ import type { PipelineOptions } from "./pipeline-options.ts";
 import { Publisher, PUBLISHER_TIMES } from "./publisher.ts";
 import { Quorum } from "./quorum.ts";
 import { RateLimit } from "./rate-limit.ts";
-import { Reconnect } from "./reconnect.ts";
+import { Reconnects } from "./reconnect.ts";
 import { runReplicas, type ReplicasOptions } from "./replicas.ts";
 import type { StageObserver } from "./stage.ts";
 import type { PipelineStatus } from "./status.ts";
@@ -42,7 +34,7 @@ export class Pipeline {
   readonly #counters: Counters;
   readonly #kept: KeptOffsets;
   readonly #limit: RateLimit;
-  readonly #reconnects: ReadonlyMap<string, Reconnect>;
+  readonly #reconnects: Reconnects;
   readonly #quorum: Quorum;
   /** In the topic, while this run has not published. */
   #read: Epoch | null = null;
@@ -57,7 +49,7 @@ export class Pipeline {
     this.#counters = new Counters(replicas, compare, this.#onStage);
     this.#quorum = new Quorum({ rule, replicas, compare, logger, failpoints });
     if (options.onState !== undefined) this.#counters.onState = options.onState;
-    this.#reconnects = new Map(replicas.map((replica) => [replica, new Reconnect()]));
+    this.#reconnects = new Reconnects(replicas);
   }
 
   get #onStage(): StageObserver {
@@ -94,18 +86,7 @@ export class Pipeline {
    * with what stands against that, with `not-running` in a run that does not publish.
    */
   async reconnect(replica: string): Promise<void> {
-    const reconnect = this.#reconnects.get(replica);
-    if (reconnect === undefined) throw new TypeError(`${replica} is no replica of the pipeline`);
-    if (this.#counters.state !== "publishing") {
-      throw new ReplicationError(
-        "not-running",
-        `this run has no session with replica ${replica}: it stands by`,
-        {
-          fix: "ask the run that publishes",
-        },
-      );
-    }
-    await reconnect.ask();
+    await this.#reconnects.ask(replica, this.#counters.state);
   }
 
   /** Resolves after a clean stop by the signal; rejects with what only a person can mend. Call once. */

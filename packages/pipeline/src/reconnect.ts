@@ -1,5 +1,34 @@
-import { Deferred } from "@lockstep/core";
+import { Deferred, ReplicationError } from "@lockstep/core";
 import type { ReplicaObserver } from "./replica-observer.ts";
+import type { PipelineStatus } from "./status.ts";
+
+/** Of every replica of a pipeline. */
+export class Reconnects {
+  readonly #replicas: ReadonlyMap<string, Reconnect>;
+
+  constructor(replicas: readonly string[]) {
+    this.#replicas = new Map(replicas.map((replica) => [replica, new Reconnect()]));
+  }
+
+  of(replica: string): Reconnect {
+    const reconnect = this.#replicas.get(replica);
+    if (reconnect === undefined) throw new TypeError(`${replica} is no replica of the pipeline`);
+    return reconnect;
+  }
+
+  /** As `Reconnect.ask`; rejects with `not-running` in a run that does not publish. */
+  async ask(replica: string, state: PipelineStatus["state"]): Promise<void> {
+    const reconnect = this.of(replica);
+    if (state === "publishing") return await reconnect.ask();
+    throw new ReplicationError(
+      "not-running",
+      `this run has no session with replica ${replica}: it is ${state}`,
+      {
+        fix: "ask the run that publishes",
+      },
+    );
+  }
+}
 
 /** The wish, from outside, that a replica's session be dropped and the replica claimed anew. */
 export class Reconnect {

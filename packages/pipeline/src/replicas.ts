@@ -19,7 +19,7 @@ import type { KeptOffsets, Keeper } from "./kept-offsets.ts";
 import type { LogTail } from "./log-tail.ts";
 import type { Published } from "./published.ts";
 import type { RateLimit } from "./rate-limit.ts";
-import { answering, Reconnect } from "./reconnect.ts";
+import { answering, type Reconnects } from "./reconnect.ts";
 import type { Counters } from "./counters.ts";
 
 export interface ReplicasOptions {
@@ -34,8 +34,7 @@ export interface ReplicasOptions {
   readonly counters: Counters;
   readonly kept: KeptOffsets;
   readonly onWaiting: (position: Position) => void;
-  /** By the replicas' names. */
-  readonly reconnects: ReadonlyMap<string, Reconnect>;
+  readonly reconnects: Reconnects;
 }
 
 /** What the appliers of one term share. */
@@ -67,7 +66,7 @@ async function runReplica(
   const { counters, kept, logger } = options;
   const { replica } = sink;
   const observer = counters.replica(replica);
-  const reconnect = options.reconnects.get(replica) ?? new Reconnect();
+  const reconnect = options.reconnects.of(replica);
   const onHalted = (error: unknown): void => {
     reconnect.failed(error);
     if (!observer.halted(error)) return;
