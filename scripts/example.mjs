@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { prepare } from "./prepared.mjs";
 
-const NAMES = ["quorum", "fast-async", "read-scaling", "web-session"];
+const NAMES = ["quorum", "fast-async", "read-scaling", "web-session", "gate"];
 const REPLICAS = 3;
 const DATABASE = "shop";
 

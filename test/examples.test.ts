@@ -38,6 +38,12 @@ test("web-session: the page shows what the form has written", async () => {
   expect(said).toContain('the next page shows [{"total":"42.00"}]');
 });
 
+test("gate: what a plain program has committed is on every replica", async () => {
+  const said = await output("gate");
+  expect(said.match(/^replica-\d has it: \[\{"total":"599.99"\}\]$/gm)).toHaveLength(3);
+  expect(said).toContain("commits wait no longer");
+});
+
 test("a name that is none", async () => {
   await expect(output("nonsense")).rejects.toMatchObject({ code: 2 });
 });
