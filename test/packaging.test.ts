@@ -40,13 +40,15 @@ test("packed and installed into a folder of its own, the command and the library
 
   const bin = join(folder, "node_modules", ".bin", "lockstep");
   const help = await run(bin, ["--help"]);
-  for (const command of ["run", "status", "tail", "pause", "resume", "remove"])
+  for (const command of ["run", "status", "wait", "tail", "pause", "resume", "remove"])
     expect(help.stdout).toMatch(new RegExp(`^ +${command}`, "m"));
   await writeFile(
     join(folder, "use.js"),
-    'import { loadConfig } from "lockstep"; console.log(loadConfig.name);',
+    'import { DatabaseReplicationManager } from "lockstep"; console.log(DatabaseReplicationManager.name);',
   );
-  expect((await run(process.execPath, ["use.js"], { cwd: folder })).stdout).toBe("loadConfig\n");
+  expect((await run(process.execPath, ["use.js"], { cwd: folder })).stdout).toBe(
+    "DatabaseReplicationManager\n",
+  );
   const schema = createRequire(join(folder, "use.js")).resolve("lockstep/lockstep.schema.json");
   expect(JSON.parse(await readFile(schema, "utf8"))).toMatchObject({ title: "lockstep.yaml" });
 

@@ -25,6 +25,8 @@ export interface ScenarioOptions {
   readonly include?: string;
   /** Where status and metrics are served; default: at any free port of this machine. */
   readonly listen?: string;
+  /** Which replicas an operator has disabled, the first one is 1. */
+  readonly disabled?: readonly number[];
   /** More of the configuration file. */
   readonly extra?: string;
 }
@@ -101,12 +103,14 @@ export class Scenario {
       maxLogBytes,
       include = '["public.*"]',
       listen = "127.0.0.1:0",
+      disabled = [],
       extra = "",
     } = options;
     const [primaryUrl, ...replicaUrls] = options.reachedAs ?? options.urls;
-    const replicas = replicaUrls.map(
-      (url, index) => `  - { name: replica-${index + 1}, engine: postgres, url: "${url}" }`,
-    );
+    const replicas = replicaUrls.map((url, index) => {
+      const enabled = disabled.includes(index + 1) ? ", enabled: false" : "";
+      return `  - { name: replica-${index + 1}, engine: postgres, url: "${url}"${enabled} }`;
+    });
     const embedded = `{ embedded: { path: log${maxLogBytes === undefined ? "" : `, maxBytes: ${maxLogBytes}`} } }`;
     return [
       `pipeline: ${this.pipeline}`,

@@ -21,7 +21,10 @@ export type ErrorCode =
   | "config-invalid"
   | "address-taken"
   | "not-running"
+  | "token-invalid"
+  | "no-readable-replica"
   | "setup-incomplete"
+  | "gate-unavailable"
   | "still-in-use"
   | "topic-misconfigured"
   | "table-not-supported"
@@ -34,6 +37,8 @@ export type ErrorCode =
   | "conflict-halted"
   | "row-incomplete"
   | "row-too-large"
+  | "quorum-not-reached"
+  | "write-lost"
   | "publisher-fenced"
   | "replica-claimed"
   | "history-gap"
@@ -113,11 +118,26 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   "not-running": {
     action: "operator",
-    means: "No running pipeline answers at the address that was asked for its status.",
+    means:
+      "No running pipeline answers at the address that was asked, or the library's manager is not started, or stopped.",
+  },
+  "token-invalid": {
+    action: "operator",
+    means:
+      "A read-your-writes token was cut or changed, or is of another pipeline or an epoch that this one does not know.",
+  },
+  "no-readable-replica": {
+    action: "operator",
+    means:
+      "No replica may be read now: all are away, copying, halted, paused or too far behind, and `fallback` is `error`.",
   },
   "setup-incomplete": {
     action: "operator",
     means: "A server lacks a setting or a database; the fix is the statement that sets it.",
+  },
+  "gate-unavailable": {
+    action: "operator",
+    means: "The primary cannot let commits wait for the pipeline; nothing was changed, and none waits.",
   },
   "still-in-use": {
     action: "operator",
@@ -168,6 +188,17 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "row-too-large": {
     action: "operator",
     means: "A row of the primary is above `maxRowBytes`; table and key are named.",
+  },
+  // What waits for replicas
+  "quorum-not-reached": {
+    action: "retry",
+    means:
+      "A wait ended before so many replicas had the write: it is committed on the primary, and may be waited for again.",
+  },
+  "write-lost": {
+    action: "operator",
+    means:
+      "What is waited for is in no history that goes on: the primary has changed or lost the end of its log.",
   },
   // Roles
   "publisher-fenced": {

@@ -10,6 +10,13 @@ export type {
   TableArrival,
 } from "./checks.ts";
 export { type ChainState, type ChainStep, nextStep } from "./chain.ts";
+export type {
+  ClientDatabase,
+  ClientResult,
+  ClientRow,
+  ClientTransaction,
+  Committed,
+} from "./client-database.ts";
 export { CODEC, decodeHeaders, decodeRecord, encodeRecord, type EncodedRecord } from "./codec.ts";
 export { Deferred } from "./deferred.ts";
 export type { Epoch, EpochRef, FormerEpoch, ServerIdentity } from "./epoch.ts";
@@ -44,6 +51,7 @@ export {
   type FindingLevel,
 } from "./finding.ts";
 export { fold, isWhole, sameColumns, type Folded, type FoldedTable } from "./fold.ts";
+export type { Gate, GateReport, GateStandby } from "./gate.ts";
 export type { Logger } from "./logger.ts";
 export { nextOffset, offset, type Offset } from "./offset.ts";
 export { secureContextOf, type Pem, type PemFiles } from "./pem-files.ts";
@@ -93,6 +101,7 @@ export type {
 } from "./snapshot.ts";
 export type {
   Confirmation,
+  GateStatus,
   RetainedLog,
   Source,
   SourceBatch,
@@ -103,4 +112,5 @@ export type {
 export { matchesTable, type TableFilter } from "./table-filter.ts";
 export { tlsFailure, type TlsNames } from "./tls-failure.ts";
 export { tablesNamed } from "./tables-named.ts";
+export { decodeToken, encodeToken, tokenInvalid, type TokenContent } from "./token.ts";
 export { unreachable } from "./unreachable.ts";

@@ -14,6 +14,9 @@ import type { SchemaDefinition, Snapshot, SnapshotLimits, View } from "./snapsho
 export interface Source {
   readonly compare: ComparePositions;
 
+  /** Whether a text from outside is a position of this engine. Pure. */
+  isPosition(text: string): text is Position;
+
   /**
    * Checks and prepares the primary (publication, slot), then takes the source's lock: whoever holds it may
    * publish. Rejects with `source-busy` while another run holds it, after it has ended a holder that no
@@ -47,6 +50,9 @@ export interface SourceSession extends AsyncDisposable {
   /** What the source keeps of its log for us, as last heard; null before. */
   readonly retained: RetainedLog | null;
 
+  /** Whether commits on the source wait for what is confirmed; null where a source has no door for that. */
+  readonly gate: GateStatus | null;
+
   /** Throws `server-changed` unless this is the server of `expected`, holding everything through `reached`. */
   verify(expected: ServerIdentity, reached: Position): void;
 
@@ -60,6 +66,13 @@ export interface SourceSession extends AsyncDisposable {
   /** Tells the primary how far we are (P1). Positions are never moved back. */
   confirm(confirmation: Confirmation): void;
 
+  /**
+   * Makes the stream pass a position that somebody waits for, though the primary may write and flush nothing more by
+   * itself. Resolves once everything through it has arrived; rejects with `write-lost` when it lies above all that
+   * the primary has written, and as the stream does. May be called at any time: calls share what they write.
+   */
+  nudge(position: Position, signal: AbortSignal): Promise<void>;
+
   /** Resolves after a fresh round trip proved that the lock is still ours, else rejects. */
   proveLock(signal: AbortSignal): Promise<void>;
 
@@ -72,6 +85,17 @@ export interface RetainedLog {
   readonly bytes: number;
   /** The source's own word for how safe it is, such as PostgreSQL's `wal_status`. */
   readonly walStatus: string;
+}
+
+/** Commits that wait. */
+export interface GateStatus {
+  /**
+   * `waiting`: wanted, and not before the quorum has what was committed until now. `degraded-replicas`: commits wait
+   * for the log alone; `degraded-log`: for nothing.
+   */
+  readonly state: "off" | "waiting" | "armed" | "degraded-replicas" | "degraded-log";
+  /** Up to here commits did not wait for the quorum; null where there is nothing to make up for. */
+  readonly letThrough: Position | null;
 }
 
 export type SourceBatch = SourceTransactions | SourcePiece;

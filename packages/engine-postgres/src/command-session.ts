@@ -17,8 +17,9 @@ export async function onDatabase<T>(
   place: string,
   work: (client: Client) => Promise<T>,
   signal: AbortSignal,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<T> {
-  await using connected = await connect({ url, folder, pipeline, role: "command" }, signal);
+  await using connected = await connect({ url, folder, pipeline, role: "command", settings }, signal);
   try {
     return await work(connected.client);
   } catch (error) {

@@ -1,4 +1,6 @@
+export { createPostgresClient, type PostgresClientOptions } from "./client/client-database.ts";
 export { comparePositions } from "./position.ts";
+export { createGate } from "./gate/gate.ts";
 export { createPausable } from "./pausing.ts";
 export type { DatabaseOptions } from "./command-session.ts";
 export { createRemovablePrimary } from "./removal/primary.ts";

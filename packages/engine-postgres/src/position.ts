@@ -17,6 +17,11 @@ export function comparePositions(left: Position, right: Position): PositionOrder
   return order < 0 ? "before" : order > 0 ? "after" : "same";
 }
 
+/** Whether a text is an LSN as the server writes it. */
+export function isLsn(text: string): text is Position {
+  return /^[0-9A-F]{1,8}\/[0-9A-F]{1,8}$/i.test(text);
+}
+
 /** The position with these unsigned 32-bit halves. */
 export function positionFromHalves(high: number, low: number): Position {
   return position(`${high.toString(16).toUpperCase()}/${low.toString(16).toUpperCase()}`);

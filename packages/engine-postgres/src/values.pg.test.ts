@@ -72,6 +72,7 @@ class Road implements AsyncDisposable {
       pipeline,
       tables,
       maxRowBytes: 1_000_000,
+      degradeAfterMs: null,
       logger,
     }).acquire({ mayCreate: true }, never());
     const onConflict = { kind: "halt" } as const;

@@ -31,6 +31,10 @@ const replica = z.strictObject({
   name: z.string().regex(REPLICA_NAME).describe("what logs, status and commands call it"),
   engine,
   url,
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe("false: it is left as it is, counts for no quorum, and the log keeps nothing for its sake"),
   priority: z
     .int()
     .min(0)
@@ -98,10 +102,14 @@ export const DEFAULT_HTTP: HttpConfig = { listen: DEFAULT_LISTEN };
 /** `lockstep.yaml`, checked and filled in. */
 export interface Config {
   readonly pipeline: string;
+  readonly mode: "async" | "semi-sync" | "sync";
+  /** Of `semi-sync` alone. */
+  readonly minReplicasSync: number;
   readonly log: LogConfig;
   readonly primary: PrimaryConfig;
   readonly replicas: readonly ReplicaConfig[];
   readonly tables: { readonly include: readonly string[]; readonly exclude: readonly string[] };
+  readonly degradeAfterMs: number | "never";
   readonly maxRowBytes: number;
   readonly retention: { readonly hours: number; readonly bytes?: number | undefined };
   readonly snapshot: SnapshotConfig;
@@ -129,6 +137,7 @@ export interface PrimaryConfig {
 }
 
 export interface ReplicaConfig extends PrimaryConfig {
+  readonly enabled: boolean;
   readonly priority?: number | undefined;
   readonly maxLagSeconds?: number | undefined;
 }
@@ -142,6 +151,17 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     .describe(
       "its name, of lower-case letters, digits and _: slot and publication are called lockstep_<pipeline>, the topic lockstep.<pipeline>",
     ),
+  mode: z
+    .enum(["async", "semi-sync", "sync"])
+    .default("async")
+    .describe(
+      "how many replicas must have a transaction before it counts as replicated: none (async), minReplicasSync (semi-sync), every one that is enabled and past its first copy (sync)",
+    ),
+  minReplicasSync: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe("how many that are in mode semi-sync; in no other mode"),
   log: z
     .strictObject({ kafka: kafkaLog.optional(), embedded: embeddedLog.optional() })
     .refine(({ kafka, embedded }) => (kafka === undefined) !== (embedded === undefined), {
@@ -167,6 +187,12 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
     })
     .default({ include: ["*.*"], exclude: [] })
     .describe("which tables are replicated; a new one that matches is taken in by itself"),
+  degradeAfterMs: z
+    .union([z.int().min(100), z.literal("never")], { error: "must be milliseconds, 100 at least, or never" })
+    .default(10_000)
+    .describe(
+      "milliseconds that a commit waits at the gate before it gives way, visibly; never: as long as it takes, as mode sync always does",
+    ),
   maxRowBytes: z
     .int()
     .min(1024 * 1024)

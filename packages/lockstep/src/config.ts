@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { isMap, LineCounter, parseDocument, type Document } from "yaml";
+import { Document, isMap, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { ReplicationError } from "@lockstep/core";
 import {
@@ -11,6 +11,7 @@ import {
   type ConfigProblem,
   type ConfigText,
 } from "./config-problems.ts";
+import { quorumProblems } from "./quorum-problems.ts";
 import { configSchema, DEFAULT_HTTP, httpSchema, type Config, type HttpConfig } from "./config-schema.ts";
 
 /** Null exactly when there are problems. */
@@ -41,10 +42,23 @@ export async function parseConfig(
   const { document, lines, syntax } = parse(text);
   if (syntax !== null) return { config: null, problems: [syntax] };
   const filling = { folder, environment, document, lines, problems: [] };
-  const filled = await fill(document.toJS(), [], filling);
-  const parsed = configSchema.safeParse(filled);
-  const problems = [...filling.problems, ...problemsOf(parsed.error?.issues ?? [], filling)];
-  const found = parsed.success ? [...problems, ...nameProblems(parsed.data, filling)] : problems;
+  return checked(await fill(document.toJS(), [], filling), filling);
+}
+
+/** The same for what a program says: as it stands, without references. Throws `config-invalid`. */
+export function checkConfig(value: unknown): Config {
+  const text = { document: new Document(value), lines: new LineCounter(), problems: [] };
+  const { config, problems } = checked(value, text);
+  if (config === null) throw invalid("the object", problems);
+  return config;
+}
+
+function checked(value: unknown, text: CheckedText): ReadConfig {
+  const parsed = configSchema.safeParse(value);
+  const problems = [...text.problems, ...problemsOf(parsed.error?.issues ?? [], text)];
+  const found = parsed.success
+    ? [...problems, ...nameProblems(parsed.data, text), ...quorumProblems(parsed.data, text)]
+    : problems;
   return { config: parsed.success && found.length === 0 ? parsed.data : null, problems: found };
 }
 
@@ -84,15 +98,22 @@ function parse(text: string): ConfigText & { readonly syntax: ConfigProblem | nu
 }
 
 /** What a missing variable or file leaves empty is named already. */
-function problemsOf(issues: readonly z.core.$ZodIssue[], { problems, ...text }: Filling): ConfigProblem[] {
+function problemsOf(
+  issues: readonly z.core.$ZodIssue[],
+  { problems, ...text }: CheckedText,
+): ConfigProblem[] {
   const named = new Set(problems.map(({ key }) => key));
   return issues.flatMap((issue) => problemsOfIssue(issue, text)).filter(({ key }) => !named.has(key));
 }
 
-interface Filling extends ConfigText {
+interface CheckedText extends ConfigText {
+  /** What is wrong with its references. */
+  readonly problems: ConfigProblem[];
+}
+
+interface Filling extends CheckedText {
   readonly folder: string;
   readonly environment: NodeJS.ProcessEnv;
-  readonly problems: ConfigProblem[];
 }
 
 async function fill(value: unknown, at: readonly string[], filling: Filling): Promise<unknown> {

@@ -1,5 +1,7 @@
 import {
+  createGate,
   createPausable,
+  createPostgresClient,
   createPostgresSink,
   createPostgresSource,
   createPrimaryCheck,
@@ -8,8 +10,10 @@ import {
   createReplicaCheck,
 } from "@lockstep/engine-postgres";
 import type {
+  ClientDatabase,
   ConflictPolicy,
   Failpoints,
+  Gate,
   Logger,
   Pausable,
   PrimaryCheck,
@@ -44,7 +48,14 @@ interface Engine {
     as: "primary" | "replica",
     context: Pick<Context, "config" | "folder">,
   ): Removable;
+  gate(primary: PrimaryConfig, context: Pick<Context, "config" | "folder">): Gate;
   pausable(replica: ReplicaConfig, context: Pick<Context, "config" | "folder">): Pausable;
+  client(database: PrimaryConfig | ReplicaConfig, context: ClientContext): ClientDatabase;
+}
+
+interface ClientContext extends Pick<Context, "config" | "folder"> {
+  readonly maxSessions: number;
+  readonly isReadOnly: boolean;
 }
 
 /** Where engines plug in: the only place that names them. */
@@ -57,6 +68,8 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
         pipeline: config.pipeline,
         tables: config.tables,
         maxRowBytes: config.maxRowBytes,
+        degradeAfterMs:
+          config.mode === "sync" || config.degradeAfterMs === "never" ? null : config.degradeAfterMs,
         logger,
         failpoints,
       }),
@@ -84,10 +97,25 @@ const ENGINES: Readonly<Record<EngineName, Engine>> = {
       }),
     removable: ({ name, url }, as, { config: { pipeline }, folder }) =>
       (as === "primary" ? createRemovablePrimary : createRemovableReplica)({ name, url, folder, pipeline }),
+    gate: ({ name, url }, { config: { pipeline }, folder }) => createGate({ name, url, folder, pipeline }),
     pausable: ({ name, url }, { config: { pipeline }, folder }) =>
       createPausable({ name, url, folder, pipeline }),
+    client: ({ url }, { config: { pipeline }, folder, maxSessions, isReadOnly }) =>
+      createPostgresClient({ url, folder, pipeline, maxSessions, isReadOnly }),
   },
 };
+
+export function createGateOf(context: Pick<Context, "config" | "folder">): Gate {
+  const { primary } = context.config;
+  return ENGINES[primary.engine].gate(primary, context);
+}
+
+export function createClient(
+  database: PrimaryConfig | ReplicaConfig,
+  context: ClientContext,
+): ClientDatabase {
+  return ENGINES[database.engine].client(database, context);
+}
 
 export function createPausables(context: Pick<Context, "config" | "folder">): Pausable[] {
   return context.config.replicas.map((replica) => ENGINES[replica.engine].pausable(replica, context));
@@ -107,7 +135,7 @@ export function createSource(context: Context): Source {
 }
 
 export function createSinks(context: Context): Sink[] {
-  return context.config.replicas.map((replica) => ENGINES[replica.engine].sink(replica, context));
+  return enabledOf(context.config).map((replica) => ENGINES[replica.engine].sink(replica, context));
 }
 
 export function createPrimaryCheckOf(context: CheckContext): PrimaryCheck {
@@ -116,7 +144,12 @@ export function createPrimaryCheckOf(context: CheckContext): PrimaryCheck {
 }
 
 export function createReplicaChecksOf(context: CheckContext): ReplicaCheck[] {
-  return context.config.replicas.map((replica) => ENGINES[replica.engine].replicaCheck(replica, context));
+  return enabledOf(context.config).map((replica) => ENGINES[replica.engine].replicaCheck(replica, context));
+}
+
+/** The others are left as they are. */
+export function enabledOf({ replicas }: Config): ReplicaConfig[] {
+  return replicas.filter(({ enabled }) => enabled);
 }
 
 function conflictPolicyOf(onConflict: Config["onConflict"]): ConflictPolicy {

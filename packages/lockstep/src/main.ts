@@ -1,9 +1,11 @@
 import { Command, Option } from "commander";
 import { ReplicationError } from "@lockstep/core";
+import type { GateAction } from "./commands/gate.ts";
 import type { InitOptions } from "./commands/init.ts";
 import type { LoggingOptions } from "./logging.ts";
 import { withoutSecrets } from "./secrets.ts";
 import { readVersion } from "./version.ts";
+import { MAX_WAIT_MS } from "./waiting/timed.ts";
 
 interface CommonOptions {
   readonly config: string;
@@ -86,6 +88,24 @@ program
     await status(config, { isWatching: watch, isJson: json, ...(url === undefined ? {} : { url }) });
   });
 
+program
+  .command("wait")
+  .argument("<token>", "what a write has returned")
+  .description("let the running pipeline wait until replicas have what a token says")
+  .option("-c, --config <file>", "configuration file, of which http.listen is read", DEFAULT_CONFIG)
+  .option("--url <url>", "the running process's address, instead of the file's")
+  .option("--replicas <n>", "how many; default: as many as the mode says", parseCount)
+  .option("--timeout <seconds>", "how long; default: 30", parseSeconds)
+  .option("--json", "one JSON object: replicas", false)
+  .addHelpText(
+    "after",
+    '\nExample:\n  lockstep wait "$TOKEN" --replicas 2 --timeout 5\n\nExits with 1 when they do not have it by then: the write is committed on the primary all the same.',
+  )
+  .action(async (token: string, { config, timeout: timeoutMs, json, ...asked }: WaitCommandOptions) => {
+    const { wait } = await import("./commands/wait.ts");
+    await wait(config, { token, timeoutMs, isJson: json, ...asked });
+  });
+
 common(program.command("tail"))
   .description("print the events of the pipeline's topic")
   .option("--from <where>", "end, beginning, or an offset", parseFrom, "end")
@@ -117,6 +137,13 @@ pausing("resume")
   .action(async (replicas: string[], options: PauseCommandOptions) => {
     await pauseOrResume("following", replicas, options);
   });
+
+const gates = program
+  .command("gate")
+  .description("commits on the primary that wait, without a change of the application");
+gating("on", "let commits on the primary wait for the log, or for the quorum");
+gating("off", "let no commit wait, also while no run lives; who waits is let go");
+gating("status", "say whether commits wait, and for what");
 
 const removing = program
   .command("remove")
@@ -166,6 +193,15 @@ interface StatusCommandOptions {
   readonly json: boolean;
 }
 
+interface WaitCommandOptions {
+  readonly config: string;
+  readonly url?: string;
+  readonly replicas?: number;
+  /** In milliseconds. */
+  readonly timeout?: number;
+  readonly json: boolean;
+}
+
 interface PauseCommandOptions {
   readonly config: string;
   readonly json: boolean;
@@ -186,6 +222,19 @@ async function pauseOrResume(
 ): Promise<void> {
   const { pause } = await import("./commands/pause.ts");
   await pause(config, { to, replicas, isJson: json });
+}
+
+function gating(action: GateAction, description: string): void {
+  gates
+    .command(action)
+    .description(description)
+    .option("-c, --config <file>", "configuration file", DEFAULT_CONFIG)
+    .option("--json", "one JSON object", false)
+    .addHelpText("after", `\nExample:\n  lockstep gate ${action} -c lockstep.yaml`)
+    .action(async ({ config, json }: { readonly config: string; readonly json: boolean }) => {
+      const { gate } = await import("./commands/gate.ts");
+      await gate(config, action, { isJson: json });
+    });
 }
 
 interface RemovalOptions extends CommonOptions {
@@ -213,6 +262,25 @@ function loggingOf({ logLevel, logFormat }: CommonOptions): LoggingOptions {
 
 function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
+}
+
+function parseCount(value: string): number {
+  if (/^\d{1,4}$/.test(value)) return Number(value);
+  throw new ReplicationError("config-invalid", `--replicas ${value} is not a whole number`, {
+    fix: "use --replicas 2",
+  });
+}
+
+function parseSeconds(value: string): number {
+  if (/^\d{1,4}(?:\.\d{1,3})?$/.test(value) && Number(value) * 1_000 <= MAX_WAIT_MS)
+    return Number(value) * 1_000;
+  throw new ReplicationError(
+    "config-invalid",
+    `--timeout ${value} is no number of seconds up to ${MAX_WAIT_MS / 1_000}`,
+    {
+      fix: "use --timeout 5 or --timeout 0.5",
+    },
+  );
 }
 
 function parseFrom(value: string): string {

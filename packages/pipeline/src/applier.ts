@@ -4,33 +4,22 @@ import {
   offset,
   retry,
   tableLabel,
-  type ComparePositions,
-  type Epoch,
-  type EventLog,
-  type Failpoints,
-  type Logger,
   type Offset,
   type Position,
   type Progress,
   type ReplicaTable,
-  type Sink,
   type SinkSession,
-  type Source,
 } from "@lockstep/core";
+import type { Applied, ApplierOptions, Reached } from "./applier-options.ts";
 import { CarriedTables } from "./carried-tables.ts";
 import { byStart, catchUp } from "./catch-up.ts";
 import { copyTables } from "./copy.ts";
-import type { CopyStatus } from "./copy-progress.ts";
 import { earliestStart } from "./earliest.ts";
 import { Follower } from "./follower.ts";
 import { epochConflict } from "./history-errors.ts";
 import { joinTables } from "./join-tables.ts";
 import { JoiningTables } from "./joining.ts";
-import type { Keeper } from "./kept-offsets.ts";
 import { locate } from "./locate.ts";
-import type { LogTail } from "./log-tail.ts";
-import type { Published } from "./published.ts";
-import type { RateLimit } from "./rate-limit.ts";
 import type { ReplicaObserver } from "./replica-observer.ts";
 
 /** How often a replica that waits to be mended is looked at. */
@@ -43,52 +32,6 @@ const MENDABLE = [
   "setup-incomplete",
   "replica-paused",
 ] as const;
-
-export interface ApplierOptions {
-  readonly source: Source;
-  readonly sink: Sink;
-  readonly log: EventLog;
-  readonly tail: LogTail;
-  readonly epoch: Epoch;
-  readonly compare: ComparePositions;
-  /** The owner under which the replica is claimed. */
-  readonly owner: string;
-  readonly published: Published;
-  readonly parallel: number;
-  readonly limit: RateLimit;
-  readonly logger: Logger;
-  readonly failpoints: Failpoints | undefined;
-  /** Aborted a little after `signal`: what is in hand may finish until then. */
-  readonly hardSignal: AbortSignal;
-  /** What must change on the replica before it goes on, which it then does by itself. */
-  readonly onHalted: (error: unknown) => void;
-  readonly onAcked: (reached: Reached, applied: Applied) => void;
-  readonly observer: ReplicaObserver;
-  /** Null: nothing is copied any more. */
-  readonly onCopying: (status: CopyStatus | null) => void;
-  /** The topic must keep what lies from here on: `null` everything, `undefined` nothing for that keeper's sake. */
-  readonly onKeep: (keeper: Keeper, from: Offset | null | undefined) => void;
-  /** The replica waits for the topic to get there. */
-  readonly onWaiting: (position: Position) => void;
-}
-
-/** How far a replica is. */
-export interface Reached {
-  readonly position: Position;
-  readonly offset: Offset;
-  /** The offset that its row has: a restart reads on from there. */
-  readonly stored: Offset;
-  /** It shows whole transactions: its first copy has been passed. */
-  readonly isWhole: boolean;
-}
-
-/** What was applied since the ack before. */
-export interface Applied {
-  readonly events: number;
-  readonly conflicts: number;
-  /** When the last transaction of it was committed; null when there is none. */
-  readonly committedAtUs?: number | null;
-}
 
 /**
  * Brings one replica along the topic, beginning with a copy where it has nothing yet. Errors that pass are waited
@@ -133,14 +76,17 @@ export class Applier {
 
   /** One claim of the replica. */
   async #session(signal: AbortSignal): Promise<void> {
-    const { sink, owner, observer } = this.#options;
+    const { sink, owner, observer, onFirstCopy } = this.#options;
     await using session = await sink.claim(owner, !this.#hasClaimed, signal);
     using _link = linked(observer, session.lost);
     this.#hasClaimed = true;
     this.#isFollowing = false;
     if (session.progress === null) await this.#begin(session, signal);
     this.#checkEpoch(session.progress);
-    if (session.isCopying) await this.#copyFirst(session, signal);
+    if (session.isCopying) {
+      onFirstCopy();
+      await this.#copyFirst(session, signal);
+    }
     await using joining = this.#joiningTables();
     const both = AbortSignal.any([signal, session.lost]); // Idle, nothing else would tell us that it is lost.
     for (;;) await this.#follow(session, joining, both);
@@ -212,8 +158,9 @@ export class Applier {
     const { at, open } = await locate(log, progress, compare, signal);
     this.#sayFollowing(progress, at);
     if (carried.through !== null) onWaiting(carried.through);
-    const { position, offset: stored } = progress;
-    this.#acked({ position, offset: stored, stored, isWhole: carried.isWhole }, { events: 0, conflicts: 0 });
+    const { epoch, position, offset: stored } = progress;
+    const reached = { epoch, position, offset: stored, stored, isWhole: carried.isWhole };
+    this.#acked(reached, { events: 0, conflicts: 0 });
     const isChanged = (): boolean => joining.hasEnded || tables !== published.tables;
     await this.#followWith({ session, joining, progress, open, carried, isChanged }).run(at, signal);
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { includes, type CopyMark, type Position, type Progress, type ReplicaTable } from "@lockstep/core";
-import type { ApplierOptions } from "./applier.ts";
+import type { ApplierOptions } from "./applier-options.ts";
 import { CarriedTables } from "./carried-tables.ts";
 import { Follower } from "./follower.ts";
 import { locate } from "./locate.ts";

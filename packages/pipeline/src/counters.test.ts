@@ -16,7 +16,7 @@ const NOTHING = { events: 0, conflicts: 0 };
 function pipeline(): {
   readonly counters: Counters;
   readonly replica: ReplicaCounters;
-  readonly source: { nowUs: number; retained: null };
+  readonly source: { nowUs: number; retained: null; gate: null };
   readonly publisher: { pendingSinceUs: number | null; isWithinPieces: boolean };
   readonly observed: (readonly [Stage, number])[];
   readonly status: () => ReplicaStatus;
@@ -26,7 +26,7 @@ function pipeline(): {
 } {
   const observed: (readonly [Stage, number])[] = [];
   const counters = new Counters(["eu"], compare, (stage, ms) => observed.push([stage, ms]));
-  const source = { nowUs: 10_000_000, retained: null };
+  const source = { nowUs: 10_000_000, retained: null, gate: null };
   const publisher: { pendingSinceUs: number | null; isWithinPieces: boolean } = {
     pendingSinceUs: null,
     isWithinPieces: false,
@@ -47,7 +47,8 @@ function pipeline(): {
       counters.source.reached(at(point));
     },
     ack: (to, point, committedAtUs) => {
-      const reached = { position: at(point), offset: offset(to), stored: offset(to), isWhole: true };
+      const place = { position: at(point), offset: offset(to), stored: offset(to) };
+      const reached = { epoch: { number: 1, id: "first" }, ...place, isWhole: true };
       const applied = committedAtUs === undefined ? NOTHING : { events: 2, conflicts: 0, committedAtUs };
       replica.acked(reached, applied);
     },

@@ -9,13 +9,25 @@ export class Counters {
   readonly source: SourceCounters = new SourceCounters();
   readonly #onStage: StageObserver;
   readonly #replicas: ReadonlyMap<string, ReplicaCounters>;
-  state: PipelineStatus["state"] = "starting";
+  #state: PipelineStatus["state"] = "starting";
+  /** Told whenever it is another one. */
+  onState: (state: PipelineStatus["state"]) => void = () => undefined;
 
   constructor(replicas: readonly string[], compare: ComparePositions, onStage: StageObserver) {
     this.#onStage = onStage;
     this.#replicas = new Map(
       replicas.map((replica) => [replica, new ReplicaCounters(this.source, compare, onStage)]),
     );
+  }
+
+  get state(): PipelineStatus["state"] {
+    return this.#state;
+  }
+
+  set state(state: PipelineStatus["state"]) {
+    const isNews = state !== this.#state;
+    this.#state = state;
+    if (isNews) this.onState(state);
   }
 
   replica(name: string): ReplicaCounters {
@@ -38,9 +50,9 @@ export class Counters {
     for (const replica of this.#replicas.values()) replica.stoodDown();
   }
 
-  snapshot(): PipelineStatus {
+  snapshot(): Omit<PipelineStatus, "quorum"> {
     return {
-      state: this.state,
+      state: this.#state,
       source: this.source.status,
       replicas: Object.fromEntries([...this.#replicas].map(([name, counters]) => [name, counters.status])),
     };

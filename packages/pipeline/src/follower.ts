@@ -10,7 +10,7 @@ import {
   type SinkSession,
   type Table,
 } from "@lockstep/core";
-import type { Applied, ApplierOptions } from "./applier.ts";
+import type { Applied, ApplierOptions } from "./applier-options.ts";
 import type { CarriedTables } from "./carried-tables.ts";
 import type { DecodedChunk, DecodedEntry } from "./decoded-entry.ts";
 import { epochConflict, historyGap } from "./history-errors.ts";
@@ -212,9 +212,9 @@ export class Follower {
 
   /** A1: durable in the replica, or nothing to be made durable. */
   #ack(applied: Applied): void {
-    const { position, offset } = this.#reached;
+    const { epoch, position, offset } = this.#reached;
     const { isWhole } = this.#carried;
-    this.#options.onAcked({ position, offset, stored: this.#stored.offset, isWhole }, applied);
+    this.#options.onAcked({ epoch, position, offset, stored: this.#stored.offset, isWhole }, applied);
   }
 
   async #saveIfDue(): Promise<void> {

@@ -1,5 +1,8 @@
 export type { CopyStatus } from "./copy-progress.ts";
-export { Pipeline, type CopyLimits, type PipelineOptions } from "./pipeline.ts";
+export { Pipeline } from "./pipeline.ts";
+export type { CopyLimits, PipelineOptions } from "./pipeline-options.ts";
 export { PUBLISHER_TIMES, type PublisherTimes } from "./publisher.ts";
 export { STAGES, type Stage, type StageObserver } from "./stage.ts";
-export type { PipelineStatus, ReplicaStatus, SourceStatus } from "./status.ts";
+export type { QuorumRule } from "./quorum-rule.ts";
+export type { PipelineStatus, QuorumStatus, ReplicaStatus, SourceStatus } from "./status.ts";
+export type { WaitOptions } from "./waiting.ts";

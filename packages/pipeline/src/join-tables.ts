@@ -7,7 +7,7 @@ import {
   type SinkSession,
   type TargetTransaction,
 } from "@lockstep/core";
-import type { Applied, ApplierOptions } from "./applier.ts";
+import type { Applied, ApplierOptions } from "./applier-options.ts";
 import { followedAlone } from "./catch-up.ts";
 import { earliestStart } from "./earliest.ts";
 import { Follower, type FollowedSession } from "./follower.ts";

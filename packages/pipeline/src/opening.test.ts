@@ -24,6 +24,7 @@ const STAMP = { epoch: EPOCH, run: "former", open: offset(0) };
 function sourceWith(whileAcquiring: () => Promise<Position>): Source {
   return {
     compare,
+    isPosition: (text): text is Position => /^\d+$/.test(text),
     acquire: async () => {
       const start = await whileAcquiring();
       const session: SourceSession = {
@@ -32,9 +33,11 @@ function sourceWith(whileAcquiring: () => Promise<Position>): Source {
         tables: [],
         nowUs: null,
         retained: null,
+        gate: null,
         verify: () => undefined,
         stream: () => expect.unreachable(),
         confirm: () => undefined,
+        nudge: async () => await Promise.resolve(),
         proveLock: async () => await Promise.resolve(),
         takeInTables: async () => await Promise.resolve([]),
         [Symbol.asyncDispose]: async () => await Promise.resolve(),

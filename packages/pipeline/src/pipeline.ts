@@ -1,28 +1,21 @@
-import {
-  actionOf,
-  hasCode,
-  includes,
-  retry,
-  type EventLog,
-  type Failpoints,
-  type Logger,
-  type Offset,
-  type Position,
-  type Sink,
-  type Source,
-} from "@lockstep/core";
-import { Confirmer } from "./confirmer.ts";
+import { actionOf, hasCode, retry, type Epoch, type Offset, type Position } from "@lockstep/core";
 import { Counters } from "./counters.ts";
 import { KeptOffsets } from "./kept-offsets.ts";
 import { LogTail } from "./log-tail.ts";
 import { open, type Opened } from "./opening.ts";
 import { Published } from "./published.ts";
-import { Publisher, PUBLISHER_TIMES, type PublisherTimes } from "./publisher.ts";
+import type { PipelineOptions } from "./pipeline-options.ts";
+import { Publisher, PUBLISHER_TIMES } from "./publisher.ts";
+import { Quorum } from "./quorum.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { Reconnects } from "./reconnect.ts";
 import { runReplicas, type ReplicasOptions } from "./replicas.ts";
 import type { StageObserver } from "./stage.ts";
 import type { PipelineStatus } from "./status.ts";
+import { readHistory } from "./topic-history.ts";
 import { Trimmer } from "./trimmer.ts";
+import { noPosition } from "./wait-errors.ts";
+import type { WaitOptions } from "./waiting.ts";
 
 /** How long the record in hand may take to finish when the pipeline is stopped. */
 const STOP_GRACE_MS = 3_000;
@@ -31,32 +24,6 @@ const STANDBY = { firstDelayMs: 500, maxDelayMs: 1_000 };
 
 /** A sixteenth of the smallest bounded log. */
 const REOPEN_BYTES = 4 * 1024 * 1024;
-
-export interface PipelineOptions {
-  readonly source: Source;
-  readonly sinks: readonly Sink[];
-  readonly log: EventLog;
-  readonly logger: Logger;
-  /** A fresh id: of a run, of an epoch. */
-  readonly newId: () => string;
-  readonly failpoints?: Failpoints | undefined;
-  readonly times?: PublisherTimes;
-  /** How long the log keeps what replicas may still need. */
-  readonly retentionMs: number;
-  /** And how much of it at most; null for no limit. */
-  readonly retentionBytes: number | null;
-  readonly copies: CopyLimits;
-  /** For measuring. */
-  readonly onStage?: StageObserver;
-}
-
-/** How much of the machines copying may take. */
-export interface CopyLimits {
-  /** How many sessions of a replica copy at the same time. */
-  readonly parallel: number;
-  /** Of all replicas together; null: no limit. */
-  readonly bytesPerSecond: number | null;
-}
 
 /**
  * One primary, its topic and its replicas, in one process. Stands by until the source's lock is free, then
@@ -67,19 +34,22 @@ export class Pipeline {
   readonly #counters: Counters;
   readonly #kept: KeptOffsets;
   readonly #limit: RateLimit;
-  /** What appliers wait for, told to the publisher of the time. */
-  #wanted: Position | null = null;
-  #publisher: Publisher | null = null;
+  readonly #reconnects: Reconnects;
+  readonly #quorum: Quorum;
+  /** In the topic, while this run has not published. */
+  #read: Epoch | null = null;
 
   constructor(options: PipelineOptions) {
+    const { source, sinks, quorum: rule, logger, failpoints, copies } = options;
+    const { compare } = source;
+    const replicas = sinks.map((sink) => sink.replica);
     this.#options = options;
-    this.#limit = new RateLimit(options.copies.bytesPerSecond);
-    this.#kept = new KeptOffsets(options.sinks.map((sink) => sink.replica));
-    this.#counters = new Counters(
-      options.sinks.map((sink) => sink.replica),
-      options.source.compare,
-      this.#onStage,
-    );
+    this.#limit = new RateLimit(copies.bytesPerSecond);
+    this.#kept = new KeptOffsets(replicas);
+    this.#counters = new Counters(replicas, compare, this.#onStage);
+    this.#quorum = new Quorum({ rule, replicas, compare, logger, failpoints });
+    if (options.onState !== undefined) this.#counters.onState = options.onState;
+    this.#reconnects = new Reconnects(replicas);
   }
 
   get #onStage(): StageObserver {
@@ -87,7 +57,36 @@ export class Pipeline {
   }
 
   get status(): PipelineStatus {
-    return this.#counters.snapshot();
+    return { ...this.#counters.snapshot(), quorum: this.#quorum.status };
+  }
+
+  /** The reign that is known; null before this run has published. */
+  get epoch(): Epoch | null {
+    return this.#quorum.epoch;
+  }
+
+  /**
+   * Resolves with how many replicas have everything through a position, as soon as those that are asked for have it;
+   * also while this run stands by, or starts. Rejects with `quorum-not-reached` when aborted before, or when the
+   * pipeline stops; with `write-lost` for a position that the present reign does not have.
+   */
+  async waitFor(position: Position, options: WaitOptions): Promise<number> {
+    if (!this.#options.source.isPosition(position)) throw noPosition(position);
+    return await this.#quorum.waitFor(position, options);
+  }
+
+  /** The same, else as the topic says; null where nobody has begun the first. */
+  async readEpoch(signal: AbortSignal): Promise<Epoch | null> {
+    if (this.epoch === null) this.#read ??= (await readHistory(this.#options.log, signal)).epoch;
+    return this.epoch ?? this.#read;
+  }
+
+  /**
+   * Drops the session with a replica and claims it anew, also where it is halted; resolves when it is claimed. Rejects
+   * with what stands against that, with `not-running` in a run that does not publish.
+   */
+  async reconnect(replica: string): Promise<void> {
+    await this.#reconnects.ask(replica, this.#counters.state);
   }
 
   /** Resolves after a clean stop by the signal; rejects with what only a person can mend. Call once. */
@@ -102,6 +101,7 @@ export class Pipeline {
     } finally {
       signal.removeEventListener("abort", stop);
       hard.abort();
+      this.#quorum.end();
     }
   }
 
@@ -110,14 +110,15 @@ export class Pipeline {
     const first = await this.#standBy(signal);
     const ended = new AbortController();
     const term = AbortSignal.any([signal, ended.signal]);
-    const confirmer = this.#confirmer();
+    this.#quorum.begin(first.epoch);
+    const { confirmer } = this.#quorum;
     await using tail = new LogTail(this.#options.log, (offset) => this.#counters.fetched(offset));
     const published = new Published(first.session.tables, this.#options.logger);
     const onClaimed = (): void => ended.abort();
     const shared = { epoch: first.epoch, tail, confirmer, published, hardSignal, onClaimed };
     const replicas = runReplicas(this.#replicas(), shared, term);
     try {
-      await this.#publish(first, { confirmer, published, tail }, term);
+      await this.#publish(first, { published, tail }, term);
     } catch (error) {
       if (!ended.signal.aborted) throw error; // Else the term was ended because another run has come.
     } finally {
@@ -140,17 +141,9 @@ export class Pipeline {
       limit: this.#limit,
       counters: this.#counters,
       kept: this.#kept,
-      onWaiting: (position) => this.#want(position),
+      reconnects: this.#reconnects,
+      onWaiting: (position) => this.#quorum.want(position),
     };
-  }
-
-  #confirmer(): Confirmer {
-    const { sinks, source, failpoints } = this.#options;
-    return new Confirmer(
-      sinks.map((sink) => sink.replica),
-      source.compare,
-      failpoints,
-    );
   }
 
   async #standBy(signal: AbortSignal): Promise<Opened> {
@@ -198,19 +191,19 @@ export class Pipeline {
   async #publishOnce(opened: Opened, shared: Shared, signal: AbortSignal): Promise<unknown> {
     await using held = opened;
     const { session, epoch, reached, open: openedAt } = held;
-    const { confirmer, published, tail } = shared;
+    const { published, tail } = shared;
+    const { confirmer } = this.#quorum;
     confirmer.connect((confirmation) => session.confirm(confirmation));
     this.#counters.state = "publishing";
     this.#options.logger.info({ epoch: epoch.id, position: reached.position }, "publishing");
     const { source: counters } = this.#counters;
     const publisher = await this.#newPublisher(held, shared, signal);
-    this.#publisher = publisher;
     counters.begin(session, publisher, reached.position, openedAt);
-    if (this.#wanted !== null) publisher.want(this.#wanted);
     const ended = new AbortController();
     const both = AbortSignal.any([signal, ended.signal]);
     const watching = published.watch(session, both).catch((error: unknown) => ended.abort(error));
-    const beside = [this.#trimmer(publisher).run(both), watching];
+    const attending = this.#quorum.attend(publisher, session, both);
+    const beside = [this.#trimmer(publisher).run(both), watching, attending];
     try {
       return await publisher.run(both);
     } catch (failure) {
@@ -219,7 +212,6 @@ export class Pipeline {
       return error;
     } finally {
       ended.abort();
-      this.#publisher = null;
       tail.endHandOver();
       await Promise.all(beside);
       confirmer.connect(null);
@@ -228,7 +220,7 @@ export class Pipeline {
 
   async #newPublisher(
     { session, publisher: log, epoch, run, open: openedAt, reached, keepFrom }: Opened,
-    { confirmer, tail }: Shared,
+    { tail }: Shared,
     signal: AbortSignal,
   ): Promise<Publisher> {
     const { logger, source, failpoints, times = PUBLISHER_TIMES, log: topic } = this.#options;
@@ -250,7 +242,7 @@ export class Pipeline {
       failpoints,
       onAppended: (position) => {
         counters.reached(position);
-        confirmer.appended(position);
+        this.#quorum.confirmer.appended(position);
       },
       onRecord: (record) => counters.record(record),
       handOver: (entry) => tail.handOver(entry),
@@ -290,17 +282,10 @@ export class Pipeline {
     if (isLost) this.#options.logger.warn({}, "another run has taken the source over");
     return next;
   }
-
-  #want(position: Position): void {
-    const { compare } = this.#options.source;
-    if (this.#wanted === null || !includes(compare, this.#wanted, position)) this.#wanted = position;
-    this.#publisher?.want(this.#wanted);
-  }
 }
 
 /** What publishing and applying of one term share. */
 interface Shared {
-  readonly confirmer: Confirmer;
   readonly published: Published;
   readonly tail: LogTail;
 }

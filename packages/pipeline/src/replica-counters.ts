@@ -1,5 +1,5 @@
 import { hasCode, includes, type ComparePositions, type Offset } from "@lockstep/core";
-import type { Applied, Reached } from "./applier.ts";
+import type { Applied, Reached } from "./applier-options.ts";
 import type { CopyStatus } from "./copy-progress.ts";
 import { DecayingMean } from "./decaying-mean.ts";
 import type { LeftOut, ReplicaObserver } from "./replica-observer.ts";

@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import {
   hasCode,
+  ReplicationError,
   type Epoch,
   type EventLog,
   type Failpoints,
@@ -9,13 +11,15 @@ import {
   type Sink,
   type Source,
 } from "@lockstep/core";
-import { Applier, type Applied, type Reached } from "./applier.ts";
+import { Applier } from "./applier.ts";
+import type { Applied, Reached } from "./applier-options.ts";
 import type { Confirmer } from "./confirmer.ts";
 import type { CopyStatus } from "./copy-progress.ts";
 import type { KeptOffsets, Keeper } from "./kept-offsets.ts";
 import type { LogTail } from "./log-tail.ts";
 import type { Published } from "./published.ts";
 import type { RateLimit } from "./rate-limit.ts";
+import { answering, type Reconnects } from "./reconnect.ts";
 import type { Counters } from "./counters.ts";
 
 export interface ReplicasOptions {
@@ -30,6 +34,7 @@ export interface ReplicasOptions {
   readonly counters: Counters;
   readonly kept: KeptOffsets;
   readonly onWaiting: (position: Position) => void;
+  readonly reconnects: Reconnects;
 }
 
 /** What the appliers of one term share. */
@@ -61,14 +66,18 @@ async function runReplica(
   const { counters, kept, logger } = options;
   const { replica } = sink;
   const observer = counters.replica(replica);
+  const reconnect = options.reconnects.of(replica);
   const onHalted = (error: unknown): void => {
+    reconnect.failed(error);
     if (!observer.halted(error)) return;
     if (hasCode(error, "replica-paused")) logger.warn({ replica }, "replica paused");
     else logger.error({ replica, err: error }, "replica halted");
   };
+  const onFirstCopy = (): void => term.confirmer.copying(replica); // Until it is over it counts for nobody.
   const onAcked = (reached: Reached, applied: Applied): void => {
     observer.acked(reached, applied);
-    if (reached.isWhole) term.confirmer.acked(replica, reached.position); // Before, it counts for nobody.
+    if (reached.isWhole) term.confirmer.acked(replica, reached.epoch.id, reached.position);
+    else onFirstCopy();
   };
   const applier = new Applier({
     ...options,
@@ -78,15 +87,30 @@ async function runReplica(
     compare: options.source.compare,
     onHalted,
     onAcked,
-    observer,
+    onFirstCopy,
+    observer: answering(reconnect, observer),
     onCopying: (status: CopyStatus | null) => observer.copying(status),
     onKeep: (keeper: Keeper, from: Offset | null | undefined) => kept.keep(replica, keeper, from),
   });
-  try {
-    await applier.run(signal);
-  } catch (error) {
-    if (!hasCode(error, "replica-claimed")) return onHalted(error);
-    logger.warn({ replica }, "another run has claimed the replica; giving up the source too");
-    term.onClaimed();
+  for (let asked = reconnect.next(); !signal.aborted; asked = reconnect.next()) {
+    const both = AbortSignal.any([signal, asked]);
+    try {
+      await applier.run(both);
+    } catch (error) {
+      if (hasCode(error, "replica-claimed")) {
+        logger.warn({ replica }, "another run has claimed the replica; giving up the source too");
+        term.onClaimed();
+        break;
+      }
+      onHalted(error);
+      if (!both.aborted) await once(both, "abort"); // Until somebody has mended it and says so, or the end.
+    }
   }
+  reconnect.ended(givenUp(replica));
+}
+
+function givenUp(replica: string): ReplicationError {
+  return new ReplicationError("not-running", `this run does not apply to replica ${replica} any more`, {
+    fix: "ask the run that publishes: lockstep status says where it is",
+  });
 }

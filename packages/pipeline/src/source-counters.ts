@@ -16,7 +16,7 @@ interface Begun {
   readonly open: Offset;
 }
 
-type Clock = Pick<SourceSession, "nowUs" | "retained">;
+type Clock = Pick<SourceSession, "nowUs" | "retained" | "gate">;
 
 /** What is known of the source and of the topic's end. */
 export class SourceCounters {
@@ -120,6 +120,7 @@ export class SourceCounters {
       position: this.#position,
       ...this.#counted,
       retained: this.#heldBack,
+      gate: this.#session?.gate ?? null,
       error: this.error,
     };
   }

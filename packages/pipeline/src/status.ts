@@ -1,13 +1,25 @@
-import type { Offset, Position, RetainedLog } from "@lockstep/core";
+import type { GateStatus, Offset, Position, RetainedLog } from "@lockstep/core";
 import type { CopyStatus } from "./copy-progress.ts";
+import type { QuorumRule } from "./quorum-rule.ts";
 import type { LeftOut } from "./replica-observer.ts";
 
 /** How a pipeline is, in this process; what was counted, since the process began. */
 export interface PipelineStatus {
   /** `standby`: another run holds the source. `publishing`: this run does, also while the source is away. */
   readonly state: "starting" | "standby" | "publishing";
+  readonly quorum: QuorumStatus;
   readonly source: SourceStatus;
   readonly replicas: Readonly<Record<string, ReplicaStatus>>;
+}
+
+export interface QuorumStatus {
+  readonly mode: QuorumRule["mode"];
+  /** How many replicas must have a transaction, … */
+  readonly needed: number;
+  /** … of how many: those that are enabled and not known to be copied. */
+  readonly of: number;
+  /** They have everything through here; with none needed, the topic has. Null before that is known. */
+  readonly position: Position | null;
 }
 
 export interface SourceStatus {
@@ -20,6 +32,8 @@ export interface SourceStatus {
   readonly records: number;
   /** As last heard. */
   readonly retained: RetainedLog | null;
+  /** Null while this run does not stream, or where commits cannot wait. */
+  readonly gate: GateStatus | null;
   /** What keeps this run from publishing, or null. */
   readonly error: unknown;
 }

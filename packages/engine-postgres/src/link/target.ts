@@ -43,7 +43,7 @@ export interface ConnectOptions {
   readonly role?: SessionRole;
 }
 
-type ReplicationClientConfig = ClientConfig & { replication?: "database" };
+type ReplicationClientConfig = ClientConfig & { replication?: "database"; pipeline?: boolean };
 
 /** Where and how to connect. */
 export interface Target {
@@ -83,7 +83,8 @@ export function targetOf(options: ConnectOptions): Target {
 function clientConfig(url: URL, options: ConnectOptions): ReplicationClientConfig {
   const given = url.searchParams.get("options") ?? "";
   url.searchParams.delete("options");
-  const settings = Object.entries({ ...PINNED_SETTINGS, ...options.settings });
+  const isClient = options.role === "client";
+  const settings = Object.entries({ ...(isClient ? {} : PINNED_SETTINGS), ...options.settings });
   const ours = settings.map(([name, value]) => `-c ${name}=${value}`).join(" ");
   return {
     connectionString: url.toString(),
@@ -94,12 +95,16 @@ function clientConfig(url: URL, options: ConnectOptions): ReplicationClientConfi
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_DELAY_MS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    ...(isClient ? { pipeline: true } : {}),
     ...(options.isReplication === true ? { replication: "database" } : {}),
   };
 }
 
-/** A run's own session; one that copies beside it; one of a command that a person gives. */
-export type SessionRole = "owner" | "copy" | "command";
+/**
+ * A run's own session; one that copies beside it; one of a command that a person gives; one that an application
+ * uses, with its role's settings, and statements that are sent before the answer to the one before.
+ */
+export type SessionRole = "owner" | "copy" | "command" | "client";
 
 /** By which sessions of a pipeline are told from others. */
 export function applicationName(pipeline: string, role: SessionRole = "owner"): string {

@@ -2,6 +2,7 @@ import { ReplicationError, type Removable } from "@lockstep/core";
 import type { Client } from "pg";
 import { onDatabase, type DatabaseOptions } from "../command-session.ts";
 import { quoteIdentifier } from "../connection.ts";
+import { gateNames, readSetting, release } from "../gate/gate-setting.ts";
 
 interface Found {
   readonly slotPid: number | null;
@@ -9,6 +10,7 @@ interface Found {
   readonly hasSlot: boolean;
   readonly kept: string | null;
   readonly hasPublication: boolean;
+  readonly isGated: boolean;
 }
 
 const FIND = `
@@ -24,10 +26,13 @@ export function createRemovablePrimary(database: DatabaseOptions): Removable {
   const { name, pipeline } = database;
   const place = `primary ${name}`;
   const own = `lockstep_${pipeline}`;
+  const gate = gateNames(pipeline);
   const find = async (client: Client): Promise<Found> => {
-    const { rows } = await client.query<Found>(FIND, [own]);
-    const [found] = rows;
-    if (found === undefined) throw new TypeError("the query gives one row");
+    const { rows } = await client.query<Omit<Found, "isGated">>(FIND, [own]);
+    const [row] = rows;
+    if (row === undefined) throw new TypeError("the query gives one row");
+    const { isArmed: isGated } = await readSetting(client, gate);
+    const found = { ...row, isGated };
     if (found.isSlotActive) throw slotInUse(place, own, found.slotPid);
     return found;
   };
@@ -38,9 +43,10 @@ export function createRemovablePrimary(database: DatabaseOptions): Removable {
         database,
         place,
         async (client) => {
-          const { hasSlot, kept, hasPublication } = await find(client);
+          const { hasSlot, kept, hasPublication, isGated } = await find(client);
           const held = kept === null ? "" : `, which keeps ${kept} of WAL`;
           return [
+            ...(isGated ? ["commit gate in synchronous_standby_names"] : []),
             ...(hasSlot ? [`replication slot ${own}${held}`] : []),
             ...(hasPublication ? [`publication ${own}`] : []),
           ];
@@ -52,11 +58,13 @@ export function createRemovablePrimary(database: DatabaseOptions): Removable {
         database,
         place,
         async (client) => {
-          const { hasSlot } = await find(client);
+          const { hasSlot, isGated } = await find(client);
+          if (isGated) await release(client, gate); // Before the comment goes that says what was there before.
           if (hasSlot) await client.query("select pg_catalog.pg_drop_replication_slot($1)", [own]);
           await client.query(`drop publication if exists ${quoteIdentifier(own)}`);
         },
         signal,
+        { synchronous_commit: "local" },
       );
     },
   };

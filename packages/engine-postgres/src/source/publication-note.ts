@@ -15,8 +15,11 @@ export async function readNote(
     `${publication} comment`,
   ]);
   const { rows } = await client.query<{ comment: string | null }>(
-    `select pg_catalog.obj_description(oid, 'pg_publication') as comment
-       from pg_catalog.pg_publication where pubname = $1`,
+    `select d.description as comment
+       from pg_catalog.pg_publication p
+       left join pg_catalog.pg_description d
+         on d.objoid = p.oid and d.classoid = 'pg_catalog.pg_publication'::pg_catalog.regclass and d.objsubid = 0
+      where p.pubname = $1`,
     [publication],
   );
   return parseComment(rows[0]?.comment ?? "");

@@ -1,8 +1,10 @@
 import {
+  abortable,
   includes,
   position,
   ReplicationError,
   type Confirmation,
+  type GateStatus,
   type Position,
   type RetainedLog,
   type ServerIdentity,
@@ -14,6 +16,8 @@ import { comparePositions } from "../position.ts";
 import type { SystemIdentity } from "../wal/plugin.ts";
 import { UnknownColumnType } from "../wal/relation.ts";
 import type { WalStream } from "../wal/wal-stream.ts";
+import type { GateKeeper } from "../gate/gate-keeper.ts";
+import type { Flushing } from "./flushing.ts";
 import type { KeptLog } from "./kept-log.ts";
 
 export interface SourceSessionOptions {
@@ -23,6 +27,10 @@ export interface SourceSessionOptions {
   readonly tables: readonly SourceTable[];
   /** Ends with the session. */
   readonly keptLog: KeptLog;
+  /** Ends with the session. */
+  readonly gate: GateKeeper;
+  /** Ends with the session. */
+  readonly flushing: Flushing;
   takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
   readHolder(signal: AbortSignal): Promise<number | null>;
   onUnknownType(missing: UnknownColumnType): void;
@@ -49,6 +57,10 @@ export class PostgresSourceSession implements SourceSession {
 
   get retained(): RetainedLog | null {
     return this.#options.keptLog.state;
+  }
+
+  get gate(): GateStatus {
+    return this.#options.gate.status;
   }
 
   verify(expected: ServerIdentity, reached: Position): void {
@@ -83,7 +95,16 @@ export class PostgresSourceSession implements SourceSession {
   }
 
   confirm(confirmation: Confirmation): void {
-    this.#options.stream.confirm(confirmation);
+    this.#options.gate.confirm(confirmation);
+  }
+
+  async nudge(position: Position, signal: AbortSignal): Promise<void> {
+    const { stream, flushing } = this.#options;
+    signal.throwIfAborted();
+    if (stream.hasPassed(position)) return;
+    const flushed = await abortable(flushing.flush(), signal);
+    if (comparePositions(position, flushed) === "after") throw aboveTheLog(position, flushed);
+    await stream.passed(position, signal);
   }
 
   async proveLock(signal: AbortSignal): Promise<void> {
@@ -97,8 +118,10 @@ export class PostgresSourceSession implements SourceSession {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#options.keptLog[Symbol.dispose]();
-    await this.#options.stream[Symbol.asyncDispose]();
+    const { keptLog, flushing, gate, stream } = this.#options;
+    keptLog[Symbol.dispose]();
+    await gate[Symbol.asyncDispose]();
+    await Promise.all([flushing[Symbol.asyncDispose](), stream[Symbol.asyncDispose]()]);
   }
 }
 
@@ -111,5 +134,16 @@ function serverChanged(
     "server-changed",
     `the primary is not the server that wrote the topic: ${field} is ${found ?? "unknown"}, not ${expected ?? "known"}`,
     { fix: "connect the pipeline to its own primary; for another server start a pipeline of another name" },
+  );
+}
+
+function aboveTheLog(lsn: Position, end: Position): ReplicationError {
+  return new ReplicationError(
+    "write-lost",
+    `${lsn} lies above all that the primary has written, which ends at ${end}: it is another server's, or was lost when the primary crashed`,
+    {
+      fix: "read what the primary has now, and decide whether to write it again",
+      fields: { position: lsn, end },
+    },
   );
 }

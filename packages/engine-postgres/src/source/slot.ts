@@ -1,4 +1,4 @@
-import { errorFinding, type ErrorFinding, type Logger } from "@lockstep/core";
+import { errorFinding, ReplicationError, type ErrorFinding, type Logger } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier } from "../connection.ts";
 
@@ -64,4 +64,11 @@ export function slotProblem(name: string, { plugin, walStatus, confirmed }: Slot
     });
   }
   return null;
+}
+
+export function slotMissing(slot: string): ReplicationError {
+  return new ReplicationError("slot-missing", `slot ${slot} is gone, but its topic has history`, {
+    fix: "what the primary committed since is lost to the topic: remove the pipeline and start it anew",
+    fields: { slot },
+  });
 }

@@ -16,6 +16,7 @@ export const sourceOf = (
     pipeline,
     tables: { include, exclude: [] },
     maxRowBytes: MAX_ROW_BYTES,
+    degradeAfterMs: null,
     logger: silentLogger,
   });
 

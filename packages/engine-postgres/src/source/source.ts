@@ -8,6 +8,7 @@ import {
   tableLabel,
   type Failpoints,
   type Logger,
+  type Position,
   type SchemaDefinition,
   type Snapshot,
   type SnapshotLimits,
@@ -25,7 +26,7 @@ import {
   type Connected,
   type ConnectOptions,
 } from "../connection.ts";
-import { comparePositions } from "../position.ts";
+import { comparePositions, isLsn } from "../position.ts";
 import {
   listTables,
   noTables,
@@ -34,6 +35,8 @@ import {
   type RefusedTable,
 } from "../schema/tables.ts";
 import { readFullIdentityKeys } from "../schema/full-identity.ts";
+import { GateKeeper } from "../gate/gate-keeper.ts";
+import { gateNames } from "../gate/gate-setting.ts";
 import { checkPrimary } from "../setup-check/server.ts";
 import { readCarriedSchema } from "../schema/carried-schema.ts";
 import { whileTablesChange } from "../snapshot/changed.ts";
@@ -42,13 +45,14 @@ import { isVisible, parseView, type ParsedView } from "../snapshot/view.ts";
 import type { CatalogKeys } from "../wal/full-identity-keys.ts";
 import type { UnknownColumnType } from "../wal/relation.ts";
 import { WalStream } from "../wal/wal-stream.ts";
+import { Flushing } from "./flushing.ts";
 import { isDecoding, isShuttingDown } from "./walsender.ts";
 import { proveUnaltered } from "./publication-stamp.ts";
 import { ensurePublication, listPublished, takeIn } from "./publication.ts";
 import { KeptLog, readKeptLog, type KeptLogState } from "./kept-log.ts";
 import { PostgresSourceSession } from "./session.ts";
 import { SlotHolder } from "./slot-holder.ts";
-import { createSlot, enableFailover, readSlot, slotProblem, type SlotRow } from "./slot.ts";
+import { createSlot, enableFailover, readSlot, slotMissing, slotProblem, type SlotRow } from "./slot.ts";
 
 /** `failover` slots exist from here on. */
 const FAILOVER_VERSION = 170_000;
@@ -68,6 +72,8 @@ export interface PostgresSourceOptions {
   readonly tables: TableFilter;
   /** A larger row is refused. */
   readonly maxRowBytes: number;
+  /** What a commit waits for at most, where the gate is armed, before it gives way; null: it never does. */
+  readonly degradeAfterMs: number | null;
   readonly logger: Logger;
   readonly failpoints?: Failpoints | undefined;
 }
@@ -104,6 +110,10 @@ class PostgresSource implements Source {
       signal.throwIfAborted();
       throw isSlotActive(error) ? this.#busy() : toReplicationError(error, PLACE);
     }
+  }
+
+  isPosition(text: string): text is Position {
+    return isLsn(text);
   }
 
   contains(view: View, xid: string): boolean {
@@ -250,6 +260,8 @@ class PostgresSource implements Source {
         start,
         tables,
         keptLog: this.#watchKeptLog(),
+        gate: this.#keepGate(stream, identity.processId),
+        flushing: new Flushing(async (abort) => await connect(this.#connection, abort)),
         takeInTables: async (abort) => await this.#takeInTables(abort),
         readHolder: async (abort) => await this.#readHolder(abort),
         onUnknownType: (missing) => this.#formerTypes.push(missing),
@@ -258,6 +270,13 @@ class PostgresSource implements Source {
       await stream[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  #keepGate(stream: WalStream, processId: number): GateKeeper {
+    const { pipeline, degradeAfterMs, logger } = this.#options;
+    const names = gateNames(pipeline);
+    const open = async (signal: AbortSignal): Promise<Connected> => await connect(this.#connection, signal);
+    return new GateKeeper({ names, processId, degradeAfterMs, connect: open, stream, logger });
   }
 
   #watchKeptLog(): KeptLog {
@@ -297,11 +316,4 @@ class PostgresSource implements Source {
 function isSlotActive(error: unknown): boolean {
   if (hasCode(error, "source-busy")) return true;
   return error instanceof Error && "code" in error && error.code === "55006";
-}
-
-function slotMissing(slot: string): ReplicationError {
-  return new ReplicationError("slot-missing", `slot ${slot} is gone, but its topic has history`, {
-    fix: "what the primary committed since is lost to the topic: remove the pipeline and start it anew",
-    fields: { slot },
-  });
 }

@@ -13,7 +13,14 @@ test("a walsender that leaves out a large transaction is decoding; one that wait
   const pipeline = uniqueName("decoding");
   await execute(url, "create table items (id int primary key); create table audit (id int)");
   const tables = { include: ["public.items"], exclude: [] };
-  const options = { url, pipeline, tables, maxRowBytes: 1_000_000, logger: silentLogger };
+  const options = {
+    url,
+    pipeline,
+    tables,
+    maxRowBytes: 1_000_000,
+    degradeAfterMs: null,
+    logger: silentLogger,
+  };
   await using _ = await createPostgresSource(options).acquire({ mayCreate: true }, never());
   const [slot] = await execute<{ pid: number }>(
     url,

@@ -12,6 +12,7 @@ export class StandbyStatus {
   #flushed: Position | null = null;
   #applied: Position | null = null;
   #owed: Position | null = null;
+  #isHurried = false;
   #lastSentMs = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
@@ -21,6 +22,11 @@ export class StandbyStatus {
 
   received(position: Position): void {
     this.#written = position;
+  }
+
+  /** While commits wait for what we say, we say it at once. */
+  hurry(isHurried: boolean): void {
+    this.#isHurried = isHurried;
   }
 
   /** The server asked to hear from us: it has sent everything up to there, and perhaps waits to stop. */
@@ -39,7 +45,7 @@ export class StandbyStatus {
     this.#applied = later(this.#applied, replicated);
     if (this.#owed !== null && later(this.#flushed, this.#owed) === this.#flushed) this.#owed = null;
     if (this.#timer !== undefined) return;
-    const waitMs = this.#lastSentMs + MIN_GAP_MS - performance.now();
+    const waitMs = this.#isHurried ? 0 : this.#lastSentMs + MIN_GAP_MS - performance.now();
     if (waitMs <= 0) this.send();
     else this.#timer = setTimeout(() => this.send(), waitMs);
   }
@@ -49,7 +55,7 @@ export class StandbyStatus {
     this.#lastSentMs = performance.now();
     const frame = encodeStatus(
       {
-        written: this.#written,
+        written: this.#isHurried ? this.#flushed : this.#written, // `remote_write` is no promise less than `on`
         flushed: this.#flushed, // P1: exactly what was appended, never more
         applied: this.#applied,
         wantsReply: options.wantsReply ?? false,

@@ -24,27 +24,19 @@ import {
   XLOG_DATA,
   XLOG_DATA_HEADER_BYTES,
 } from "./replication-messages.ts";
+import { Pace } from "./pace.ts";
+import { Passing } from "./passing.ts";
 import { replicationPlugin, type SystemIdentity } from "./plugin.ts";
 import { ServerClock } from "./server-clock.ts";
 import { StandbyStatus } from "./standby-status.ts";
 import { StreamWatch } from "./stream-watch.ts";
 
-/** Decoded and not yet pulled: above, the socket is paused, and the server waits. */
-const MAX_PENDING_BYTES = 1024 * 1024;
 /** A larger transaction is handed on in pieces of this size: a record's worth (measured). */
 const PIECE_BYTES = 512 * 1024;
 /** Far below `wal_sender_timeout` (60 s), and below the 10 s after which a silent holder is ended. */
 const TICK_MS = 1_000;
 /** From a connection to the first word of the stream; a slot may be looked for in much log, so it is long. */
 const START_TIMEOUT_MS = 60_000;
-/** Behind by more than this, small reads are gathered: an eager reader makes the server slower (measured). */
-const BEHIND_US = 100_000;
-const SMALL_READ_BYTES = 32 * 1024;
-const GATHER_MS = 1;
-/** A commit in another database of the server sends a word of its own: after so many in a row, … */
-const QUIET_WORDS = 10;
-/** … they are gathered too. What is ours waits as long, at most, behind them. */
-const QUIET_GATHER_MS = 5;
 const BEGIN = 0x42;
 
 export interface WalStreamOptions {
@@ -69,7 +61,9 @@ export class WalStream implements AsyncDisposable {
   readonly #decoder: PgoutputDecoder;
   readonly #framer: Framer;
   readonly #arrived: Arrived;
+  readonly #pace: Pace;
   readonly #status: StandbyStatus;
+  readonly #passing: Passing;
   readonly #clock = new ServerClock();
   readonly #failpoints: Failpoints | undefined;
   readonly #maxRowBytes: number;
@@ -82,10 +76,8 @@ export class WalStream implements AsyncDisposable {
   #processId = 0;
   /** When the server sent what came last, where it said so since the last look. */
   #sentUs: number | null = null;
-  /** Keepalives in a row, without any WAL. */
-  #quietWords = 0;
+  #isHurried = false;
   #ticker: NodeJS.Timeout | undefined;
-  #gathering: NodeJS.Timeout | undefined;
 
   constructor(options: WalStreamOptions) {
     this.#link = options.link.socket;
@@ -94,6 +86,7 @@ export class WalStream implements AsyncDisposable {
     this.#readKeys = options.readKeys;
     this.#decoder = new PgoutputDecoder(options.catalog, PIECE_BYTES);
     this.#arrived = new Arrived(this.#decoder.tables);
+    this.#pace = new Pace(this.#arrived);
     this.#framer = new Framer(
       {
         copyData: (buffer, start, end) => this.#copyData(buffer, start, end),
@@ -109,6 +102,7 @@ export class WalStream implements AsyncDisposable {
     this.#status = new StandbyStatus((frame) => {
       if (this.#socket?.writable === true) this.#socket.write(frame);
     });
+    this.#passing = new Passing(() => this.#status.send({ wantsReply: true }));
     this.#service = new LogicalReplicationService(options.link.clientConfig, {
       acknowledge: { auto: false, timeoutSeconds: 0 },
     });
@@ -177,6 +171,33 @@ export class WalStream implements AsyncDisposable {
     this.#status.confirm(confirmation);
   }
 
+  /** Everything through here has come; null before anything has. */
+  get received(): Position | null {
+    return this.#passing.position;
+  }
+
+  /** Commits wait for what we confirm, also those of which nothing is published. */
+  hurry(isHurried: boolean): void {
+    this.#isHurried = isHurried;
+    this.#pace.hurry(isHurried);
+    this.#status.hurry(isHurried);
+  }
+
+  /** Asks the server where it is. */
+  ask(): void {
+    if (this.#failure === null) this.#status.send({ wantsReply: true });
+  }
+
+  /** Whether everything through a position has come. */
+  hasPassed(position: Position): boolean {
+    return this.#passing.has(position);
+  }
+
+  /** Resolves once everything through a position has come; rejects with what ends the stream. */
+  async passed(position: Position, signal: AbortSignal): Promise<void> {
+    await this.#passing.wait(position, signal);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#failure === null) this.#status.send(); // The last confirmation, before the link goes.
     this.#fail(new ReplicationError("connection-lost", "the stream was closed"));
@@ -188,6 +209,7 @@ export class WalStream implements AsyncDisposable {
 
   #takeOver(socket: Duplex, forward: (message: Buffer) => void): void {
     this.#socket = socket;
+    this.#pace.takeOver(socket);
     this.#framer.onOther = forward;
     socket.on("data", (chunk: Buffer) => this.#received(chunk));
     socket.on("close", () =>
@@ -209,24 +231,11 @@ export class WalStream implements AsyncDisposable {
     if (this.#sentUs !== null) this.#clock.heard(this.#sentUs, startedMs);
     this.#sentUs = null;
     this.#wake?.();
-    if (this.#arrived.bytes > MAX_PENDING_BYTES) this.#socket?.pause();
-    else if (chunk.length >= SMALL_READ_BYTES)
-      return; // A large row, or much at once.
-    else if (this.#arrived.lagUs > BEHIND_US) this.#gather(GATHER_MS);
-    else if (this.#quietWords > QUIET_WORDS) this.#gather(QUIET_GATHER_MS);
+    this.#pace.received(chunk.length);
   }
 
-  #gather(forMs: number): void {
-    this.#socket?.pause();
-    this.#gathering ??= setTimeout(() => {
-      this.#gathering = undefined;
-      if (this.#arrived.bytes <= MAX_PENDING_BYTES) this.#socket?.resume();
-    }, forMs);
-  }
-
-  /** Nothing is left to take: what is pending is less than a piece, or one row, which has its own limit. */
   async #readable(): Promise<void> {
-    if (this.#gathering === undefined) this.#socket?.resume();
+    this.#pace.resume();
     await new Promise<void>((resolve) => (this.#wake = resolve));
     this.#wake = null;
   }
@@ -245,7 +254,7 @@ export class WalStream implements AsyncDisposable {
   }
 
   #walData(buffer: Buffer, start: number, end: number): void {
-    this.#quietWords = 0;
+    this.#pace.heard({ isQuiet: false });
     const payload = start + XLOG_DATA_HEADER_BYTES;
     const decoded = this.#decoder.decode(buffer, payload, end);
     if (decoded?.kind === "commit") {
@@ -272,21 +281,22 @@ export class WalStream implements AsyncDisposable {
 
   /** Outside a transaction the server has sent everything up to the position it names. */
   #keepalive(position: Position, wantsReply: boolean): void {
-    this.#quietWords += 1;
+    this.#pace.heard({ isQuiet: true });
     if (!this.#decoder.isInTransaction) {
       this.#moveTo(position);
-      if (wantsReply) this.#arrived.press();
+      if (wantsReply || this.#isHurried) this.#arrived.press();
     }
     if (wantsReply) this.#status.owe(position);
   }
 
   #moveTo(position: Position): void {
     this.#arrived.moveTo(position);
+    this.#passing.moveTo(position);
     this.#status.received(position);
   }
 
   #tick(): void {
-    const isPaused = this.#socket?.isPaused() === true;
+    const { isPaused } = this.#pace;
     const wantsReply = this.#watch.tick({ isPaused, isOwed: this.#status.isOwed });
     if (this.#failure === null) this.#status.send({ wantsReply });
   }
@@ -300,8 +310,8 @@ export class WalStream implements AsyncDisposable {
     this.#failure ??= toReplicationError(error, "the primary");
     this.#status.stop();
     clearInterval(this.#ticker);
-    clearTimeout(this.#gathering);
-    this.#gathering = undefined;
+    this.#pace.stop();
+    this.#passing.fail(this.#failure);
     this.#started.reject(this.#failure);
     this.#wake?.();
   }

@@ -12,6 +12,7 @@ import { columnsText, reportText } from "../checking/report-text.ts";
 import type { ArrivingColumn } from "../checking/arriving-columns.ts";
 import { describeProblem } from "../config-problems.ts";
 import { readConfig, type ReadConfig } from "../config.ts";
+import { enabledOf } from "../engines.ts";
 import { createLogger, type LoggingOptions } from "../logging.ts";
 
 /** Whoever has not answered by then does not. */
@@ -44,7 +45,7 @@ export async function check(
     { config, folder: dirname(configPath), logger: createLogger(logging), isWhole: true },
     AbortSignal.timeout(TIMEOUT_MS),
   );
-  const replicas = config.replicas.map(({ name }) => replicaPlace(name));
+  const replicas = enabledOf(config).map(({ name }) => replicaPlace(name));
   const places = [CONFIGURATION, primaryPlace(config), ...replicas, EVENT_LOG];
   await print({ places, findings, columns }, options);
   return isOk(findings) ? 0 : ERRORS_FOUND;

@@ -6,6 +6,7 @@ import { describeProblem } from "../config-problems.ts";
 import { configText, type SecretReference, type Template } from "../config-template.ts";
 import { parseConfig } from "../config.ts";
 import { Questions } from "../questions.ts";
+import { pipelineNameOf } from "../pipeline-name.ts";
 
 export interface InitOptions {
   readonly config: string;
@@ -66,7 +67,7 @@ async function complete(options: InitOptions, questions: Questions | null): Prom
     primary,
     replicas: replicas.map(parseReplica),
     log: await logOf(options, questions),
-    pipeline: options.pipeline ?? pipelineOf(primary),
+    pipeline: options.pipeline ?? pipelineNameOf(primary),
   };
 }
 
@@ -108,15 +109,6 @@ function parseReplica(text: string, index: number): { readonly name: string; rea
 }
 
 /** After the primary's database. */
-function pipelineOf(primary: string): string {
-  const database = /^[^?#]*\/([^/?#]+)(?:[?#].*)?$/.exec(primary.replace(/^[a-z]+:\/\//i, ""))?.[1] ?? "";
-  const name = database
-    .toLowerCase()
-    .replace(/[^a-z0-9_]/g, "_")
-    .slice(0, 40);
-  return /^[a-z]/.test(name) ? name : "main";
-}
-
 function alreadyThere(path: string): ReplicationError {
   return wrong(`${path} is there already`, "name another file with --config, or overwrite it with --force");
 }

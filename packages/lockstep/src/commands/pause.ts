@@ -1,12 +1,12 @@
 import { dirname } from "node:path";
 import { ReplicationError, type Pausable } from "@lockstep/core";
 import { loadConfig } from "../config.ts";
-import { createPausables } from "../engines.ts";
+import { createPausables, enabledOf } from "../engines.ts";
 import { withoutSecrets } from "../secrets.ts";
 
 export interface PauseOptions {
   readonly to: "paused" | "following";
-  /** None: every replica. */
+  /** None: every replica that is enabled. */
   readonly replicas: readonly string[];
   readonly isJson: boolean;
 }
@@ -20,7 +20,9 @@ export async function pause(
   const pausables = createPausables({ config, folder: dirname(configPath) });
   const { signal } = new AbortController();
   const outcomes = await Promise.all(
-    chosen(pausables, names).map(async (pausable) => await outcomeOf(pausable, to, signal)),
+    chosen(pausables, names.length === 0 ? enabledOf(config).map(({ name }) => name) : names).map(
+      async (pausable) => await outcomeOf(pausable, to, signal),
+    ),
   );
   if (isJson) {
     const lines = outcomes.map(({ replica, isChanged, error }) => ({
@@ -52,7 +54,6 @@ async function outcomeOf(pausable: Pausable, to: PauseOptions["to"], signal: Abo
 }
 
 function chosen(pausables: readonly Pausable[], names: readonly string[]): readonly Pausable[] {
-  if (names.length === 0) return pausables;
   const known = new Map(pausables.map((pausable) => [pausable.replica, pausable]));
   return names.map((name) => {
     const pausable = known.get(name);

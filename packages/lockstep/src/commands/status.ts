@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { hasCode, ReplicationError } from "@lockstep/core";
+import { hasCode } from "@lockstep/core";
 import { BottomLines } from "../bottom-lines.ts";
-import { loadHttp } from "../config.ts";
-import { listenText, parseListen, urlOf } from "../watching/listen.ts";
 import type { StatusReport } from "../watching/status-report.ts";
 import { statusSchema } from "../watching/status-schema.ts";
 import { statusLines } from "../watching/status-table.ts";
+import { ANOTHER_PROGRAM, askRunning, configuredUrl, notRunning } from "./running-process.ts";
 
 /** How often it is drawn anew. */
 const WATCH_INTERVAL_MS = 1_000;
@@ -72,53 +71,11 @@ function errorText(error: unknown): string {
 }
 
 async function ask(url: string, signal: AbortSignal): Promise<StatusReport> {
-  let text: string;
-  try {
-    const response = await fetch(new URL("/status", url), { signal, redirect: "error" });
-    text = await response.text();
-    if (!response.ok) throw new Error(`it answers ${response.status}`);
-  } catch (error) {
-    throw notRunning(url, reasonOf(error), error);
-  }
-  const parsed = statusSchema.safeParse(jsonOf(text));
+  const { status: answered, isOk, body } = await askRunning(url, "/status", { signal });
+  if (!isOk) throw notRunning(url, `it answers ${answered}`);
+  const parsed = statusSchema.safeParse(body);
   if (parsed.success) return parsed.data;
-  throw notRunning(url, "what answers there is no lockstep, or one of another version", parsed.error);
-}
-
-async function configuredUrl(configPath: string): Promise<string> {
-  const http = await loadHttp(configPath);
-  const listen = http === false ? null : parseListen(http.listen);
-  if (listen !== null && listen.port !== 0) return urlOf(listen);
-  const why =
-    listen === null
-      ? `${configPath} has http switched off`
-      : `http.listen of ${configPath} is ${listenText(listen)}, any free port`;
-  throw new ReplicationError("not-running", `${why}: there is no address to ask`, {
-    fix: "name the address that the run has logged with --url, or set http.listen and start the run anew",
-  });
-}
-
-function notRunning(url: string, reason: string, cause: unknown): ReplicationError {
-  return new ReplicationError("not-running", `no running pipeline answers at ${url}: ${reason}`, {
-    cause,
-    fix: "start it with lockstep run; where it runs, name its address with --url or http.listen",
-  });
-}
-
-/** `fetch` says only that it failed; why, says its cause. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (cause instanceof Error && "code" in cause) return String(cause.code);
-  return cause instanceof Error && cause.message !== "" ? cause.message : error.message;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
+  throw notRunning(url, ANOTHER_PROGRAM, parsed.error);
 }
 
 function columns(): number {

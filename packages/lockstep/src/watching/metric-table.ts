@@ -12,7 +12,8 @@ export interface Metric<Of> {
 }
 
 const WAL_STATUSES = ["reserved", "extended", "unreserved", "lost"];
-const STATES = ["waiting", "copying", "following", "halted", "paused"];
+const GATE_STATES = ["off", "waiting", "armed", "degraded-replicas", "degraded-log"];
+const STATES = ["waiting", "copying", "following", "halted", "paused", "disabled"];
 
 export const STATUS_METRICS: readonly Metric<StatusReport>[] = [
   {
@@ -30,9 +31,21 @@ export const STATUS_METRICS: readonly Metric<StatusReport>[] = [
   },
   {
     name: "replication_total_replicas",
-    help: "Replicas of the configuration",
+    help: "Replicas of the configuration that are enabled",
     type: "gauge",
     samples: ({ totalReplicas }) => [[totalReplicas]],
+  },
+  {
+    name: "replication_quorum_needed",
+    help: "How many replicas must have a transaction before it counts as replicated; 0 in mode async",
+    type: "gauge",
+    samples: ({ quorum }) => [[quorum.needed]],
+  },
+  {
+    name: "replication_quorum_replicas",
+    help: "How many replicas count for the quorum: those that are enabled and not in their first copy",
+    type: "gauge",
+    samples: ({ quorum }) => [[quorum.of]],
   },
   {
     name: "replication_primary_connected",
@@ -45,6 +58,13 @@ export const STATUS_METRICS: readonly Metric<StatusReport>[] = [
     help: "Log that the primary keeps for the pipeline, as last heard",
     type: "gauge",
     samples: ({ primary }) => [[primary.retainedBytes]],
+  },
+  {
+    name: "replication_gate",
+    help: "1 for how the commit gate is (docs/gate.md), 0 for the rest",
+    type: "gauge",
+    labels: ["state"],
+    samples: ({ primary }) => oneOf("state", GATE_STATES, primary.gate),
   },
   {
     name: "replication_primary_wal_status",
@@ -78,7 +98,7 @@ export const REPLICA_METRICS: readonly Metric<ReplicaReport>[] = [
     name: "replica_connected",
     help: "1 while a session with the replica is open",
     type: "gauge",
-    samples: ({ connected }) => [[Number(connected)]],
+    samples: ({ connected, state }) => [[state === "disabled" ? null : Number(connected)]],
   },
   {
     name: "replica_state",

@@ -1,5 +1,6 @@
-import { ReplicationError, type ErrorCode } from "@lockstep/core";
-import type { CopyStatus, PipelineStatus, ReplicaStatus } from "@lockstep/pipeline";
+import { ReplicationError, type ErrorCode, type GateStatus } from "@lockstep/core";
+import type { CopyStatus, PipelineStatus, ReplicaStatus, SourceStatus } from "@lockstep/pipeline";
+import type { Config } from "../config-schema.ts";
 import { withoutSecrets } from "../secrets.ts";
 
 /** `/status`: how a running pipeline is. What is counted, is counted since the process began. */
@@ -8,13 +9,23 @@ export interface StatusReport {
   /** This process publishes and applies; false while it starts, and while another run does. */
   readonly active: boolean;
   readonly state: PipelineStatus["state"];
-  /** Commits on the primary never wait. */
-  readonly mode: "async";
+  readonly mode: PipelineStatus["quorum"]["mode"];
+  readonly quorum: QuorumReport;
   /** Connected, and past their first copy. */
   readonly healthyReplicas: number;
+  /** Those that are enabled. */
   readonly totalReplicas: number;
   readonly primary: PrimaryReport;
   readonly replicas: Readonly<Record<string, ReplicaReport>>;
+}
+
+interface QuorumReport {
+  /** How many replicas must have a transaction, … */
+  readonly needed: number;
+  /** … of how many that count: enabled, and not in their first copy. */
+  readonly of: number;
+  /** They have everything that was committed through here; with none needed, the topic has. */
+  readonly position: string | null;
 }
 
 interface PrimaryReport {
@@ -25,13 +36,16 @@ interface PrimaryReport {
   /** Bytes of log that the primary keeps for the pipeline; as heard at most 10 s ago, while it is connected. */
   readonly retainedBytes: number | null;
   readonly walStatus: string | null;
+  /** Whether commits wait (docs/gate.md); null while this run does not stream. */
+  readonly gate: GateStatus["state"] | null;
   readonly stats: { readonly transactions: number; readonly events: number; readonly records: number };
   readonly error: ErrorReport | null;
 }
 
 export interface ReplicaReport {
   readonly connected: boolean;
-  readonly state: ReplicaStatus["state"];
+  /** `disabled`: by the configuration. */
+  readonly state: ReplicaStatus["state"] | "disabled";
   readonly offset: number | null;
   readonly position: string | null;
   /** Records of the topic. */
@@ -55,33 +69,43 @@ interface ErrorReport {
   readonly fix: string | null;
 }
 
-export interface Named {
-  readonly pipeline: string;
-  readonly primary: string;
-}
-
-export function reportStatus(status: PipelineStatus, { pipeline, primary }: Named): StatusReport {
-  const replicas = Object.entries(status.replicas);
-  const { isConnected, position, retained, transactions, events, records, error } = status.source;
+export function reportStatus(
+  status: PipelineStatus,
+  { pipeline, primary, replicas: configured }: Pick<Config, "pipeline" | "primary" | "replicas">,
+): StatusReport {
+  const replicas = Object.values(status.replicas);
+  const { mode, needed, of, position } = status.quorum;
   return {
     pipeline,
     active: status.state === "publishing",
     state: status.state,
-    mode: "async",
-    healthyReplicas: replicas.filter(([, replica]) => isHealthy(replica)).length,
+    mode,
+    quorum: { needed, of, position },
+    healthyReplicas: replicas.filter(isHealthy).length,
     totalReplicas: replicas.length,
-    primary: {
-      name: primary,
-      connected: isConnected,
-      position,
-      retainedBytes: retained?.bytes ?? null,
-      walStatus: retained?.walStatus ?? null,
-      stats: { transactions, events, records },
-      error: reportError(error),
-    },
-    replicas: Object.fromEntries(replicas.map(([name, replica]) => [name, reportReplica(replica)])),
+    primary: reportPrimary(primary.name, status.source),
+    replicas: Object.fromEntries(
+      configured.map(({ name }) => {
+        const replica = status.replicas[name];
+        return [name, replica === undefined ? DISABLED : reportReplica(replica)];
+      }),
+    ),
   };
 }
+
+/** What the pipeline was not given. */
+const DISABLED: ReplicaReport = {
+  connected: false,
+  state: "disabled",
+  offset: null,
+  position: null,
+  queueSize: null,
+  lagSeconds: null,
+  stats: { eventsProcessed: 0, eventsFailed: 0, conflicts: 0, averageLagMs: null },
+  copy: null,
+  error: null,
+  leftOut: null,
+};
 
 /** Why the pipeline cannot be said to do its work; nothing when it does, for one replica at least. */
 export function notReady({ active, state, primary, replicas, healthyReplicas }: StatusReport): string[] {
@@ -89,12 +113,27 @@ export function notReady({ active, state, primary, replicas, healthyReplicas }: 
   const reasons: string[] = [];
   if (!primary.connected) reasons.push(`primary ${primary.name} is not connected`);
   if (healthyReplicas > 0) return reasons;
-  for (const [name, replica] of Object.entries(replicas)) reasons.push(`replica ${name} is ${replica.state}`);
+  for (const [name, { state: is }] of Object.entries(replicas))
+    if (is !== "disabled") reasons.push(`replica ${name} is ${is}`);
   return reasons;
 }
 
 function isHealthy({ isConnected, state }: ReplicaStatus): boolean {
   return isConnected && state === "following";
+}
+
+function reportPrimary(name: string, source: SourceStatus): PrimaryReport {
+  const { isConnected, position, retained, gate, transactions, events, records, error } = source;
+  return {
+    name,
+    connected: isConnected,
+    position,
+    retainedBytes: retained?.bytes ?? null,
+    walStatus: retained?.walStatus ?? null,
+    gate: gate?.state ?? null,
+    stats: { transactions, events, records },
+    error: reportError(error),
+  };
 }
 
 function reportReplica(replica: ReplicaStatus): ReplicaReport {

@@ -28,7 +28,7 @@ const copy = z
 
 const replica = z.object({
   connected: z.boolean(),
-  state: z.enum(["waiting", "copying", "following", "halted", "paused"]),
+  state: z.enum(["waiting", "copying", "following", "halted", "paused", "disabled"]),
   offset: known,
   position: z.string().nullable(),
   queueSize: known,
@@ -44,7 +44,8 @@ export const statusSchema: z.ZodType<StatusReport> = z.object({
   pipeline: z.string(),
   active: z.boolean(),
   state: z.enum(["starting", "standby", "publishing"]),
-  mode: z.enum(["async"]),
+  mode: z.enum(["async", "semi-sync", "sync"]),
+  quorum: z.object({ needed: count, of: count, position: z.string().nullable() }),
   healthyReplicas: count,
   totalReplicas: count,
   primary: z.object({
@@ -53,6 +54,7 @@ export const statusSchema: z.ZodType<StatusReport> = z.object({
     position: z.string().nullable(),
     retainedBytes: known,
     walStatus: z.string().nullable(),
+    gate: z.enum(["off", "waiting", "armed", "degraded-replicas", "degraded-log"]).nullable(),
     stats: z.object({ transactions: count, events: count, records: count }),
     error,
   }),

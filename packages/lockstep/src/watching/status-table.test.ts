@@ -33,6 +33,7 @@ const REPORT: StatusReport = {
   active: true,
   state: "publishing",
   mode: "async",
+  quorum: { needed: 0, of: 2, position: "0/1A4F2C8" },
   healthyReplicas: 1,
   totalReplicas: 3,
   primary: {
@@ -41,6 +42,7 @@ const REPORT: StatusReport = {
     position: "0/1A4F2C8",
     retainedBytes: 48_200,
     walStatus: "reserved",
+    gate: "armed",
     stats: { transactions: 1_204, events: 4_816, records: 310 },
     error: null,
   },
@@ -69,7 +71,7 @@ const REPORT: StatusReport = {
 test("replicas that follow, are halted and are copied", () => {
   expect(statusLines(REPORT, 200)).toEqual([
     "pipeline shop: publishing, async, 1 of 3 replicas healthy",
-    "primary main: connected at 0/1A4F2C8, keeps 48.2 kB of log (reserved), 1,204 transactions published",
+    "primary main: connected at 0/1A4F2C8, keeps 48.2 kB of log (reserved), 1,204 transactions published, gate armed",
     "",
     "REPLICA  STATE      POSITION   QUEUE       LAG  EVENTS  FAILED  AVERAGE LAG",
     "eu       following  0/1A4F2C8      0       0 s   4,816       0       3.1 ms",
@@ -81,6 +83,14 @@ test("replicas that follow, are halted and are copied", () => {
   ]);
 });
 
+test("a mode that waits says for how many, and how far they are", () => {
+  const quorum = { needed: 2, of: 3, position: "0/1A40A10" };
+  const [line] = statusLines({ ...REPORT, mode: "semi-sync", quorum }, 200);
+  expect(line).toBe(
+    "pipeline shop: publishing, semi-sync (2 of 3 needed at 0/1A40A10), 1 of 3 replicas healthy",
+  );
+});
+
 test("no line is wider than the terminal", () => {
   for (const line of statusLines(REPORT, 40)) expect(line.length).toBeLessThanOrEqual(40);
 });
@@ -89,7 +99,7 @@ test("a primary that is away, before anything is known", () => {
   const error = { code: "connection-lost", message: "main:5432 cannot be reached", fix: null } as const;
   const primary = { ...REPORT.primary, connected: false, position: null, retainedBytes: null, error };
   expect(statusLines({ ...REPORT, primary }, 200).slice(1, 3)).toEqual([
-    "primary main: not connected, 1,204 transactions published",
+    "primary main: not connected, 1,204 transactions published, gate armed",
     "  connection-lost: main:5432 cannot be reached",
   ]);
 });

@@ -25,17 +25,28 @@ export function statusLines(report: StatusReport, columns: number): string[] {
   return lines.map((line) => line.slice(0, columns));
 }
 
-function summaryLine({ pipeline, state, mode, healthyReplicas, totalReplicas }: StatusReport): string {
-  return `pipeline ${pipeline}: ${state}, ${mode}, ${healthyReplicas} of ${totalReplicas} replicas healthy`;
+function summaryLine({
+  pipeline,
+  state,
+  mode,
+  quorum,
+  healthyReplicas,
+  totalReplicas,
+}: StatusReport): string {
+  const { needed, of, position } = quorum;
+  const at = position === null ? "" : ` at ${position}`;
+  const replicated = needed === 0 ? "" : ` (${needed} of ${of} needed${at})`;
+  return `pipeline ${pipeline}: ${state}, ${mode}${replicated}, ${healthyReplicas} of ${totalReplicas} replicas healthy`;
 }
 
 function primaryLine({ primary }: StatusReport): string {
-  const { name, connected, position, retainedBytes, walStatus, stats } = primary;
+  const { name, connected, position, retainedBytes, walStatus, gate, stats } = primary;
   const kept =
     retainedBytes === null ? "" : `, keeps ${bytesText(retainedBytes)} of log (${walStatus ?? UNKNOWN})`;
   const at = position === null ? "" : ` at ${position}`;
   const published = `${stats.transactions.toLocaleString("en-US")} transactions published`;
-  return `primary ${name}: ${connected ? "connected" : "not connected"}${at}${kept}, ${published}`;
+  const commits = gate === null || gate === "off" ? "" : `, gate ${gate}`;
+  return `primary ${name}: ${connected ? "connected" : "not connected"}${at}${kept}, ${published}${commits}`;
 }
 
 function errorLines({ error }: Pick<ReplicaReport, "error">, before = ""): string[] {

@@ -2,8 +2,11 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { ReplicationError, type Logger } from "@lockstep/core";
 import { listenText, urlOf, type ListenAddress } from "./listen.ts";
+import type { WaitRequest } from "../waiting/wait-for-token.ts";
+import { json, type Answer } from "./answer.ts";
 import type { Metrics } from "./metrics.ts";
 import { notReady, type StatusReport } from "./status-report.ts";
+import { answerWait } from "./wait-route.ts";
 
 /** Whoever sends a request more slowly than this is not waited for. */
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -12,11 +15,12 @@ export interface WatchServerOptions {
   readonly listen: ListenAddress;
   readonly readStatus: () => StatusReport;
   readonly metrics: Metrics;
+  readonly wait: (request: WaitRequest) => Promise<number>;
   readonly logger: Logger;
 }
 
 /**
- * Serves `/healthz`, `/readyz`, `/status` and `/metrics` until disposed. Rejects with `address-taken` when it cannot
+ * Serves `/healthz`, `/readyz`, `/status`, `/metrics` and `/wait` until disposed. Rejects with `address-taken` when it cannot
  * listen there.
  */
 export async function startWatchServer(options: WatchServerOptions): Promise<AsyncDisposable> {
@@ -53,67 +57,85 @@ async function listenAt(server: Server, listen: ListenAddress): Promise<void> {
   }
 }
 
-interface Answer {
-  readonly status: number;
-  readonly contentType: string;
-  readonly body: string;
-}
-
 async function respond(
   options: WatchServerOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { status, contentType, body } = await answer(options, request);
+  const gone = new AbortController();
+  response.on("close", () => gone.abort());
+  const { status, contentType, body, allow } = await answer(options, request, gone.signal);
   response.writeHead(status, {
     "content-type": contentType,
     "content-length": Buffer.byteLength(body),
     "cache-control": "no-store",
-    ...(status === 405 ? { allow: "GET, HEAD" } : {}),
+    ...(allow === undefined ? {} : { allow }),
+    ...(request.complete ? {} : { connection: "close" }), // What was not read of it is not waited for.
   });
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
 async function answer(
-  { readStatus, metrics, logger }: WatchServerOptions,
-  { method = "", url = "" }: IncomingMessage,
+  options: WatchServerOptions,
+  request: IncomingMessage,
+  gone: AbortSignal,
 ): Promise<Answer> {
+  const { method = "", url = "" } = request;
   const path = url.split("?", 1)[0] ?? "";
   const route = ROUTES.get(path);
-  if (route === undefined) {
-    return json(404, { error: `there is no ${path}`, paths: [...ROUTES.keys()] });
+  if (route === undefined) return json(404, { error: `there is no ${path}`, paths: [...ROUTES.keys()] });
+  if (!route.methods.includes(method)) {
+    const refused = json(405, { error: `${path} takes ${route.methods.join(" and ")} only` });
+    return { ...refused, allow: route.methods.join(", ") };
   }
-  if (method !== "GET" && method !== "HEAD") return json(405, { error: `${path} takes GET and HEAD only` });
   try {
-    return await route(readStatus, metrics);
+    return await route.answer(options, request, gone);
   } catch (error) {
-    logger.error({ err: error, path }, "a request failed");
+    if (!gone.aborted) options.logger.error({ err: error, path }, "a request failed");
     return json(500, { error: "internal error; the log has more" });
   }
 }
 
-type Route = (readStatus: () => StatusReport, metrics: Metrics) => Answer | Promise<Answer>;
+interface Route {
+  readonly methods: readonly string[];
+  readonly answer: (
+    options: WatchServerOptions,
+    request: IncomingMessage,
+    gone: AbortSignal,
+  ) => Answer | Promise<Answer>;
+}
+
+const READING = ["GET", "HEAD"] as const;
 
 const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>([
-  ["/healthz", () => json(200, { alive: true })],
+  ["/healthz", { methods: READING, answer: () => json(200, { alive: true }) }],
   [
     "/readyz",
-    (readStatus) => {
-      const reasons = notReady(readStatus());
-      return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+    {
+      methods: READING,
+      answer: ({ readStatus }) => {
+        const reasons = notReady(readStatus());
+        return json(reasons.length === 0 ? 200 : 503, { ready: reasons.length === 0, reasons });
+      },
     },
   ],
-  ["/status", (readStatus) => json(200, readStatus())],
+  ["/status", { methods: READING, answer: ({ readStatus }) => json(200, readStatus()) }],
   [
     "/metrics",
-    async (_, metrics) => ({ status: 200, contentType: metrics.contentType, body: await metrics.text() }),
+    {
+      methods: READING,
+      answer: async ({ metrics }) => ({
+        status: 200,
+        contentType: metrics.contentType,
+        body: await metrics.text(),
+      }),
+    },
+  ],
+  [
+    "/wait",
+    {
+      methods: ["POST"],
+      answer: async ({ wait }, request, gone) => await answerWait(wait, request, gone),
+    },
   ],
 ]);
-
-function json(status: number, value: unknown): Answer {
-  return {
-    status,
-    contentType: "application/json; charset=utf-8",
-    body: `${JSON.stringify(value, null, 2)}\n`,
-  };
-}

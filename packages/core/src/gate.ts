@@ -1,0 +1,36 @@
+/** Lets commits on a primary wait for what the pipeline has confirmed, or not. What is wanted outlives every run. */
+export interface Gate {
+  /**
+   * Wanted from now on: the run arms it, once the quorum has what was committed before. Rejects with
+   * `permission-denied` or `gate-unavailable` where the run could not, with nothing changed.
+   */
+  on(signal: AbortSignal): Promise<GateReport>;
+
+  /** Commits wait no longer, also while no run lives; who waits is let go. */
+  off(signal: AbortSignal): Promise<GateReport>;
+
+  status(signal: AbortSignal): Promise<GateReport>;
+}
+
+export interface GateReport {
+  readonly isWanted: boolean;
+  /** Commits wait now. */
+  readonly isArmed: boolean;
+  /** The statements that were, or are to be, run on the primary. */
+  readonly statements: readonly string[];
+  /** The run that commits wait for; null where none streams. */
+  readonly standby: GateStandby | null;
+  /** How many commits wait now, as far as our role may see. */
+  readonly waiting: number;
+  /** The setting as it is. */
+  readonly setting: string;
+}
+
+export interface GateStandby {
+  /** `streaming`, or `catchup` while it is behind; null where our role may not see it. */
+  readonly state: string | null;
+  /** Durable in the event log. */
+  readonly durable: string | null;
+  /** Applied by the quorum. */
+  readonly replicated: string | null;
+}

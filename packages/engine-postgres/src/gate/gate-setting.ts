@@ -1,0 +1,142 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ReplicationError } from "@lockstep/core";
+import { DatabaseError, type Client } from "pg";
+import { quoteLiteral } from "../connection.ts";
+import { applicationName } from "../link/target.ts";
+import { readNote, writeNote } from "../source/publication-note.ts";
+import { waitsFor, withoutStandby, withStandby } from "./standby-names.ts";
+
+/*
+ * The commit gate is one setting of the primary: with our walsender among its synchronous standbys, a commit waits
+ * for what we confirm. That it is wanted, and what the setting was before, is noted in the publication's comment.
+ */
+
+/** The server's processes read a changed setting within milliseconds. */
+const EFFECT_TIMEOUT_MS = 5_000;
+const EFFECT_POLL_MS = 10;
+
+/** What is noted on the primary. */
+export interface GateNote {
+  readonly isWanted: boolean;
+  /** Commits wait for us, unless somebody else has changed the setting since. */
+  readonly isArmed: boolean;
+  /** The user's own value, set by `alter system`; null where that had set none. */
+  readonly former: string | null;
+}
+
+const NEVER_WANTED: GateNote = { isWanted: false, isArmed: false, former: null };
+
+export interface GateNames {
+  readonly publication: string;
+  /** The application name of our walsender. */
+  readonly standby: string;
+}
+
+/** Of a pipeline: its publication, and its walsender, have one name. */
+export function gateNames(pipeline: string): GateNames {
+  return { publication: `lockstep_${pipeline}`, standby: applicationName(pipeline) };
+}
+
+export interface GateSetting {
+  readonly value: string;
+  /** Commits wait for our walsender. */
+  readonly isArmed: boolean;
+  /** Where the value comes from: pg_settings.source. */
+  readonly source: string;
+  /** `alter system` has set it; null where we may not see that. */
+  readonly isSetBySystem: boolean | null;
+}
+
+export async function readSetting(client: Client, { standby }: GateNames): Promise<GateSetting> {
+  const { rows } = await client.query<Omit<GateSetting, "isArmed">>(
+    `select setting as "value", source, sourcefile like '%postgresql.auto.conf' as "isSetBySystem"
+       from pg_catalog.pg_settings where name = 'synchronous_standby_names'`,
+  );
+  const [row] = rows;
+  if (row === undefined) throw new TypeError("every server has the setting synchronous_standby_names");
+  return { ...row, isArmed: waitsFor(row.value, standby) };
+}
+
+export async function readGateNote(client: Client, { publication }: GateNames): Promise<GateNote> {
+  const { gate } = await readNote(client, publication);
+  if (typeof gate !== "object" || gate === null) return NEVER_WANTED;
+  const fields: Readonly<Record<string, unknown>> = { ...gate };
+  const { isWanted, isArmed, former } = fields;
+  return {
+    isWanted: isWanted === true,
+    isArmed: isArmed === true,
+    former: typeof former === "string" ? former : null,
+  };
+}
+
+/** Changes what is noted, in a transaction of its own. */
+export async function noteGate(
+  client: Client,
+  names: GateNames,
+  change: Partial<GateNote>,
+): Promise<GateNote> {
+  await client.query("begin");
+  try {
+    const note = { ...(await readGateNote(client, names)), ...change };
+    await writeNote(client, names.publication, { gate: note });
+    await client.query("commit");
+    return note;
+  } catch (error) {
+    await client.query("rollback").catch(() => undefined); // A lost connection has rolled back already.
+    throw error;
+  }
+}
+
+/** From now on commits wait for our walsender. */
+export async function arm(client: Client, names: GateNames): Promise<void> {
+  const setting = await readSetting(client, names);
+  if (setting.isArmed) return void (await noteGate(client, names, { isArmed: true }));
+  const value = withStandby(setting.value, names.standby);
+  // A value that we may not see the origin of is set again afterwards: the same to the server.
+  const former = setting.value === "" || setting.isSetBySystem === false ? null : setting.value;
+  await noteGate(client, names, { former, isArmed: true });
+  await apply(client, armStatement(value), async () => (await readSetting(client, names)).isArmed);
+}
+
+/** Commits wait for us no longer; who waits is let go. */
+export async function release(client: Client, names: GateNames): Promise<void> {
+  const former = await readFormer(client, names);
+  await apply(client, releaseStatement(former), async () => !(await readSetting(client, names)).isArmed);
+}
+
+/** What `alter system` had set before; where the note cannot be read now, what is set without us. */
+export async function readFormer(client: Client, names: GateNames): Promise<string | null> {
+  try {
+    return (await readGateNote(client, names)).former;
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+    return withoutStandby((await readSetting(client, names)).value, names.standby);
+  }
+}
+
+export function armStatement(value: string): string {
+  return `alter system set synchronous_standby_names = ${quoteLiteral(value)}`;
+}
+
+export function releaseStatement(former: string | null): string {
+  return former === null ? "alter system reset synchronous_standby_names" : armStatement(former);
+}
+
+export const RELOAD = "select pg_catalog.pg_reload_conf()";
+
+/** `alter system` runs in no transaction, and takes effect when every process has read it. */
+async function apply(client: Client, statement: string, hasEffect: () => Promise<boolean>): Promise<void> {
+  await client.query(statement);
+  await client.query(RELOAD);
+  const untilMs = performance.now() + EFFECT_TIMEOUT_MS;
+  while (!(await hasEffect())) {
+    if (performance.now() > untilMs) throw noEffect(statement);
+    await sleep(EFFECT_POLL_MS);
+  }
+}
+
+function noEffect(statement: string): ReplicationError {
+  return new ReplicationError("gate-unavailable", `the primary took \`${statement}\`, and it has no effect`, {
+    fix: "look for synchronous_standby_names on the server's command line, or in a file that is read after postgresql.auto.conf, and take it out there",
+  });
+}

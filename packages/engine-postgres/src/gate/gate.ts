@@ -1,0 +1,96 @@
+import type { Gate, GateReport, GateStandby } from "@lockstep/core";
+import { DatabaseError, type Client } from "pg";
+import { onDatabase, type DatabaseOptions } from "../command-session.ts";
+import { readSlot } from "../source/slot.ts";
+import { locked } from "./gate-lock.ts";
+import { expectGateRights } from "./gate-rights.ts";
+import {
+  armStatement,
+  gateNames,
+  noteGate,
+  readFormer,
+  readGateNote,
+  readSetting,
+  release,
+  releaseStatement,
+  RELOAD,
+  type GateNames,
+} from "./gate-setting.ts";
+import { withStandby } from "./standby-names.ts";
+import { notBegun } from "./not-begun.ts";
+
+/** A night's answer must not wait for a hung run. */
+const OFF_LOCK_MS = 500;
+const UNDEFINED_OBJECT = "42704";
+
+export function createGate(database: DatabaseOptions): Gate {
+  const names = gateNames(database.pipeline);
+  const on = async <T>(work: (client: Client) => Promise<T>, signal: AbortSignal): Promise<T> =>
+    await onDatabase(database, `primary ${database.name}`, work, signal, { synchronous_commit: "local" });
+  return {
+    on: async (signal) => await on(async (client) => await turnOn(client, names), signal),
+    off: async (signal) => await on(async (client) => await turnOff(client, names), signal),
+    status: async (signal) =>
+      await on(async (client) => await report(client, names, await planned(client, names)), signal),
+  };
+}
+
+async function turnOn(client: Client, names: GateNames): Promise<GateReport> {
+  if ((await readSlot(client, names.publication)) === null) throw notBegun(names);
+  const statements = await planned(client, names);
+  await expectGateRights(client, statements[0] ?? "");
+  await noteGate(client, names, { isWanted: true });
+  return await report(client, names, statements);
+}
+
+/** First who waits is let go, whatever else can be done; then it is noted, and what a run did meanwhile undone. */
+async function turnOff(client: Client, names: GateNames): Promise<GateReport> {
+  await client.query(`set lock_timeout = ${OFF_LOCK_MS}`);
+  const statement = releaseStatement(await readFormer(client, names));
+  await expectGateRights(client, statement);
+  await releaseArmed(client, names);
+  await note(client, names);
+  await locked(client, names, async () => await releaseArmed(client, names), OFF_LOCK_MS);
+  return await report(client, names, [statement, RELOAD]);
+}
+
+async function releaseArmed(client: Client, names: GateNames): Promise<void> {
+  if ((await readSetting(client, names)).isArmed) await release(client, names);
+}
+
+/** Where the publication is gone, so is what was noted, and no run can arm anything. */
+async function note(client: Client, names: GateNames): Promise<void> {
+  try {
+    await noteGate(client, names, { isWanted: false, isArmed: false });
+  } catch (error) {
+    const isGone = error instanceof DatabaseError && error.code === UNDEFINED_OBJECT;
+    if (!isGone) throw error;
+  }
+}
+
+/** What arms it, or is there already. */
+async function planned(client: Client, names: GateNames): Promise<readonly string[]> {
+  const { value, isArmed } = await readSetting(client, names);
+  return [armStatement(isArmed ? value : withStandby(value, names.standby)), RELOAD];
+}
+
+async function report(client: Client, names: GateNames, statements: readonly string[]): Promise<GateReport> {
+  const { isWanted } = await readGateNote(client, names);
+  const { isArmed, value } = await readSetting(client, names);
+  const { rows: standbys } = await client.query<GateStandby>(
+    `select state, flush_lsn::text as durable, replay_lsn::text as replicated
+       from pg_catalog.pg_stat_replication where application_name = $1`,
+    [names.standby],
+  );
+  const { rows: waits } = await client.query<{ waiting: number }>(
+    "select count(*)::int as waiting from pg_catalog.pg_stat_activity where wait_event = 'SyncRep'",
+  );
+  return {
+    isWanted,
+    isArmed,
+    statements,
+    standby: standbys[0] ?? null,
+    waiting: waits[0]?.waiting ?? 0,
+    setting: value,
+  };
+}

@@ -1,0 +1,48 @@
+import { dirname } from "node:path";
+import type { GateReport } from "@lockstep/core";
+import { loadConfig } from "../config.ts";
+import { createGateOf } from "../engines.ts";
+
+export type GateAction = "on" | "off" | "status";
+
+export interface GateOptions {
+  readonly isJson: boolean;
+}
+
+/** Turns the commit gate on or off, or says how it is. */
+export async function gate(configPath: string, action: GateAction, { isJson }: GateOptions): Promise<void> {
+  const config = await loadConfig(configPath);
+  const door = createGateOf({ config, folder: dirname(configPath) });
+  const report = await door[action](new AbortController().signal);
+  process.stdout.write(isJson ? `${JSON.stringify(jsonOf(report))}\n` : textOf(report, action));
+}
+
+function jsonOf({ isWanted, isArmed, statements, standby, waiting, setting }: GateReport): object {
+  return { wanted: isWanted, armed: isArmed, setting, waiting, standby, statements };
+}
+
+function textOf(report: GateReport, action: GateAction): string {
+  const { setting, waiting, standby, statements } = report;
+  const lines = [
+    stateOf(report),
+    `synchronous_standby_names: ${setting === "" ? "(empty)" : setting}`,
+    `commits that wait now: ${waiting}`,
+    standby === null
+      ? "no run streams from the primary"
+      : `the run: ${standby.state ?? "there"}, durable in the log ${standby.durable ?? "-"}, applied by the quorum ${standby.replicated ?? "-"}`,
+    action === "status" ? "what arms it:" : action === "on" ? "what arming it runs:" : "what was run:",
+    ...statements.map((statement) => `  ${statement};`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function stateOf({ isWanted, isArmed, standby }: GateReport): string {
+  if (isArmed && standby === null)
+    return "the gate is armed and no run lives: commits wait until one does, or `lockstep gate off`";
+  if (isArmed)
+    return "the gate is armed: commits wait (synchronous_commit = on: for the log; remote_apply: for the quorum)";
+  if (!isWanted) return "the gate is off: no commit waits";
+  return standby === null
+    ? "the gate is wanted; the next run arms it"
+    : "the gate is wanted; the run arms it once the quorum has what was committed before";
+}

@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  Backoff,
+  hasCode,
+  includes,
+  type ComparePositions,
+  type Logger,
+  type Position,
+  type SourceSession,
+} from "@lockstep/core";
+
+/** What the primary writes and flushes by itself comes sooner: only what stands still is worth a commit there. */
+const GRACE_MS = 10;
+/** How often it is tried again when the primary takes no session for it. */
+const TRY_AGAIN = { firstDelayMs: 500, maxDelayMs: 10_000 };
+
+export interface NudgingOptions {
+  readonly compare: ComparePositions;
+  readonly logger: Logger;
+  /** The highest position that is waited for and not in the log; null: none. */
+  readonly highest: () => Position | null;
+  /** Nobody can have this position, or a higher one. */
+  readonly refuse: (from: Position, error: unknown) => void;
+}
+
+/** Makes a quiet source pass what is waited for: one request for all who wait. */
+export class Nudging {
+  readonly #options: NudgingOptions;
+  #wake: () => void = () => undefined;
+
+  constructor(options: NudgingOptions) {
+    this.#options = options;
+  }
+
+  /** Somebody waits for something else than before. */
+  look(): void {
+    this.#wake();
+  }
+
+  /** Resolves when aborted. */
+  async run(session: Pick<SourceSession, "nudge">, signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff(TRY_AGAIN);
+    signal.addEventListener("abort", () => this.#wake(), { once: true });
+    let passed: Position | null = null;
+    while (!signal.aborted) {
+      const position = this.#highestAbove(passed);
+      if (position === null) await new Promise<void>((resolve) => (this.#wake = resolve));
+      else if (await this.#nudge(session, { position, backoff }, signal)) passed = position;
+    }
+  }
+
+  #highestAbove(passed: Position | null): Position | null {
+    const highest = this.#options.highest();
+    const isPassed = highest !== null && passed !== null && includes(this.#options.compare, passed, highest);
+    return isPassed ? null : highest;
+  }
+
+  /** Whether the source has passed the position. */
+  async #nudge(
+    session: Pick<SourceSession, "nudge">,
+    { position, backoff }: { readonly position: Position; readonly backoff: Backoff },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { highest, refuse } = this.#options;
+    try {
+      await sleep(GRACE_MS, undefined, { signal });
+      if (highest() === null) return false; // It has come by itself.
+      await session.nudge(position, signal);
+      backoff.reset();
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      if (hasCode(error, "write-lost")) refuse(position, error);
+      else await this.#waitAfter(error, backoff, signal);
+      return false;
+    }
+  }
+
+  async #waitAfter(error: unknown, backoff: Backoff, signal: AbortSignal): Promise<void> {
+    this.#options.logger.warn(
+      { err: error },
+      "the primary cannot be made to pass what is waited for; trying again",
+    );
+    await backoff.wait(signal).catch(() => undefined);
+  }
+}

@@ -1,0 +1,221 @@
+import { afterEach, expect, test } from "vitest";
+import { eventually, execute, lockTable, openSession, LockstepProcess, sharedKafka } from "@lockstep/testkit";
+import { ownServers } from "./own-servers.ts";
+import { createDatabases, Scenario } from "./scenario.ts";
+
+/* Commits on the primary that wait for what the pipeline has confirmed. */
+const servers = ownServers(3);
+const SETTING = "select setting from pg_settings where name = 'synchronous_standby_names'";
+
+/** A test that fails leaves nobody waiting. */
+afterEach(async () => {
+  await servers[0]?.query("alter system reset synchronous_standby_names");
+  await servers[0]?.query("select pg_reload_conf()");
+});
+
+async function newScenario(extra = "mode: sync"): Promise<Scenario> {
+  const scenario = await Scenario.create({
+    brokers: sharedKafka(),
+    urls: await createDatabases(servers),
+    extra,
+  });
+  await scenario.onPrimary("create table items (id int primary key, v text)");
+  return scenario;
+}
+
+async function command(
+  scenario: Scenario,
+  ...args: readonly string[]
+): Promise<{ code: number | null; text: string }> {
+  await using child = new LockstepProcess([...args, "-c", scenario.configPath]);
+  const { code } = await child.exited;
+  return { code, text: [...child.output, ...child.log.map(({ text }) => text)].join("\n") };
+}
+
+/** A run whose gate is armed. */
+async function gated(scenario: Scenario): Promise<LockstepProcess> {
+  const run = scenario.run();
+  await run.waitForLog("tables are live", { count: 2 });
+  expect(await command(scenario, "gate", "on")).toMatchObject({ code: 0 });
+  await run.waitForLog("the gate is armed");
+  return run;
+}
+
+async function off(scenario: Scenario): Promise<void> {
+  expect(await command(scenario, "gate", "off")).toMatchObject({
+    code: 0,
+    text: expect.stringContaining("no commit waits"),
+  });
+  expect(await scenario.onPrimary(SETTING)).toEqual([{ setting: "" }]);
+}
+
+async function msOf(work: Promise<unknown>): Promise<number> {
+  const begunMs = performance.now();
+  await work;
+  return performance.now() - begunMs;
+}
+
+const waiting = async (url: string): Promise<number> =>
+  (await execute(url, "select from pg_stat_activity where wait_event = 'SyncRep'")).length;
+
+test("a commit returns when every replica of the quorum has it, and unpublished ones, and those of other databases, at once", async () => {
+  const scenario = await newScenario();
+  await scenario.onPrimary("create schema apart; create table apart.nobody (id int)");
+  await using run = await gated(scenario);
+  await using session = await openSession(scenario.primaryUrl);
+  await session.query("set synchronous_commit = remote_apply");
+  for (let id = 1; id <= 50; id++) {
+    await session.query(`insert into items values (${id}, 'v')`);
+    for (const url of scenario.replicaUrls) {
+      expect(await execute(url, `select id from items where id = ${id}`)).toEqual([{ id }]);
+    }
+  }
+  for (let id = 1; id <= 5; id++) {
+    expect(await msOf(session.query(`insert into apart.nobody values (${id})`))).toBeLessThan(1_000);
+  }
+  await using elsewhere = await openSession(servers[0]?.url("postgres") ?? "");
+  await elsewhere.query("set synchronous_commit = remote_apply; create table if not exists other (id int)");
+  expect(await msOf(elsewhere.query("insert into other values (1)"))).toBeLessThan(1_000);
+  expect(await msOf(session.query("create index concurrently on items (v)"))).toBeLessThan(5_000);
+  await off(scenario);
+  expect(await run.stop()).toEqual({ code: 0, signal: null });
+});
+
+test("with every process dead commits wait; a new run lets them go, and so does `gate off` within a second", async () => {
+  const scenario = await newScenario();
+  const killed = await gated(scenario);
+  killed.kill();
+  await killed.exited;
+  await using session = await openSession(scenario.primaryUrl);
+  const insert = session.query("insert into items values (1, 'waits')");
+  await eventually("it waits", async () => expect(await waiting(scenario.primaryUrl)).toBe(1));
+  {
+    await using run = scenario.run();
+    await insert;
+    await run.waitForLog("following", { count: 2 });
+    run.kill();
+    await run.exited;
+  }
+  const again = session.query("insert into items values (2, 'waits')");
+  await eventually("it waits", async () => expect(await waiting(scenario.primaryUrl)).toBe(1));
+  const status = await command(scenario, "gate", "status");
+  expect(status.text).toContain("no run lives");
+  expect(status.text).toContain("commits that wait now: 1");
+  const begun = performance.now();
+  await Promise.all([off(scenario), again]);
+  expect(performance.now() - begun).toBeLessThan(2_000); // A start of Node.js among it.
+  await using run = scenario.run();
+  await scenario.expectEqual();
+  expect(await scenario.onPrimary(SETTING)).toEqual([{ setting: "" }]); // It stays off.
+  await run.stop();
+});
+
+test("a lock that decoding needs is noticed, named and let go", async () => {
+  const scenario = await newScenario();
+  await using run = await gated(scenario);
+  await using session = await openSession(scenario.primaryUrl);
+  await session.query("set synchronous_commit = remote_apply");
+  expect(await msOf(session.query("vacuum full pg_catalog.pg_class"))).toBeLessThan(10_000);
+  expect((await run.waitForLog("locks what is needed to decode it")).text).toContain("vacuum full");
+  await session.query("insert into items values (1, 'after')");
+  await off(scenario);
+  await run.stop();
+});
+
+test("the primary shuts down and comes back with the gate armed", async () => {
+  const scenario = await newScenario();
+  await using run = await gated(scenario);
+  const [primary] = servers;
+  await scenario.onPrimary("insert into items values (1, 'before')");
+  expect(await msOf(primary?.stop("fast") ?? Promise.resolve())).toBeLessThan(10_000);
+  await primary?.start();
+  await scenario.onPrimary("insert into items values (2, 'after')");
+  await scenario.expectEqual();
+  await off(scenario);
+  await run.stop();
+});
+
+test("what commits waited for before is waited for besides, and left when the gate goes", async () => {
+  const scenario = await newScenario();
+  await scenario.onPrimary("alter system set synchronous_standby_names = 's1'");
+  await scenario.onPrimary("select pg_reload_conf()");
+  await using local = await openSession(scenario.primaryUrl);
+  await local.query("set synchronous_commit = local");
+  await using run = scenario.run();
+  await run.waitForLog("tables are live", { count: 2 });
+  expect((await command(scenario, "gate", "on")).text).toContain(
+    `ANY 2 ("s1", "lockstep_${scenario.pipeline}")`,
+  );
+  await run.waitForLog("the gate is armed");
+  expect((await command(scenario, "gate", "off")).code).toBe(0);
+  expect(await local.query(SETTING)).toEqual([{ setting: "s1" }]);
+  await scenario.onPrimary("alter system set synchronous_standby_names = 'ANY 1 (s1, s2)'");
+  await scenario.onPrimary("select pg_reload_conf()");
+  const refused = await command(scenario, "gate", "on");
+  expect(refused).toMatchObject({ code: 1, text: expect.stringContaining("gate-unavailable") });
+  await scenario.onPrimary("alter system reset synchronous_standby_names");
+  await scenario.onPrimary("select pg_reload_conf()");
+  await run.stop();
+});
+
+test("taken out of the setting by hand, it stays out", async () => {
+  const scenario = await newScenario();
+  await using run = await gated(scenario);
+  await scenario.onPrimary("alter system reset synchronous_standby_names");
+  await scenario.onPrimary("select pg_reload_conf()");
+  await run.waitForLog("taken out of synchronous_standby_names by somebody");
+  expect((await command(scenario, "gate", "status")).text).toContain("the gate is off");
+  await run.stop();
+});
+
+test("a role that may not is refused with the grants, and with them it may", async () => {
+  const scenario = await newScenario();
+  const url = new URL(scenario.primaryUrl);
+  await scenario.onPrimary("create role operator login replication");
+  await scenario.onPrimary(`alter database ${url.pathname.slice(1)} owner to operator`);
+  await scenario.onPrimary("alter table items owner to operator");
+  url.username = "operator";
+  const limited = await Scenario.create({
+    brokers: sharedKafka(),
+    urls: [scenario.primaryUrl, ...scenario.replicaUrls],
+    reachedAs: [url.toString(), ...scenario.replicaUrls],
+    pipeline: scenario.pipeline,
+    extra: "mode: sync",
+  });
+  await using run = limited.run();
+  await run.waitForLog("tables are live", { count: 2, timeoutMs: 15_000 });
+  const refused = await command(limited, "gate", "on");
+  expect(refused).toMatchObject({ code: 1, text: expect.stringContaining("permission-denied") });
+  expect(await command(limited, "gate", "status")).toMatchObject({
+    code: 0,
+    text: expect.stringContaining("is off"),
+  });
+  const [, grants = ""] = /as a superuser: (.*)/.exec(refused.text) ?? [];
+  expect(await scenario.onPrimary(SETTING)).toEqual([{ setting: "" }]);
+  for (const grant of grants.split("; ")) await scenario.onPrimary(grant);
+  expect(await command(limited, "gate", "on")).toMatchObject({ code: 0 });
+  await run.waitForLog("the gate is armed", { timeoutMs: 15_000 });
+  await off(limited);
+  await run.stop();
+});
+
+test("late replicas let commits go after a while, and hold them again once they have made up for it", async () => {
+  const scenario = await newScenario("mode: semi-sync\nminReplicasSync: 2\ndegradeAfterMs: 1000");
+  await using run = await gated(scenario);
+  await using session = await openSession(scenario.primaryUrl);
+  await session.query("set synchronous_commit = remote_apply");
+  await session.query("insert into items values (1, 'whole')");
+  const lock = await lockTable(scenario.replicaUrls[0] ?? "", "items");
+  const ms = await msOf(session.query("insert into items values (2, 'late')"));
+  expect(ms).toBeGreaterThan(900);
+  expect(ms).toBeLessThan(5_000);
+  await run.waitForLog("replicas are late");
+  expect(await msOf(session.query("insert into items values (3, 'waived')"))).toBeLessThan(1_000);
+  await lock[Symbol.asyncDispose]();
+  await run.waitForLog("replicas have made up for it");
+  await session.query("insert into items values (4, 'whole')");
+  for (const url of scenario.replicaUrls)
+    expect(await execute(url, "select from items where id = 4")).toHaveLength(1);
+  await off(scenario);
+  await run.stop();
+});
