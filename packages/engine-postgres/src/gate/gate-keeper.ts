@@ -15,6 +15,7 @@ import { freeDeadlock } from "./deadlock.ts";
 import { isLockTimeout, locked } from "./gate-lock.ts";
 import { expectGateRights } from "./gate-rights.ts";
 import { isReached, Lateness } from "./lateness.ts";
+import { proveArmed } from "./prove-armed.ts";
 
 /** How often the primary is asked what is wanted. Nothing waits for it but arming and degrading. */
 const LOOK_MS = 500;
@@ -39,6 +40,8 @@ interface GatedStream {
   confirm(confirmation: Confirmation): void;
   /** Commits wait for every word of ours: no word may lie. */
   hurry(isHurried: boolean): void;
+  /** Says nothing that would let a commit go, until told otherwise. */
+  hold(isHeld: boolean): void;
   /** Asks the server where it is. */
   ask(): void;
 }
@@ -143,15 +146,27 @@ export class GateKeeper implements AsyncDisposable {
       const { value } = await readSetting(client, names);
       await expectGateRights(client, value);
       await arm(client, names);
+      await this.#prove(client);
+      await noteGate(client, names, { isArmed: true });
       logger.info({ standby: names.standby }, "the gate is armed: commits wait for what is confirmed");
       this.#letThrough = null;
       this.#become("armed");
     });
   }
 
+  async #prove(prober: Client): Promise<void> {
+    const { connect, stream } = this.#options;
+    const { signal } = this.#ended;
+    await using connected = await connect(signal);
+    await proveArmed({ prober, observer: connected.client }, (isHeld) => stream.hold(isHeld), signal);
+  }
+
   async #beArmed(client: Client, note: GateNote): Promise<void> {
     const { names, degradeAfterMs } = this.#options;
-    if (!note.isArmed) await noteGate(client, names, { isArmed: true });
+    if (!note.isArmed) {
+      await this.#prove(client); // Whoever armed it was interrupted.
+      await noteGate(client, names, { isArmed: true });
+    }
     if (this.#state !== "degraded-replicas") this.#become("armed");
     this.#time();
     const now = performance.now();

@@ -87,14 +87,14 @@ export async function noteGate(
   }
 }
 
-/** From now on commits wait for our walsender. */
+/** Lets commits wait for our walsender, once every process of the server has read that. To be noted when it has. */
 export async function arm(client: Client, names: GateNames): Promise<void> {
   const setting = await readSetting(client, names);
-  if (setting.isArmed) return void (await noteGate(client, names, { isArmed: true }));
+  if (setting.isArmed) return;
   const value = withStandby(setting.value, names.standby);
   // A value that we may not see the origin of is set again afterwards: the same to the server.
   const former = setting.value === "" || setting.isSetBySystem === false ? null : setting.value;
-  await noteGate(client, names, { former, isArmed: true });
+  await noteGate(client, names, { former });
   await apply(client, armStatement(value), async () => (await readSetting(client, names)).isArmed);
 }
 

@@ -75,7 +75,7 @@ async function planned(client: Client, names: GateNames): Promise<readonly strin
 }
 
 async function report(client: Client, names: GateNames, statements: readonly string[]): Promise<GateReport> {
-  const { isWanted } = await readGateNote(client, names);
+  const note = await readGateNote(client, names);
   const { isArmed, value } = await readSetting(client, names);
   const { rows: standbys } = await client.query<GateStandby>(
     `select state, flush_lsn::text as durable, replay_lsn::text as replicated
@@ -86,8 +86,8 @@ async function report(client: Client, names: GateNames, statements: readonly str
     "select count(*)::int as waiting from pg_catalog.pg_stat_activity where wait_event = 'SyncRep'",
   );
   return {
-    isWanted,
-    isArmed,
+    isWanted: note.isWanted,
+    isArmed: isArmed && (note.isArmed || !note.isWanted), // Set, and proved to hold commits back.
     statements,
     standby: standbys[0] ?? null,
     waiting: waits[0]?.waiting ?? 0,

@@ -13,6 +13,7 @@ export class StandbyStatus {
   #applied: Position | null = null;
   #owed: Position | null = null;
   #isHurried = false;
+  #isHeld = false;
   #lastSentMs = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
@@ -27,6 +28,12 @@ export class StandbyStatus {
   /** While commits wait for what we say, we say it at once. */
   hurry(isHurried: boolean): void {
     this.#isHurried = isHurried;
+  }
+
+  /** Nothing at all is sent while held, which is for a second at most. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    if (!isHeld) this.send();
   }
 
   /** The server asked to hear from us: it has sent everything up to there, and perhaps waits to stop. */
@@ -51,6 +58,7 @@ export class StandbyStatus {
   }
 
   send(options: { readonly wantsReply?: boolean } = {}): void {
+    if (this.#isHeld) return;
     this.stop();
     this.#lastSentMs = performance.now();
     const frame = encodeStatus(

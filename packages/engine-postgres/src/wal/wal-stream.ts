@@ -183,6 +183,11 @@ export class WalStream implements AsyncDisposable {
     this.#status.hurry(isHurried);
   }
 
+  /** Nothing is said to the server that would let a commit go, until told otherwise. */
+  hold(isHeld: boolean): void {
+    this.#status.hold(isHeld);
+  }
+
   /** Asks the server where it is. */
   ask(): void {
     if (this.#failure === null) this.#status.send({ wantsReply: true });
