@@ -26,6 +26,9 @@ export const FAILPOINT_NAMES = [
   // A large transaction's pieces
   "piece-appended",
   "piece-applied",
+  // The commit gate's way into the primary's configuration
+  "gate-noted",
+  "gate-set",
 ] as const;
 
 export type FailpointName = (typeof FAILPOINT_NAMES)[number];

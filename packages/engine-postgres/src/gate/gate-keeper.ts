@@ -1,13 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { position, type Confirmation, type GateStatus, type Logger, type Position } from "@lockstep/core";
+import {
+  position,
+  type Confirmation,
+  type Failpoints,
+  type GateStatus,
+  type Logger,
+  type Position,
+} from "@lockstep/core";
 import type { Client } from "pg";
 import type { Connected } from "../connection.ts";
 import {
   arm,
+  armStatement,
   noteGate,
   readGateNote,
   readSetting,
   release,
+  RELEASED,
   type GateNames,
   type GateNote,
 } from "./gate-setting.ts";
@@ -16,6 +25,7 @@ import { isLockTimeout, locked } from "./gate-lock.ts";
 import { expectGateRights } from "./gate-rights.ts";
 import { isReached, Lateness } from "./lateness.ts";
 import { proveArmed } from "./prove-armed.ts";
+import { withStandby } from "./standby-names.ts";
 
 /** How often the primary is asked what is wanted. Nothing waits for it but arming and degrading. */
 const LOOK_MS = 500;
@@ -31,6 +41,7 @@ export interface GateKeeperOptions {
   readonly connect: (signal: AbortSignal) => Promise<Connected>;
   readonly stream: GatedStream;
   readonly logger: Logger;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /** What of the stream the gate needs. */
@@ -107,7 +118,11 @@ export class GateKeeper implements AsyncDisposable {
     const { names } = this.#options;
     const note = await readGateNote(client, names);
     const { isArmed } = await readSetting(client, names);
-    if (!note.isWanted) return await this.#beOff(client, isArmed);
+    if (!note.isWanted) {
+      // Whoever turned it off was interrupted, or an arming came between.
+      if (isArmed || note.isArmed || note.set !== null) await this.#takeBack(client);
+      return this.#beOff();
+    }
     this.#options.stream.hurry(true);
     if (isArmed) await this.#beArmed(client, note);
     else if (note.isArmed) await this.#yield(client);
@@ -115,16 +130,23 @@ export class GateKeeper implements AsyncDisposable {
     this.#said = "";
   }
 
-  async #beOff(client: Client, isArmed: boolean): Promise<void> {
-    if (isArmed) await release(client, this.#options.names); // Whoever turned it off was interrupted.
+  #beOff(): void {
     this.#options.stream.hurry(false);
     this.#letThrough = null;
     this.#become("off");
   }
 
+  /** What we have set, in an order in which an interruption is never taken for somebody's answer. */
+  async #takeBack(client: Client): Promise<void> {
+    const { names } = this.#options;
+    await noteGate(client, names, { isArmed: false });
+    await release(client, names);
+    await noteGate(client, names, RELEASED);
+  }
+
   /** Somebody took us out of the setting by hand: that is an answer, not a fault. */
   async #yield(client: Client): Promise<void> {
-    await noteGate(client, this.#options.names, { isWanted: false, isArmed: false });
+    await noteGate(client, this.#options.names, { isWanted: false, ...RELEASED });
     this.#options.logger.warn(
       {},
       "the gate was taken out of synchronous_standby_names by somebody; it is off now",
@@ -133,7 +155,7 @@ export class GateKeeper implements AsyncDisposable {
 
   /** Of what is committed from now on a commit waits; who waits already must not wait for all that lies before. */
   async #armWhenReached(client: Client): Promise<void> {
-    const { names, processId, stream, logger } = this.#options;
+    const { names, processId, stream, logger, failpoints } = this.#options;
     if (this.#state !== "degraded-log") this.#become("waiting");
     this.#letThrough ??= await readInsertPosition(client);
     stream.ask();
@@ -144,8 +166,8 @@ export class GateKeeper implements AsyncDisposable {
       const { isWanted, isArmed } = await readGateNote(client, names);
       if (!isWanted || isArmed) return;
       const { value } = await readSetting(client, names);
-      await expectGateRights(client, value);
-      await arm(client, names);
+      await expectGateRights(client, armStatement(withStandby(value, names.standby)));
+      await arm(client, names, failpoints);
       await this.#prove(client);
       await noteGate(client, names, { isArmed: true });
       logger.info({ standby: names.standby }, "the gate is armed: commits wait for what is confirmed");
@@ -177,9 +199,8 @@ export class GateKeeper implements AsyncDisposable {
 
   /** The event log does not take anything: only the setting lets commits go, since `flush` is never a lie (P1). */
   async #open(client: Client): Promise<void> {
-    const { names, logger, degradeAfterMs } = this.#options;
-    await noteGate(client, names, { isArmed: false });
-    await release(client, names);
+    const { logger, degradeAfterMs } = this.#options;
+    await this.#takeBack(client);
     this.#letThrough = await readInsertPosition(client);
     logger.warn({ degradeAfterMs }, "the log does not take anything: commits wait no longer (degraded)");
     this.#become("degraded-log");

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ReplicationError } from "@lockstep/core";
+import { ReplicationError, type Failpoints } from "@lockstep/core";
 import { DatabaseError, type Client } from "pg";
 import { quoteLiteral } from "../connection.ts";
 import { applicationName } from "../link/target.ts";
@@ -22,9 +22,13 @@ export interface GateNote {
   readonly isArmed: boolean;
   /** The user's own value, set by `alter system`; null where that had set none. */
   readonly former: string | null;
+  /** The value with the gate, from before it is set until it is taken back; null: what is set is none of ours. */
+  readonly set: string | null;
 }
 
-const NEVER_WANTED: GateNote = { isWanted: false, isArmed: false, former: null };
+const NEVER_WANTED: GateNote = { isWanted: false, isArmed: false, former: null, set: null };
+/** As it is noted once nothing of ours is set. */
+export const RELEASED = { isArmed: false, set: null } as const;
 
 export interface GateNames {
   readonly publication: string;
@@ -61,11 +65,12 @@ export async function readGateNote(client: Client, { publication }: GateNames): 
   const { gate } = await readNote(client, publication);
   if (typeof gate !== "object" || gate === null) return NEVER_WANTED;
   const fields: Readonly<Record<string, unknown>> = { ...gate };
-  const { isWanted, isArmed, former } = fields;
+  const { isWanted, isArmed, former, set } = fields;
   return {
     isWanted: isWanted === true,
     isArmed: isArmed === true,
     former: typeof former === "string" ? former : null,
+    set: typeof set === "string" ? set : null,
   };
 }
 
@@ -87,30 +92,47 @@ export async function noteGate(
   }
 }
 
-/** Lets commits wait for our walsender, once every process of the server has read that. To be noted when it has. */
-export async function arm(client: Client, names: GateNames): Promise<void> {
+/**
+ * Lets commits wait for our walsender, once every process of the server has read that: to be noted when it has.
+ * Interrupted anywhere, it can be done again, or be taken back.
+ */
+export async function arm(client: Client, names: GateNames, failpoints?: Failpoints): Promise<void> {
   const setting = await readSetting(client, names);
   if (setting.isArmed) return;
-  const value = withStandby(setting.value, names.standby);
+  const set = withStandby(setting.value, names.standby);
   // A value that we may not see the origin of is set again afterwards: the same to the server.
   const former = setting.value === "" || setting.isSetBySystem === false ? null : setting.value;
-  await noteGate(client, names, { former });
-  await apply(client, armStatement(value), async () => (await readSetting(client, names)).isArmed);
+  await noteGate(client, names, { former, set });
+  failpoints?.hit("gate-noted");
+  await client.query(armStatement(set));
+  failpoints?.hit("gate-set");
+  await reload(client, armStatement(set), async () => (await readSetting(client, names)).isArmed);
 }
 
-/** Commits wait for us no longer; who waits is let go. */
+/** Commits wait for us no longer; who waits is let go. Does nothing where nothing of ours is set. */
 export async function release(client: Client, names: GateNames): Promise<void> {
-  const former = await readFormer(client, names);
-  await apply(client, releaseStatement(former), async () => !(await readSetting(client, names)).isArmed);
+  const { isArmed } = await readSetting(client, names);
+  if (!isArmed && (await readNoteIfAny(client, names)).set === null) return;
+  const statement = await planRelease(client, names);
+  await client.query(statement);
+  await reload(client, statement, async () => !(await readSetting(client, names)).isArmed);
 }
 
-/** What `alter system` had set before; where the note cannot be read now, what is set without us. */
-export async function readFormer(client: Client, names: GateNames): Promise<string | null> {
+/** Puts back what was set before us; where somebody has changed our value since, takes us alone out of it. */
+export async function planRelease(client: Client, names: GateNames): Promise<string> {
+  const { value, isArmed } = await readSetting(client, names);
+  const { former, set } = await readNoteIfAny(client, names);
+  const isOurs = !isArmed || value === set;
+  return releaseStatement(isOurs ? former : withoutStandby(value, names.standby));
+}
+
+/** Where the note cannot be read now, as if there were none. */
+async function readNoteIfAny(client: Client, names: GateNames): Promise<GateNote> {
   try {
-    return (await readGateNote(client, names)).former;
+    return await readGateNote(client, names);
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error;
-    return withoutStandby((await readSetting(client, names)).value, names.standby);
+    return NEVER_WANTED;
   }
 }
 
@@ -118,15 +140,14 @@ export function armStatement(value: string): string {
   return `alter system set synchronous_standby_names = ${quoteLiteral(value)}`;
 }
 
-export function releaseStatement(former: string | null): string {
+function releaseStatement(former: string | null): string {
   return former === null ? "alter system reset synchronous_standby_names" : armStatement(former);
 }
 
 export const RELOAD = "select pg_catalog.pg_reload_conf()";
 
 /** `alter system` runs in no transaction, and takes effect when every process has read it. */
-async function apply(client: Client, statement: string, hasEffect: () => Promise<boolean>): Promise<void> {
-  await client.query(statement);
+async function reload(client: Client, statement: string, hasEffect: () => Promise<boolean>): Promise<void> {
   await client.query(RELOAD);
   const untilMs = performance.now() + EFFECT_TIMEOUT_MS;
   while (!(await hasEffect())) {

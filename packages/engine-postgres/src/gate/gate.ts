@@ -8,11 +8,11 @@ import {
   armStatement,
   gateNames,
   noteGate,
-  readFormer,
+  planRelease,
   readGateNote,
   readSetting,
   release,
-  releaseStatement,
+  RELEASED,
   RELOAD,
   type GateNames,
 } from "./gate-setting.ts";
@@ -46,22 +46,18 @@ async function turnOn(client: Client, names: GateNames): Promise<GateReport> {
 /** First who waits is let go, whatever else can be done; then it is noted, and what a run did meanwhile undone. */
 async function turnOff(client: Client, names: GateNames): Promise<GateReport> {
   await client.query(`set lock_timeout = ${OFF_LOCK_MS}`);
-  const statement = releaseStatement(await readFormer(client, names));
+  const statement = await planRelease(client, names);
   await expectGateRights(client, statement);
-  await releaseArmed(client, names);
+  await release(client, names);
   await note(client, names);
-  await locked(client, names, async () => await releaseArmed(client, names), OFF_LOCK_MS);
+  await locked(client, names, async () => await release(client, names), OFF_LOCK_MS);
   return await report(client, names, [statement, RELOAD]);
-}
-
-async function releaseArmed(client: Client, names: GateNames): Promise<void> {
-  if ((await readSetting(client, names)).isArmed) await release(client, names);
 }
 
 /** Where the publication is gone, so is what was noted, and no run can arm anything. */
 async function note(client: Client, names: GateNames): Promise<void> {
   try {
-    await noteGate(client, names, { isWanted: false, isArmed: false });
+    await noteGate(client, names, { isWanted: false, ...RELEASED });
   } catch (error) {
     const isGone = error instanceof DatabaseError && error.code === UNDEFINED_OBJECT;
     if (!isGone) throw error;

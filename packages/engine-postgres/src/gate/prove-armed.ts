@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { ReplicationError } from "@lockstep/core";
 import type { Client } from "pg";
 
 const LOOK_MS = 5;
 /** Commits of others wait for as long. */
 const PROBE_MS = 1_000;
 const PAUSE_MS = 20;
+/** A checkpointer reads its settings between two pages. */
+const GIVE_UP_MS = 5_000;
 
 export interface ProbedSessions {
   /** Commits, to see whether that waits. */
@@ -25,13 +28,14 @@ export async function proveArmed(
 ): Promise<void> {
   const { rows } = await prober.query<{ pid: number }>("select pg_catalog.pg_backend_pid() as pid");
   const pid = rows[0]?.pid ?? 0;
-  for (;;) {
+  const untilMs = performance.now() + GIVE_UP_MS;
+  while (performance.now() < untilMs) {
     hold(true);
     const probe = new Probe(commit(prober));
     let hasWaited = false;
     try {
-      const untilMs = performance.now() + PROBE_MS;
-      while (!probe.isOver && !hasWaited && performance.now() < untilMs) {
+      const heldMs = performance.now() + PROBE_MS;
+      while (!probe.isOver && !hasWaited && performance.now() < heldMs) {
         await sleep(LOOK_MS, undefined, { signal });
         hasWaited = await isWaiting(observer, pid);
       }
@@ -44,6 +48,10 @@ export async function proveArmed(
     if (hasWaited) return;
     await sleep(PAUSE_MS, undefined, { signal });
   }
+  // Somebody took the setting back meanwhile, most likely; what is so will be looked at again.
+  throw new ReplicationError("gate-unavailable", "the gate is set, and commits do not wait", {
+    fix: "nothing, if it was turned off meanwhile; else see whether the server's checkpointer is stuck",
+  });
 }
 
 class Probe {

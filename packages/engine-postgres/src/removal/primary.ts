@@ -58,8 +58,8 @@ export function createRemovablePrimary(database: DatabaseOptions): Removable {
         database,
         place,
         async (client) => {
-          const { hasSlot, isGated } = await find(client);
-          if (isGated) await release(client, gate); // Before the comment goes that says what was there before.
+          const { hasSlot } = await find(client);
+          await release(client, gate); // Before the comment goes that says what was there before.
           if (hasSlot) await client.query("select pg_catalog.pg_drop_replication_slot($1)", [own]);
           await client.query(`drop publication if exists ${quoteIdentifier(own)}`);
         },

@@ -9,13 +9,16 @@ import type { CatalogKeys } from "../wal/full-identity-keys.ts";
 const IS_SETTLED = (xmin: string): string =>
   `(pg_catalog.age(${xmin}) > pg_catalog.age(s.catalog_xmin) or pg_catalog.age(${xmin}) < 0)`;
 
-/** The slot has the publication's name. */
+/**
+ * The slot has the publication's name. Not of pg_publication_tables, which locks each table: a commit that has it
+ * locked may be waiting for us.
+ */
 const PRIMARY_KEYS = `
   select r.oid, i.indexrelid as "index", pg_catalog.array_agg(a.attname::pg_catalog.text order by key.at) as "columns",
          coalesce(pg_catalog.bool_and(${IS_SETTLED("i.xmin")} and ${IS_SETTLED("a.xmin")}), false) as "isSettled"
-    from pg_catalog.pg_publication_tables p
-    join pg_catalog.pg_namespace n on n.nspname = p.schemaname
-    join pg_catalog.pg_class r on r.relnamespace = n.oid and r.relname = p.tablename and r.relreplident = 'f'
+    from pg_catalog.pg_publication p
+    join pg_catalog.pg_publication_rel l on l.prpubid = p.oid
+    join pg_catalog.pg_class r on r.oid = l.prrelid and r.relreplident = 'f'
     join pg_catalog.pg_index i on i.indrelid = r.oid and i.indisprimary and i.indisvalid and i.indimmediate
     join lateral pg_catalog.unnest(i.indkey) with ordinality as key(attnum, at) on key.at <= i.indnkeyatts
     join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attnum = key.attnum

@@ -185,13 +185,13 @@ export async function firstNonEmpty(client: Client, tables: readonly TableName[]
   return null;
 }
 
+// Not of pg_publication_tables, which locks each table: a commit that has it locked may be waiting for us.
 const PUBLISHED_COLUMN_TYPES = `
   select c.oid, c.modifier, ${COLUMN_TYPE_COLUMNS}
     from (select distinct a.atttypid as oid, a.atttypmod as modifier
-            from pg_catalog.pg_publication_tables p
-            join pg_catalog.pg_namespace s on s.nspname = p.schemaname
-            join pg_catalog.pg_class r on r.relnamespace = s.oid and r.relname = p.tablename
-            join pg_catalog.pg_attribute a on a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+            from pg_catalog.pg_publication p
+            join pg_catalog.pg_publication_rel r on r.prpubid = p.oid
+            join pg_catalog.pg_attribute a on a.attrelid = r.prrelid and a.attnum > 0 and not a.attisdropped
            where p.pubname = $1
            union
           select * from unnest($2::pg_catalog.oid[], $3::pg_catalog.int4[])) c

@@ -273,10 +273,10 @@ class PostgresSource implements Source {
   }
 
   #keepGate(stream: WalStream, processId: number): GateKeeper {
-    const { pipeline, degradeAfterMs, logger } = this.#options;
+    const { pipeline, degradeAfterMs, logger, failpoints } = this.#options;
     const names = gateNames(pipeline);
     const open = async (signal: AbortSignal): Promise<Connected> => await connect(this.#connection, signal);
-    return new GateKeeper({ names, processId, degradeAfterMs, connect: open, stream, logger });
+    return new GateKeeper({ names, processId, degradeAfterMs, connect: open, stream, logger, failpoints });
   }
 
   #watchKeptLog(): KeptLog {

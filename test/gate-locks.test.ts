@@ -1,0 +1,134 @@
+import { afterEach, expect, test } from "vitest";
+import { eventually, execute, LockstepProcess, openSession, sharedKafka } from "@lockstep/testkit";
+import { ownServers } from "./own-servers.ts";
+import { createDatabases, Scenario } from "./scenario.ts";
+
+/* Commits that wait for a run, and hold what it may need: locks until they return, or the gate half set. */
+const servers = ownServers(2);
+const MAY_TAKE_MS = 20_000;
+
+/** A test that fails leaves nobody waiting. */
+afterEach(async () => {
+  await servers[0]?.query("alter system reset synchronous_standby_names");
+  await servers[0]?.query("select pg_reload_conf()");
+});
+
+async function newScenario(): Promise<Scenario> {
+  const urls = await createDatabases(servers);
+  const scenario = await Scenario.create({ brokers: sharedKafka(), urls, extra: "mode: sync" });
+  await scenario.onPrimary("create table items (id int primary key, v text)");
+  return scenario;
+}
+
+async function gate(scenario: Scenario, action: string): Promise<void> {
+  await using child = new LockstepProcess(["gate", action, "-c", scenario.configPath]);
+  expect(await child.exited).toMatchObject({ code: 0 });
+}
+
+/** A run whose gate is armed. */
+async function gated(scenario: Scenario): Promise<LockstepProcess> {
+  const run = scenario.run();
+  await run.waitForLog("tables are live");
+  await gate(scenario, "on");
+  await run.waitForLog("the gate is armed");
+  return run;
+}
+
+async function expectReturned(work: Promise<unknown>): Promise<void> {
+  const isReturned = work.then(() => true);
+  const isLate = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), MAY_TAKE_MS).unref());
+  expect(await Promise.race([isReturned, isLate])).toBe(true);
+}
+
+/** As the server's files have it, whether or not it has been read. */
+async function written(scenario: Scenario): Promise<string[]> {
+  const rows = await scenario.onPrimary<{ setting: string }>(
+    "select setting from pg_file_settings where name = 'synchronous_standby_names'",
+  );
+  return rows.map(({ setting }) => setting);
+}
+
+test.each([
+  "alter table items add column x int",
+  "truncate items",
+  "alter table parts add column x int",
+  "truncate whole",
+])("a run starts while a commit that waits for it has a table locked: %s", async (sql) => {
+  const scenario = await newScenario();
+  await scenario.onPrimary("create table whole (v text); alter table whole replica identity full");
+  await scenario.onPrimary("create table parts (id int primary key) partition by range (id)");
+  await scenario.onPrimary("create table part partition of parts for values from (0) to (10)");
+  const killed = await gated(scenario);
+  killed.kill();
+  await killed.exited;
+  await using session = await openSession(scenario.primaryUrl);
+  await session.query("set synchronous_commit = remote_apply");
+  const waiting = session.query(sql);
+  waiting.catch(() => undefined);
+  await eventually("it waits", async () =>
+    expect(
+      await execute(scenario.primaryUrl, "select from pg_stat_activity where wait_event = 'SyncRep'"),
+    ).toHaveLength(1),
+  );
+  await using run = scenario.run();
+  await expectReturned(waiting);
+  await run.stop();
+});
+
+test("a commit that has a table locked names what the run has to look up before it can go on", async () => {
+  const scenario = await newScenario();
+  await scenario.onPrimary(
+    "create table whole (id int primary key, v text); alter table whole replica identity full",
+  );
+  await using run = await gated(scenario);
+  await using session = await openSession(scenario.primaryUrl);
+  await session.query("set synchronous_commit = remote_apply");
+  const key = "alter table whole drop constraint whole_pkey; alter table whole add primary key (v)";
+  await expectReturned(
+    session.query(`begin; insert into whole values (1, 'v'); ${key}; update whole set id = 2; commit`),
+  );
+  await scenario.expectEqual();
+  await run.stop();
+});
+
+test.each(["gate-noted", "gate-set"])(
+  "killed while it arms the gate (%s), the next run arms it",
+  async (place) => {
+    const scenario = await newScenario();
+    await scenario.onPrimary("alter system set synchronous_standby_names = ''");
+    const killed = scenario.run({ LOCKSTEP_FAILPOINT: place });
+    await killed.waitForLog("tables are live");
+    await gate(scenario, "on");
+    expect(await killed.exited).toMatchObject({ signal: "SIGKILL" });
+    await using run = scenario.run();
+    await run.waitForLog("the gate is armed");
+    await gate(scenario, "off");
+    expect(await written(scenario)).toEqual([]);
+    await run.stop();
+  },
+);
+
+test("killed while it arms the gate, `gate off` leaves nothing that a restart of the primary would find", async () => {
+  const scenario = await newScenario();
+  const killed = scenario.run({ LOCKSTEP_FAILPOINT: "gate-set" });
+  await killed.waitForLog("tables are live");
+  await gate(scenario, "on");
+  await killed.exited;
+  expect(await written(scenario)).toHaveLength(1);
+  await gate(scenario, "off");
+  expect(await written(scenario)).toEqual([]);
+});
+
+test("a standby that somebody adds beside the gate stays when the gate goes", async () => {
+  const scenario = await newScenario();
+  await using run = await gated(scenario);
+  await using local = await openSession(scenario.primaryUrl);
+  await local.query("set synchronous_commit = local");
+  await local.query(
+    `alter system set synchronous_standby_names = 'ANY 2 (s1, "lockstep_${scenario.pipeline}")'`,
+  );
+  await local.query("select pg_reload_conf()");
+  await gate(scenario, "off");
+  expect(await written(scenario)).toEqual(['ANY 1 ("s1")']);
+  await run.stop();
+});
