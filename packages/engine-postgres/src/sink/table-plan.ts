@@ -133,7 +133,8 @@ function matchTable(table: Table, rows: readonly CatalogColumn[]): TablePlan {
   const columns = table.columns.map((column) => {
     const target = targets.get(column.name);
     targets.delete(column.name);
-    return matchColumn(table, column, target);
+    const surplus = rows.filter(({ name }) => table.columns.every((other) => other.name !== name));
+    return matchColumn(table, { column, target, surplus });
   });
   for (const surplus of targets.values()) {
     if (!surplus.isRequired) continue;
@@ -169,15 +170,27 @@ function noKey(
   );
 }
 
-function matchColumn(table: Table, column: Column, target: CatalogColumn | undefined): TargetColumn {
+interface MatchedColumn {
+  readonly column: Column;
+  readonly target: CatalogColumn | undefined;
+  /** Columns of the replica's table that the primary's does not have. */
+  readonly surplus: readonly CatalogColumn[];
+}
+
+function matchColumn(table: Table, { column, target, surplus }: MatchedColumn): TargetColumn {
   const { name, nativeType } = column;
   const alter = `run there: alter table ${quoteTable(table)}`;
   const quoted = quoteIdentifier(name);
-  if (target === undefined)
-    throw new Mismatch(
-      `column ${name} is missing`,
-      `${alter} add column ${quoted} ${nativeType}, with the default that it was added with on the primary, if any: rows that are there already have it`,
-    );
+  if (target === undefined) {
+    const add = `${alter} add column ${quoted} ${nativeType}, with the default that it was added with on the primary, if any: rows that are there already have it`;
+    // Added where it was renamed, rows that are there would lose what they have, in silence.
+    const renamed = surplus.find((other) => other.nativeType === nativeType) ?? surplus[0];
+    const fix =
+      renamed === undefined
+        ? add
+        : `if it was renamed on the primary, ${alter} rename column ${quoteIdentifier(renamed.name)} to ${quoted}; only if it is new, ${add}`;
+    throw new Mismatch(`column ${name} is missing`, fix);
+  }
   if (target.nativeType !== nativeType) {
     throw new Mismatch(
       `column ${name} is ${target.nativeType}, on the primary ${nativeType}`,

@@ -74,7 +74,11 @@ export class LoadBalancedDatabase {
       try {
         return (await this.#clientOf(replica).fetch<R>(statement, values)).rows;
       } catch (error) {
-        if (replica === null || !hasCode(error, "connection-lost", "server-unavailable")) throw error;
+        if (
+          replica === null ||
+          !hasCode(error, "connection-lost", "server-unavailable", "protocol-violation")
+        )
+          throw error;
         tried.add(replica);
       }
     }
