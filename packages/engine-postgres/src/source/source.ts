@@ -52,6 +52,7 @@ import { ensurePublication, listPublished, takeIn } from "./publication.ts";
 import { KeptLog, readKeptLog, type KeptLogState } from "./kept-log.ts";
 import { PostgresSourceSession } from "./session.ts";
 import { SlotHolder } from "./slot-holder.ts";
+import { expectSeen } from "./unseen-types.ts";
 import { createSlot, enableFailover, readSlot, slotMissing, slotProblem, type SlotRow } from "./slot.ts";
 
 /** `failover` slots exist from here on. */
@@ -240,6 +241,7 @@ class PostgresSource implements Source {
   async #stream(admin: Connected, slot: SlotRow, signal: AbortSignal): Promise<SourceSession> {
     const start = position(slot.confirmed ?? "0/0");
     const tables = await listPublished(admin.client, this.#name);
+    await expectSeen(admin.client, this.#formerTypes, this.#options.logger);
     const catalog = await readCatalog(admin.client, this.#name, this.#formerTypes);
     const stream = new WalStream({
       link: await openReplicationLink(this.#connection, admin, signal),
