@@ -35,6 +35,7 @@ import {
   type RefusedTable,
 } from "../schema/tables.ts";
 import { readFullIdentityKeys } from "../schema/full-identity.ts";
+import { attendAbsence } from "../gate/absence.ts";
 import { GateKeeper } from "../gate/gate-keeper.ts";
 import { gateNames } from "../gate/gate-setting.ts";
 import { checkPrimary } from "../setup-check/server.ts";
@@ -111,6 +112,13 @@ class PostgresSource implements Source {
       signal.throwIfAborted();
       throw isSlotActive(error) ? this.#busy() : toReplicationError(error, PLACE);
     }
+  }
+
+  async attendAbsence(signal: AbortSignal): Promise<void> {
+    const { pipeline, degradeAfterMs, logger } = this.#options;
+    if (degradeAfterMs === null) return;
+    const open = async (abort: AbortSignal): Promise<Connected> => await connect(this.#connection, abort);
+    await attendAbsence({ names: gateNames(pipeline), degradeAfterMs, connect: open, logger }, signal);
   }
 
   isPosition(text: string): text is Position {
