@@ -91,6 +91,20 @@ test("a commit that has a table locked names what the run has to look up before 
   await run.stop();
 });
 
+test("a type that a waiting commit made is looked up once it can be seen, and never written down as unknown", async () => {
+  const scenario = await newScenario();
+  const type = "create type mood as enum ('good'); alter table items add m mood";
+  await execute(scenario.replicaUrls[0] ?? "", `create table items (id int primary key, v text); ${type}`);
+  await using run = await gated(scenario);
+  await using session = await openSession(scenario.primaryUrl);
+  await session.query("set synchronous_commit = remote_apply");
+  await expectReturned(session.query(`begin; ${type}; insert into items values (1, 'v', 'good'); commit`));
+  await run.waitForLog("a commit made a type that is needed");
+  await expectReturned(session.query("insert into items values (2, 'v', 'good')"));
+  await scenario.expectEqual();
+  await run.stop();
+});
+
 test.each(["gate-noted", "gate-set"])(
   "killed while it arms the gate (%s), the next run arms it",
   async (place) => {

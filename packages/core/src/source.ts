@@ -25,6 +25,12 @@ export interface Source {
    */
   acquire(options: { readonly mayCreate: boolean }, signal: AbortSignal): Promise<SourceSession>;
 
+  /**
+   * While no session is held: lets go commits on the primary that wait for one for too long. Resolves when aborted, or
+   * where there is nothing to do.
+   */
+  attendAbsence?(signal: AbortSignal): Promise<void>;
+
   /** Whether a view has a transaction at or below its `through`. Pure. */
   contains(view: View, xid: string): boolean;
 

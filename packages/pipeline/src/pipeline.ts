@@ -152,7 +152,22 @@ export class Pipeline {
       this.#counters.state = hasCode(error, "source-busy") ? "standby" : "starting";
       report(error);
     };
-    return await retry(() => this.#open(signal), { onRetry, policy: STANDBY }, signal);
+    return await this.#attended(
+      async () => await retry(() => this.#open(signal), { onRetry, policy: STANDBY }, signal),
+      signal,
+    );
+  }
+
+  /** Commits on the primary that wait for us do not wait for what keeps us from beginning. */
+  async #attended<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const ended = new AbortController();
+    const attending = this.#options.source.attendAbsence?.(AbortSignal.any([signal, ended.signal]));
+    try {
+      return await work();
+    } finally {
+      ended.abort();
+      await attending;
+    }
   }
 
   /** Says why we wait, whenever the reason is another one. */
@@ -274,11 +289,8 @@ export class Pipeline {
         return null;
       }
     };
-    const next = await retry(
-      attempt,
-      { onRetry: this.#reporter("cannot publish yet; trying again") },
-      signal,
-    );
+    const onRetry = this.#reporter("cannot publish yet; trying again");
+    const next = await this.#attended(async () => await retry(attempt, { onRetry }, signal), signal);
     if (isLost) this.#options.logger.warn({}, "another run has taken the source over");
     return next;
   }

@@ -256,6 +256,7 @@ export class Publisher {
     this.#bytesSinceOpen += encoded.value.length;
     const startedMs = performance.now();
     const at = await this.#options.log.append(encoded, signal);
+    signal.throwIfAborted(); // This life is over: the next one reads what is there (A2).
     this.#options.onStage("append", performance.now() - startedMs);
     if (at <= this.#appendedAt) throw logLostItsEnd(at, this.#appendedAt); // A2: before it is confirmed
     this.#appendedAt = at;

@@ -35,6 +35,7 @@ import {
   type RefusedTable,
 } from "../schema/tables.ts";
 import { readFullIdentityKeys } from "../schema/full-identity.ts";
+import { attendAbsence } from "../gate/absence.ts";
 import { GateKeeper } from "../gate/gate-keeper.ts";
 import { gateNames } from "../gate/gate-setting.ts";
 import { checkPrimary } from "../setup-check/server.ts";
@@ -52,6 +53,7 @@ import { ensurePublication, listPublished, takeIn } from "./publication.ts";
 import { KeptLog, readKeptLog, type KeptLogState } from "./kept-log.ts";
 import { PostgresSourceSession } from "./session.ts";
 import { SlotHolder } from "./slot-holder.ts";
+import { expectSeen } from "./unseen-types.ts";
 import { createSlot, enableFailover, readSlot, slotMissing, slotProblem, type SlotRow } from "./slot.ts";
 
 /** `failover` slots exist from here on. */
@@ -110,6 +112,13 @@ class PostgresSource implements Source {
       signal.throwIfAborted();
       throw isSlotActive(error) ? this.#busy() : toReplicationError(error, PLACE);
     }
+  }
+
+  async attendAbsence(signal: AbortSignal): Promise<void> {
+    const { pipeline, degradeAfterMs, logger } = this.#options;
+    if (degradeAfterMs === null) return;
+    const open = async (abort: AbortSignal): Promise<Connected> => await connect(this.#connection, abort);
+    await attendAbsence({ names: gateNames(pipeline), degradeAfterMs, connect: open, logger }, signal);
   }
 
   isPosition(text: string): text is Position {
@@ -240,6 +249,7 @@ class PostgresSource implements Source {
   async #stream(admin: Connected, slot: SlotRow, signal: AbortSignal): Promise<SourceSession> {
     const start = position(slot.confirmed ?? "0/0");
     const tables = await listPublished(admin.client, this.#name);
+    await expectSeen(admin.client, this.#formerTypes, this.#options.logger);
     const catalog = await readCatalog(admin.client, this.#name, this.#formerTypes);
     const stream = new WalStream({
       link: await openReplicationLink(this.#connection, admin, signal),

@@ -257,6 +257,7 @@ export class PgoutputDecoder {
       types: this.#catalog.types,
       keyOf: (of, columns) => this.keys.keyAt(of, columns, at),
       id: this.tables.size,
+      xid: this.#open?.xid ?? "0",
     });
     const known = this.#byRelation.get(oid);
     if (known !== undefined && tableKey(known) === tableKey(table) && sameColumns(known, table))

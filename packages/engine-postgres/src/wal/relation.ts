@@ -15,14 +15,20 @@ const IDENTITY_FULL = 0x66;
 export class UnknownColumnType extends ReplicationError {
   readonly oid: number;
   readonly modifier: number;
+  /** Of the transaction that names it. */
+  readonly xid: string;
 
-  constructor(table: string, oid: number, modifier: number) {
+  constructor(
+    table: string,
+    { oid, modifier, xid }: { readonly oid: number; readonly modifier: number; readonly xid: string },
+  ) {
     super(
       "connection-lost",
       `table ${table} has a column of type ${oid}, which is looked up before going on`,
     );
     this.oid = oid;
     this.modifier = modifier;
+    this.xid = xid;
   }
 }
 
@@ -31,11 +37,13 @@ export interface RelationOptions {
   /** The key of a table with replica identity full, where it is known. */
   readonly keyOf: (oid: number, columns: readonly string[]) => readonly string[] | null;
   readonly id: number;
+  /** Of the transaction that it comes in. */
+  readonly xid: string;
 }
 
 export function parseRelation(
   message: Buffer,
-  { types, keyOf, id }: RelationOptions,
+  { types, keyOf, id, xid }: RelationOptions,
 ): { readonly oid: number; readonly isFull: boolean; readonly table: Table } {
   const reader = new FieldReader(message);
   const oid = reader.uint32();
@@ -56,7 +64,12 @@ export function parseRelation(
   const key = isFull ? (keyOf(oid, names) ?? []) : null; // With the whole old row every column is marked.
   const columns = raw.map((column): Column => {
     const type = types.get(columnTypeKey(column.typeOid, column.modifier));
-    if (type === undefined) throw new UnknownColumnType(`${schema}.${name}`, column.typeOid, column.modifier);
+    if (type === undefined)
+      throw new UnknownColumnType(`${schema}.${name}`, {
+        oid: column.typeOid,
+        modifier: column.modifier,
+        xid,
+      });
     return {
       name: column.name,
       type: type.type,

@@ -38,3 +38,18 @@ test("whatever is confirmed in whatever order, what is sent never moves back, an
     }),
   );
 });
+
+test("what has only been received is written once it is known that no commit waits for it, and not before", () => {
+  vi.useFakeTimers();
+  const written: bigint[] = [];
+  const status = new StandbyStatus((frame) => written.push(frame.readBigUInt64BE(6)));
+  status.confirm({ durable: positionFromHalves(0, 1), replicated: null });
+  status.received(positionFromHalves(0, 9));
+  status.send();
+  status.hurry(false);
+  status.send();
+  status.hurry(true);
+  status.send();
+  expect(written).toEqual([1n, 1n, 9n, 1n]);
+  status.stop();
+});

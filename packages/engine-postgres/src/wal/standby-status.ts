@@ -12,7 +12,8 @@ export class StandbyStatus {
   #flushed: Position | null = null;
   #applied: Position | null = null;
   #owed: Position | null = null;
-  #isHurried = false;
+  /** Until it is known that commits wait for nobody, they may. */
+  #isHurried = true;
   #isHeld = false;
   #lastSentMs = -Infinity;
   #timer: NodeJS.Timeout | undefined;
