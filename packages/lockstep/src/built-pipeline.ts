@@ -87,7 +87,7 @@ export async function runPipeline(
   await using _server = await serve(built);
   const stopReport = reportProgress(pipeline, { logger, ...(bottom === undefined ? {} : { bottom }) });
   const stopShowing = showProgress(pipeline, log, logger);
-  logger.info({ pipeline: config.pipeline, pid: process.pid }, "lockstep is running");
+  logger.info({ pipeline: config.pipeline }, "lockstep is running");
   try {
     await checkBeforeStart({ config, folder, logger }, signal);
     await pipeline.run(signal);

@@ -127,7 +127,10 @@ test("a session that is lost, and what halts a replica, counted once", () => {
   replica.interrupted(new ReplicationError("connection-lost", "gone"));
   expect(status()).toMatchObject({ state: "halted", error: refused, eventsFailed: 1 });
   replica.linked(new AbortController().signal);
-  ack(7, 100);
+  ack(7, 100); // It was looked at again, and is where it was.
+  expect(status()).toMatchObject({ state: "halted", error: refused, eventsFailed: 1 });
+  expect(replica.halted(refused)).toBe(false);
+  ack(8, 110);
   expect(status()).toMatchObject({ state: "following", error: null, eventsFailed: 1 });
 });
 

@@ -1,4 +1,4 @@
-import { hasCode, includes, type ComparePositions, type Offset } from "@lockstep/core";
+import { hasCode, includes, type ComparePositions, type Offset, type Position } from "@lockstep/core";
 import type { Applied, Reached } from "./applier-options.ts";
 import type { CopyStatus } from "./copy-progress.ts";
 import { DecayingMean } from "./decaying-mean.ts";
@@ -28,6 +28,8 @@ export class ReplicaCounters implements ReplicaObserver {
   #leftOut: LeftOut | null = null;
   /** What halted it, until it goes on. */
   #haltedBy: string | null = null;
+  /** Where a change stands that it did not take: it is beyond that once it goes on. */
+  #refusedAt: Position | null = null;
 
   constructor(source: SourceCounters, compare: ComparePositions, onStage: StageObserver) {
     this.#source = source;
@@ -62,9 +64,13 @@ export class ReplicaCounters implements ReplicaObserver {
 
   acked(reached: Reached, { events, conflicts, committedAtUs = null }: Applied): void {
     this.#reached = reached;
+    // It was looked at again, and has not got to the change yet.
+    const isBefore = this.#refusedAt !== null && includes(this.#compare, this.#refusedAt, reached.position);
+    if (events === 0 && isBefore) return;
     this.#state = reached.isWhole ? "following" : "copying";
     this.#error = null;
     this.#haltedBy = null;
+    this.#refusedAt = null;
     this.joined({ events, conflicts });
     if (committedAtUs === null) return;
     this.#takenUs = null;
@@ -85,7 +91,9 @@ export class ReplicaCounters implements ReplicaObserver {
   halted(error: unknown): boolean {
     const isNews = this.#haltedBy !== String(error);
     this.#haltedBy = String(error);
-    if (isNews && hasCode(error, ...CHANGE_FAILED)) this.#counted.eventsFailed += 1;
+    const isRefused = hasCode(error, ...CHANGE_FAILED);
+    if (isNews && isRefused) this.#counted.eventsFailed += 1;
+    this.#refusedAt = isRefused ? (this.#reached?.position ?? null) : null;
     this.#state = hasCode(error, "replica-paused") ? "paused" : "halted";
     this.#error = error;
     return isNews;
@@ -99,6 +107,7 @@ export class ReplicaCounters implements ReplicaObserver {
     this.#committedAtUs = null;
     this.#copy = null;
     this.#leftOut = null;
+    this.#refusedAt = null;
     this.#state = "waiting";
   }
 

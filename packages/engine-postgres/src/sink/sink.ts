@@ -15,7 +15,7 @@ import {
   type TableName,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { connect, toReplicationError } from "../connection.ts";
+import { connect, toReplicationError, type Connected } from "../connection.ts";
 import { applicationName } from "../link/target.ts";
 import { PostgresCopyTarget } from "./copy/copy-target.ts";
 import { primaryItself } from "./primary-itself.ts";
@@ -77,18 +77,30 @@ class PostgresSink implements Sink {
   }
 
   async claim(owner: string, takeOver: boolean, signal: AbortSignal): Promise<SinkSession> {
-    const { pipeline, onConflict, logger, failpoints } = this.#options;
     // The signal bounds the claim alone: afterwards what is in hand may finish, and `apply` has its own.
     const claiming = new AbortController();
     const abort = (): void => claiming.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
-    const connected = await connectReplica(this.#connection, claiming.signal);
     try {
       signal.throwIfAborted();
+      const connected = await connectReplica(this.#connection, claiming.signal);
+      return await this.#claimOn(connected, { owner, takeOver });
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** The connection is the session's from now on. */
+  async #claimOn(
+    connected: Connected,
+    { owner, takeOver }: { readonly owner: string; readonly takeOver: boolean },
+  ): Promise<SinkSession> {
+    const { pipeline, onConflict, logger, failpoints } = this.#options;
+    const { replica } = this;
+    try {
       await this.#refusePrimary(connected.client);
       await ensureSchema(connected.client);
       const progress = await this.#takeRow(connected.client, owner, takeOver);
-      const { replica } = this;
       if (progress?.isPaused === true) throw paused(replica);
       return new PostgresSinkSession({
         connected,
@@ -105,9 +117,7 @@ class PostgresSink implements Sink {
       });
     } catch (error) {
       await connected[Symbol.asyncDispose]();
-      throw toReplicationError(error, `replica ${this.replica}`);
-    } finally {
-      signal.removeEventListener("abort", abort);
+      throw toReplicationError(error, `replica ${replica}`);
     }
   }
 

@@ -18,7 +18,15 @@ export async function run(configPath: string, logging: LoggingOptions, listen?: 
   const logger = createLogger(logging, bottom);
   const failpoints = failpointsFromEnvironment(process.env["LOCKSTEP_FAILPOINT"], logger);
   await using built = await buildPipeline({ config, folder: dirname(configPath), logger, failpoints });
-  const stop = stopOnSignals((signal) => logger.info({ signal }, "stopping"));
+  const stop = stopOnSignals((signal) => {
+    logger.info({ signal }, "stopping");
+    const state = built.pipeline.status.source.gate?.state;
+    if (state !== "armed" && state !== "degraded-replicas") return;
+    logger.warn(
+      {},
+      "the gate stays armed: commits on the primary wait until a run is back, or `lockstep gate off`",
+    );
+  });
   await runPipeline(built, stop, bottom);
 }
 
