@@ -3,7 +3,7 @@ import type { Logger } from "@lockstep/core";
 import type { Client } from "pg";
 import type { Connected } from "../connection.ts";
 import { readSlot } from "../source/slot.ts";
-import { noteGate, readGateNote, readSetting, release, RELEASED, type GateNames } from "./gate-setting.ts";
+import { readGateNote, readSetting, takeBack, type GateNames } from "./gate-setting.ts";
 
 export interface AbsenceOptions {
   readonly names: GateNames;
@@ -38,8 +38,6 @@ async function giveWay(client: Client, { names, degradeAfterMs, logger }: Absenc
   const { isWanted } = await readGateNote(client, names);
   const { isArmed } = await readSetting(client, names);
   if (!isWanted || !isArmed) return;
-  await noteGate(client, names, { isArmed: false });
-  await release(client, names);
-  await noteGate(client, names, RELEASED);
+  await takeBack(client, names);
   logger.warn({ degradeAfterMs }, "no run can stream: commits wait no longer (degraded)");
 }

@@ -15,8 +15,8 @@ import {
   noteGate,
   readGateNote,
   readSetting,
-  release,
   RELEASED,
+  takeBack,
   type GateNames,
   type GateNote,
 } from "./gate-setting.ts";
@@ -120,7 +120,7 @@ export class GateKeeper implements AsyncDisposable {
     const { isArmed } = await readSetting(client, names);
     if (!note.isWanted) {
       // Whoever turned it off was interrupted, or an arming came between.
-      if (isArmed || note.isArmed || note.set !== null) await this.#takeBack(client);
+      if (isArmed || note.isArmed || note.set !== null) await takeBack(client, names);
       return this.#beOff();
     }
     this.#options.stream.hurry(true);
@@ -134,14 +134,6 @@ export class GateKeeper implements AsyncDisposable {
     this.#options.stream.hurry(false);
     this.#letThrough = null;
     this.#become("off");
-  }
-
-  /** What we have set, in an order in which an interruption is never taken for somebody's answer. */
-  async #takeBack(client: Client): Promise<void> {
-    const { names } = this.#options;
-    await noteGate(client, names, { isArmed: false });
-    await release(client, names);
-    await noteGate(client, names, RELEASED);
   }
 
   /** Somebody took us out of the setting by hand: that is an answer, not a fault. */
@@ -199,8 +191,8 @@ export class GateKeeper implements AsyncDisposable {
 
   /** The event log does not take anything: only the setting lets commits go, since `flush` is never a lie (P1). */
   async #open(client: Client): Promise<void> {
-    const { logger, degradeAfterMs } = this.#options;
-    await this.#takeBack(client);
+    const { names, logger, degradeAfterMs } = this.#options;
+    await takeBack(client, names);
     this.#letThrough = await readInsertPosition(client);
     logger.warn({ degradeAfterMs }, "the log does not take anything: commits wait no longer (degraded)");
     this.#become("degraded-log");

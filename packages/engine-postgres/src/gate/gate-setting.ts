@@ -118,6 +118,13 @@ export async function release(client: Client, names: GateNames): Promise<void> {
   await reload(client, statement, async () => !(await readSetting(client, names)).isArmed);
 }
 
+/** What we have set, in an order in which an interruption is never taken for somebody's answer. */
+export async function takeBack(client: Client, names: GateNames): Promise<void> {
+  await noteGate(client, names, { isArmed: false });
+  await release(client, names);
+  await noteGate(client, names, RELEASED);
+}
+
 /** Puts back what was set before us; where somebody has changed our value since, takes us alone out of it. */
 export async function planRelease(client: Client, names: GateNames): Promise<string> {
   const { value, isArmed } = await readSetting(client, names);
