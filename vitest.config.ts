@@ -1,5 +1,6 @@
 import { defaultServerConditions } from "vite";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { ClosingLineReporter } from "./packages/testkit/src/closing-line-reporter.ts";
 
 /** What measures runs when nothing else does, one after the other; … */
@@ -7,6 +8,18 @@ const ALONE = ["test/catch-up.test.ts"];
 const ALONE_TOO = ["test/idle.test.ts"];
 /** … but what only lets time pass does not disturb it. */
 const WAITING = ["packages/engine-postgres/src/link-watch.pg.test.ts"];
+
+/** These take longest: what is short fills the gaps that they leave at the end. */
+const LONG = ["faults", "joining", "copy-races", "copy-sizes", "gaps", "faults-embedded", "joining-beside"];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification): boolean =>
+      LONG.some((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 const WITH_SERVERS = ["packages/*/src/**/*.{pg,kafka}.test.ts"];
 
@@ -33,6 +46,7 @@ export default defineConfig({
     globalSetup: ["packages/testkit/src/global-setup.ts"],
     reporters: ["default", new ClosingLineReporter()],
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     projects: [
       project("side by side", [...WITH_SERVERS, "test/**/*.test.ts"], {
         exclude: [...ALONE, ...ALONE_TOO, ...WAITING],

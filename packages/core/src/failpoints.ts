@@ -14,6 +14,7 @@ export const FAILPOINT_NAMES = [
   "range-copied",
   "table-copied",
   "copy-ended",
+  "table-passed",
   "table-advanced",
   "table-joined",
   "tables-completed",

@@ -54,7 +54,7 @@ export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Pro
         onUnknown: async () => await Promise.resolve(carried),
         observer: NO_OBSERVER,
         onAcked: (_reached, { events, conflicts }) => {
-          options.failpoints?.hit("table-advanced");
+          options.failpoints?.hit(events > 0 ? "table-advanced" : "table-passed");
           options.observer.joined({ events, conflicts });
         },
       }).run(at, signal);
