@@ -12,6 +12,8 @@ const SCENARIOS = {
   "big-transaction": "one transaction of inserts, made while nobody follows (3,000,000 rows)",
   latency: "commit to visible, at 100 and at 1,000 transactions a second (10,000 rows at the latter: 10 s)",
   snapshot: "a replica's first copy (1,000,000 rows)",
+  commit: "commits that wait for the log, for one replica, for two of three; and commits that do not",
+  modes: "async, semi-sync and sync at a steady pace, with three replicas (nothing beside it)",
 };
 const MOST_REPLICAS = 20;
 
@@ -25,9 +27,10 @@ ${Object.entries(SCENARIOS)
   .join("\n")}
 
   --log kafka|embedded   where our event log lies (default kafka: Java and Maven, or Docker)
-  --replicas N           1 to ${MOST_REPLICAS}, each a server of its own (default 1)
+  --replicas N           1 to ${MOST_REPLICAS}, each a server of its own (default 1; commit and modes have 1 and 3)
   --runs N               turns of each side, of which medians are told (default 3)
   --rows N               row changes on the primary, instead of the scenario's number
+  --seconds N            of each stretch of commit and modes, after one to warm up (default 5)
   --scale N              branches of TPC-B, with 100,000 accounts each (default 4)
   --json                 the result as one object on the last line of stdout, all else on stderr
   --help                 this
@@ -52,6 +55,7 @@ function readOptions() {
         replicas: { type: "string", default: "1" },
         runs: { type: "string", default: "3" },
         rows: { type: "string" },
+        seconds: { type: "string", default: "5" },
         scale: { type: "string", default: "4" },
         json: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
@@ -73,6 +77,7 @@ function readOptions() {
       replicas: count("replicas", values.replicas, MOST_REPLICAS),
       runs: count("runs", values.runs, 1_000),
       ...(values.rows === undefined ? {} : { rows: count("rows", values.rows, 1_000_000_000) }),
+      seconds: seconds(values.seconds),
       scale: count("scale", values.scale, 1_000),
       isJson: values.json,
     };
@@ -80,6 +85,13 @@ function readOptions() {
     process.stderr.write(`${error.message}\n\n${HELP}`);
     process.exit(2);
   }
+}
+
+function seconds(text) {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || value < 0.1 || value > 3_600)
+    throw new Error(`--seconds ${text} is not 0.1 to 3600`);
+  return value;
 }
 
 function count(name, text, most) {

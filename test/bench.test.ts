@@ -62,12 +62,48 @@ describe.concurrent("npm run bench", () => {
     expect(result.native).toMatchObject({ ...side, ...fast?.native });
   });
 
+  test("commit: a ratio of each row, and which of them are missed", async () => {
+    const result = await bench<CommitResult>("commit", "--seconds", "0.3");
+    const rate = { perSecond: expect.any(Number), p50Ms: expect.any(Number), p99Ms: expect.any(Number) };
+    expect(result).toMatchObject({
+      scenario: "commit",
+      log: "embedded",
+      replicas: 3,
+      runs: 1,
+      ours: { ...side, ...lag, peakRssMb: expect.any(Number) },
+      native: { ...side, ...lag },
+    });
+    expect(result.rows).toHaveLength(7);
+    for (const row of result.rows) {
+      expect(row).toMatchObject({ ours: rate, other: rate });
+      expect(row.ratio).toBeGreaterThan(0);
+      expect(result.ratios[row.name]).toBe(row.ratio);
+      const isMissed = row.name === "gate-off-half-load" ? row.ratio > row.must : row.ratio < row.must;
+      expect(result.missed.includes(row.name)).toBe(isMissed);
+    }
+    expect(result.ratio).toBe(result.ratios["apply-1-replica-1-client"]);
+  });
+
+  test("modes: each at its pace", async () => {
+    const result = await bench<ModesResult>("modes", "--seconds", "0.3");
+    expect(result.modes.map(({ name, wantedPerSecond }) => [name, wantedPerSecond])).toEqual([
+      ["async", 5_000],
+      ["semi-sync 1", 3_500],
+      ["semi-sync 2", 2_000],
+      ["sync", 1_000],
+    ]);
+    for (const { p50Ms, p99Ms } of result.modes) {
+      expect(p50Ms).toBeGreaterThan(0);
+      expect(p99Ms).toBeGreaterThanOrEqual(p50Ms);
+    }
+  });
+
   test("an unknown scenario ends with the names of those that there are", async () => {
     const wrong = run("node", ["scripts/bench.mjs", "catch-up"], { cwd: ROOT });
     await expect(wrong).rejects.toMatchObject({
       code: 2,
       stderr: expect.stringContaining(
-        "there are catch-up-small, catch-up-bulk, big-transaction, latency, snapshot",
+        "there are catch-up-small, catch-up-bulk, big-transaction, latency, snapshot, commit, modes",
       ),
     });
   });
@@ -84,10 +120,26 @@ interface Result {
   readonly rates?: readonly Record<"ours" | "native", { readonly p50Ms: number; readonly p99Ms: number }>[];
 }
 
+interface CommitResult {
+  readonly ratio: number;
+  readonly ratios: Readonly<Record<string, number>>;
+  readonly missed: readonly string[];
+  readonly rows: readonly { readonly name: string; readonly ratio: number; readonly must: number }[];
+}
+
+interface ModesResult {
+  readonly modes: readonly {
+    readonly name: string;
+    readonly wantedPerSecond: number;
+    readonly p50Ms: number;
+    readonly p99Ms: number;
+  }[];
+}
+
 /** The last line of its output, once each side has had a turn. */
-async function bench(...args: readonly string[]): Promise<Result> {
+async function bench<T = Result>(...args: readonly string[]): Promise<T> {
   const options = ["--log", "embedded", "--runs", "1", "--json", ...args];
   const { stdout } = await run("npm", ["run", "bench", "--", ...options], { cwd: ROOT });
-  const result: Result = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
+  const result: T = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
   return result;
 }

@@ -14,9 +14,17 @@ export class LockstepSide implements Side {
   readonly #folder: string;
   #run: LockstepProcess | null = null;
 
-  static async create(servers: Servers, database: string): Promise<LockstepSide> {
+  /** `settings`: further lines of its configuration. */
+  static async create(
+    servers: Servers,
+    database: string,
+    settings: readonly string[] = [],
+  ): Promise<LockstepSide> {
     const folder = await temporaryFolder("bench");
-    await writeFile(join(folder, "lockstep.yaml"), configuration(servers, database));
+    await writeFile(
+      join(folder, "lockstep.yaml"),
+      [...configuration(servers, database), ...settings, ""].join("\n"),
+    );
     return new LockstepSide(servers, folder);
   }
 
@@ -40,6 +48,16 @@ export class LockstepSide implements Side {
       this.check();
       return await everyReplicaFollows(url);
     });
+  }
+
+  /** From now on commits wait, if their sessions want to. */
+  async waitOn(): Promise<void> {
+    await this.#command("gate", "on");
+    await this.#running().waitForLog("the gate is armed");
+  }
+
+  async waitOff(): Promise<void> {
+    await this.#command("gate", "off");
   }
 
   async pause(): Promise<void> {
@@ -74,11 +92,15 @@ export class LockstepSide implements Side {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#run?.hasExited === false) await this.#run.stop();
-    await using removal = new LockstepProcess(["remove", "pipeline", "-c", this.#configPath, "--yes"]);
-    const { code } = await removal.exited;
-    if (code !== 0)
-      throw new Error(`lockstep remove failed:\n${removal.log.map(({ text }) => text).join("\n")}`);
+    await this.#command("remove", "pipeline", "--yes");
     removeFolder(this.#folder);
+  }
+
+  async #command(...args: readonly string[]): Promise<void> {
+    await using command = new LockstepProcess([...args, "-c", this.#configPath]);
+    const { code } = await command.exited;
+    if (code === 0) return;
+    throw new Error(`lockstep ${args.join(" ")} failed:\n${command.log.map(({ text }) => text).join("\n")}`);
   }
 
   get #configPath(): string {
@@ -101,7 +123,7 @@ async function everyReplicaFollows(url: string): Promise<boolean> {
   return states.every((state) => state === "following");
 }
 
-function configuration({ primary, replicas, broker }: Servers, database: string): string {
+function configuration({ primary, replicas, broker }: Servers, database: string): string[] {
   const log =
     broker === null
       ? "{ embedded: { path: log } }"
@@ -117,6 +139,5 @@ function configuration({ primary, replicas, broker }: Servers, database: string)
     ),
     'tables: { include: ["public.*"] }',
     "http: { listen: 127.0.0.1:0 }",
-    "",
-  ].join("\n");
+  ];
 }

@@ -1,7 +1,13 @@
 import { bench, type BenchOptions } from "./bench.ts";
+import { commitBench } from "./commits/commit.ts";
+import { commitLines } from "./commits/commit-summary.ts";
+import { modesBench, modesLines } from "./commits/modes.ts";
 import type { BenchResult, SideResult } from "./result.ts";
 
-export interface MainOptions extends BenchOptions {
+export interface MainOptions extends Omit<BenchOptions, "scenario"> {
+  readonly scenario: BenchOptions["scenario"] | "commit" | "modes";
+  /** Of each stretch of `commit` and `modes`. */
+  readonly seconds: number;
   /** The result as one object on the last line of stdout; all else goes to stderr. */
   readonly isJson: boolean;
 }
@@ -13,14 +19,31 @@ export async function main({ isJson, ...options }: MainOptions): Promise<number>
   for (const [name, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }))
     process.on(name, () => process.exit(128 + number)); // Servers and folders go with this process.
   try {
-    const result = await bench(options, say);
-    for (const line of linesOf(result)) say(line);
+    const [result, lines] = await measured(options, say);
+    for (const line of lines) say(line);
     if (isJson) process.stdout.write(`${JSON.stringify(result)}\n`);
     return 0;
   } catch (error) {
     process.stderr.write(`the bench failed: ${messageOf(error)}\n`);
     return 1;
   }
+}
+
+/** The result as it is printed for programs, and for people. */
+async function measured(
+  { scenario, ...options }: Omit<MainOptions, "isJson">,
+  say: (line: string) => void,
+): Promise<readonly [object, readonly string[]]> {
+  if (scenario === "commit") {
+    const result = await commitBench(options, say);
+    return [result, commitLines(result)];
+  }
+  if (scenario === "modes") {
+    const result = await modesBench(options, say);
+    return [result, modesLines(result)];
+  }
+  const result = await bench({ ...options, scenario }, say);
+  return [result, linesOf(result)];
 }
 
 /** Of what failed first, should its clearing away have failed too. */

@@ -16,14 +16,14 @@ export interface Metered {
 /** Measures one stretch of a turn: `stop` at its end, while the side's process still runs. */
 export class Meter {
   readonly #servers: Servers;
-  readonly #side: Side;
+  readonly #side: Pick<Side, "cpuSeconds">;
   readonly #load = loadavg()[0] ?? 0;
   readonly #cpu: Readonly<Record<string, number | null>>;
   readonly #busy = busySeconds();
   readonly #own = process.cpuUsage();
   readonly #startedMs: number;
 
-  constructor(servers: Servers, side: Side) {
+  constructor(servers: Servers, side: Pick<Side, "cpuSeconds">) {
     this.#servers = servers;
     this.#side = side;
     this.#cpu = this.#cpuParts();

@@ -30,24 +30,30 @@ export class Servers implements AsyncDisposable {
     const [primary, ...others] = servers;
     if (primary === undefined) throw new Error("a bench needs a primary");
     const [row] = await primary.query<{ server_version: string }>("show server_version");
-    return new Servers(primary, others, broker, row?.server_version ?? "");
+    return new Servers(primary, others, broker, {
+      cores: availableParallelism(),
+      node: process.versions.node,
+      postgres: row?.server_version ?? "",
+      kafka: broker === null ? null : KAFKA_VERSION,
+    });
   }
 
   private constructor(
     primary: PostgresServer,
     replicas: readonly PostgresServer[],
     broker: KafkaBroker | null,
-    version: string,
+    machine: Machine,
   ) {
     this.primary = primary;
     this.replicas = replicas;
     this.broker = broker;
-    this.machine = {
-      cores: availableParallelism(),
-      node: process.versions.node,
-      postgres: version,
-      kafka: broker === null ? null : KAFKA_VERSION,
-    };
+    this.machine = machine;
+  }
+
+  /** The same, with the first of the replicas alone; not to be disposed of. */
+  withReplicas(count: number): Servers {
+    const { primary, replicas, broker, machine } = this;
+    return new Servers(primary, replicas.slice(0, count), broker, machine);
   }
 
   /** Processor time of the PostgreSQL servers. */

@@ -8,10 +8,17 @@ export class SubscriptionSide implements Side {
   readonly name = "native";
   readonly #servers: Servers;
   readonly #database: string;
+  readonly #options: string;
 
-  constructor(servers: Servers, database: string) {
+  /** `isDurable`: a subscription says that it has what is on its disk, and nothing else. */
+  constructor(
+    servers: Servers,
+    database: string,
+    { isDurable }: { readonly isDurable: boolean } = { isDurable: false },
+  ) {
     this.#servers = servers;
     this.#database = database;
+    this.#options = isDurable ? " with (synchronous_commit = on)" : "";
   }
 
   async start(): Promise<void> {
@@ -20,7 +27,8 @@ export class SubscriptionSide implements Side {
     await this.#giveOwnOids();
     const connection = `host=127.0.0.1 port=${primary.port} user=postgres dbname=${this.#database}`;
     await this.#onReplicas(
-      (name) => `create subscription ${name} connection '${connection}' publication ${this.#database}`,
+      (name) =>
+        `create subscription ${name} connection '${connection}' publication ${this.#database}${this.#options}`,
     );
   }
 
@@ -43,6 +51,27 @@ export class SubscriptionSide implements Side {
 
   async resume(): Promise<void> {
     await this.#onReplicas((name) => `alter subscription ${name} enable`);
+  }
+
+  /** From now on commits wait for so many subscriptions, if their sessions want to. */
+  async waitOn(quorum: number): Promise<void> {
+    const { primary, replicas } = this.#servers;
+    const names = replicas.map((_, index) => this.#subscription(index));
+    await primary.query(`alter system set synchronous_standby_names = 'ANY ${quorum} (${names.join(", ")})'`);
+    await primary.query("select pg_reload_conf()");
+    const synchronous =
+      "select from pg_stat_replication where sync_state = 'quorum' and application_name = any($1)";
+    await until("commits wait for subscriptions", async () => {
+      return (await primary.query(synchronous, [names])).length === names.length;
+    });
+  }
+
+  async waitOff(): Promise<void> {
+    const { primary } = this.#servers;
+    await primary.query("alter system reset synchronous_standby_names");
+    await primary.query("select pg_reload_conf()");
+    const synchronous = "select from pg_stat_replication where sync_state <> 'async'";
+    await until("commits wait for nobody", async () => (await primary.query(synchronous)).length === 0);
   }
 
   check(): void {
@@ -92,8 +121,12 @@ export class SubscriptionSide implements Side {
     await Promise.all(
       this.#servers.replicas.map(
         async (server: PostgresServer, index) =>
-          await server.query(sql(`${this.#database}_${index + 1}`), [], this.#database),
+          await server.query(sql(this.#subscription(index)), [], this.#database),
       ),
     );
+  }
+
+  #subscription(index: number): string {
+    return `${this.#database}_${index + 1}`;
   }
 }

@@ -53,6 +53,7 @@ export {
 export { fold, isWhole, sameColumns, type Folded, type FoldedTable } from "./fold.ts";
 export type { Gate, GateReport, GateStandby } from "./gate.ts";
 export type { Logger } from "./logger.ts";
+export { NotAppended } from "./not-appended.ts";
 export { nextOffset, offset, type Offset } from "./offset.ts";
 export { secureContextOf, type Pem, type PemFiles } from "./pem-files.ts";
 export { includes, position, type ComparePositions, type Position, type PositionOrder } from "./position.ts";

@@ -41,7 +41,10 @@ export interface CatchUpSession extends AsyncDisposable {
   /** As stored in the replica. */
   readonly progress: Progress | null;
 
-  /** Applies a window and stores its progress, in one target transaction (A3, A4). Durable once resolved (A1). */
+  /**
+   * Applies a window and stores its progress, in one target transaction (A3, A4). Durable once resolved (A1). With
+   * `NotAppended` nothing of it stays, and the session goes on.
+   */
   apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult>;
 
   /**
@@ -122,6 +125,8 @@ export interface Progress {
 /** What one target transaction applies. */
 export interface ApplyWindow extends ChangeSet {
   readonly progress: Progress;
+  /** The record is being appended: nothing is committed before this resolves (P1). Rejects with `NotAppended`. */
+  readonly appended?: Promise<void>;
 }
 
 /** Changes that are applied together. */

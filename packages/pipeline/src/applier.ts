@@ -1,6 +1,7 @@
 import {
   Backoff,
   hasCode,
+  NotAppended,
   offset,
   retry,
   tableLabel,
@@ -143,7 +144,7 @@ export class Applier {
 
   /** From one change of the replica's tables to the next. */
   async #follow(session: SinkSession, joining: JoiningTables, signal: AbortSignal): Promise<void> {
-    const { log, compare, published, onWaiting } = this.#options;
+    const { log, compare, published, onWaiting, logger, sink } = this.#options;
     const { tables } = published;
     joining.look();
     const carried = await this.#carried(session, signal, joining);
@@ -162,7 +163,14 @@ export class Applier {
     const reached = { epoch, position, offset: stored, stored, isWhole: carried.isWhole };
     this.#acked(reached, { events: 0, conflicts: 0 });
     const isChanged = (): boolean => joining.hasEnded || tables !== published.tables;
-    await this.#followWith({ session, joining, progress, open, carried, isChanged }).run(at, signal);
+    const follower = this.#followWith({ session, joining, progress, open, carried, isChanged });
+    try {
+      await follower.run(at, signal);
+    } catch (error) {
+      if (!(error instanceof NotAppended)) throw error;
+      signal.throwIfAborted();
+      logger.debug({ replica: sink.replica, why: error.message }, "undone: not in the log");
+    }
   }
 
   #followWith({ session, joining, progress, open, carried: first, isChanged }: Following): Follower {
@@ -174,6 +182,7 @@ export class Applier {
       progress,
       open,
       carried,
+      takes: "appending",
       onAcked: (reached, applied) => this.#acked(reached, applied),
       isEnough: (reached) =>
         isChanged() ||

@@ -48,6 +48,7 @@ export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Pro
         progress,
         open,
         carried,
+        takes: "appended",
         failpoints: undefined,
         hardSignal: signal, // Nothing of it needs to be finished: its mark says where it goes on.
         isEnough: (position) => includes(compare, position, target),

@@ -1,6 +1,7 @@
 import {
   decodeHeaders,
   decodeRecord,
+  Deferred,
   fold,
   type ChangeSet,
   type Folded,
@@ -27,6 +28,14 @@ export class DecodedEntry {
   #entry: LogEntry | null;
   #record: LogRecord | null;
   #folded: Folded | null = null;
+  #appending: Deferred<void> | null = null;
+
+  /** A record that is being appended, where it is expected to be. */
+  static appending(entry: LogEntry, record: LogRecord): DecodedEntry {
+    const appending = new DecodedEntry(entry, record);
+    appending.#appending = new Deferred();
+    return appending;
+  }
 
   /** `record`: what it was encoded from, where that is known. */
   constructor(entry: LogEntry, record: LogRecord | null = null) {
@@ -35,6 +44,20 @@ export class DecodedEntry {
     this.offset = entry.offset;
     this.headers = decodeHeaders(entry.headers);
     this.bytes = entry.value.length;
+  }
+
+  /** Null once it is durable in the topic; rejects when it is not, or elsewhere (P1). */
+  get appending(): Promise<void> | null {
+    return this.#appending?.promise ?? null;
+  }
+
+  appended(): void {
+    this.#appending?.resolve();
+    this.#appending = null;
+  }
+
+  lost(reason: unknown): void {
+    this.#appending?.reject(reason);
   }
 
   get record(): LogRecord {

@@ -1,7 +1,9 @@
 import {
+  Deferred,
   find,
   hasCode,
   nextStep,
+  NotAppended,
   type ApplyResult,
   type ChainState,
   type Offset,
@@ -14,11 +16,14 @@ import type { Applied, ApplierOptions } from "./applier-options.ts";
 import type { CarriedTables } from "./carried-tables.ts";
 import type { DecodedChunk, DecodedEntry } from "./decoded-entry.ts";
 import { epochConflict, historyGap } from "./history-errors.ts";
+import type { Takes } from "./handed-over.ts";
 import { PieceApplier } from "./piece-applier.ts";
 import { Window } from "./window.ts";
 
 /** Progress that moved without data is stored this often, and on a clean stop. */
 const SAVE_INTERVAL_MS = 60_000;
+/** So long a target transaction is kept open for its append, and with it the rows that it changes. */
+const MAX_APPENDING_MS = 1_000;
 
 export interface FollowerOptions extends Pick<
   ApplierOptions,
@@ -29,6 +34,8 @@ export interface FollowerOptions extends Pick<
   /** The highest `open` known to lie below; null when that is forgotten. */
   readonly open: Offset | null;
   readonly carried: CarriedTables;
+  /** `appending`: what is being appended is applied meanwhile, and committed after that (P1). */
+  readonly takes: Takes;
   /** Asked between records: true ends the run, with everything applied and stored. */
   readonly isEnough: (position: Position) => boolean;
   /** A record names tables that the replica does not know; afterwards it is looked at again. */
@@ -55,6 +62,8 @@ export class Follower {
   #committedAtUs: number | null = null;
   #savedMs = performance.now();
   #isFound = false;
+  /** Resolves when all of the window is in the topic. */
+  #appended: Promise<void> | undefined;
 
   constructor(options: FollowerOptions) {
     const { session, progress, open, carried, compare, hardSignal, failpoints } = options;
@@ -68,7 +77,10 @@ export class Follower {
     this.#state = { epoch: progress.epoch, position: progress.position, open, begin: null };
   }
 
-  /** Resolves only when it is enough; rejects as whatever it uses does, and after a clean stop with the signal's reason. */
+  /**
+   * Resolves only when it is enough; rejects as whatever it uses does, after a clean stop with the signal's reason, and
+   * with `NotAppended` when the session goes on without what was being appended.
+   */
   async run(from: Offset, signal: AbortSignal): Promise<void> {
     try {
       for (let at = from; !this.#isEnough();) {
@@ -78,9 +90,10 @@ export class Follower {
       }
       await this.#save();
     } catch (error) {
-      if (error !== signal.reason || this.#options.hardSignal.aborted) throw error;
+      const isClean = error === signal.reason || error instanceof NotAppended;
+      if (!isClean || this.#options.hardSignal.aborted) throw error;
       await this.#pieces.abandon();
-      await this.#save(); // A clean stop.
+      await this.#save();
       throw error;
     }
   }
@@ -88,7 +101,8 @@ export class Follower {
   /** Null: the log no longer has, or no longer reaches, this offset. */
   async #chunkAt(at: Offset, signal: AbortSignal): Promise<DecodedChunk | null> {
     try {
-      return await this.#options.tail.read(at, signal);
+      const { tail, takes } = this.#options;
+      return await tail.read(at, takes, signal);
     } catch (error) {
       if (hasCode(error, "offset-out-of-range")) return null;
       throw error;
@@ -103,6 +117,7 @@ export class Follower {
   /** Applies entries in order. Returns where to go on instead when the topic has to be searched. */
   async #take(entries: readonly DecodedEntry[], signal: AbortSignal): Promise<Offset | null> {
     for (const entry of entries) {
+      this.#appended = appendedSoon(entry, signal);
       const step = nextStep(this.#state, entry.offset, entry.headers, this.#options.compare);
       switch (step.kind) {
         case "drop":
@@ -114,14 +129,17 @@ export class Follower {
           break;
         }
         case "pass":
+          await this.#appended;
           await this.#pieces.abandon(); // Something else came in the middle: its publisher did not finish it.
           this.#moveTo(step.state, entry);
           break;
         case "gap":
+          await this.#appended;
           await this.#pieces.abandon();
           await this.#apply();
           return await this.#search(step.previous, signal);
         case "conflict":
+          await this.#appended;
           throw epochConflict(this.#options.sink.replica, this.#state.epoch, step.epoch ?? this.#state.epoch);
       }
       if (signal.aborted || this.#isEnough()) break;
@@ -153,6 +171,7 @@ export class Follower {
     if (kind === "transactions") {
       await this.#pieces.abandon();
       this.#window.add(entry, this.#state.position, this.#carried);
+      if (this.#window.isEmpty) await this.#appended; // P1: it would be acked.
       this.#moveTo(next, entry);
       if (this.#window.isFull) await this.#apply();
       return;
@@ -180,8 +199,10 @@ export class Follower {
       return;
     }
     let [events, conflicts] = [0, 0];
+    const appended = this.#appended;
     for (const window of this.#window.take(this.#read)) {
-      const result = await this.#timed(async () => await session.apply(window, hardSignal));
+      const waiting = appended === undefined ? window : { ...window, appended };
+      const result = await this.#timed(async () => await session.apply(waiting, hardSignal));
       failpoints?.hit("committed");
       events += result.events;
       conflicts += result.conflicts;
@@ -239,4 +260,21 @@ export class Follower {
     this.#state = { ...this.#state, open: null, begin: null };
     return await find(log, this.#state, compare, signal);
   }
+}
+
+/** Undefined for what is in the topic. Rejects with `NotAppended`, also when the append takes long, or we stop. */
+function appendedSoon({ appending }: DecodedEntry, signal: AbortSignal): Promise<void> | undefined {
+  if (appending === null) return undefined;
+  const soon = new Deferred<void>();
+  const stop = (): void => soon.reject(new NotAppended("the replica stops"));
+  const late = (): void => soon.reject(new NotAppended(`no append within ${MAX_APPENDING_MS} ms`));
+  const timer = setTimeout(late, MAX_APPENDING_MS);
+  signal.addEventListener("abort", stop, { once: true });
+  appending.then(() => soon.resolve(), soon.reject.bind(soon));
+  const settled = (): void => {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
+  };
+  soon.promise.then(settled, settled);
+  return soon.promise;
 }

@@ -11,14 +11,22 @@ const PACE_MS = 250;
 const ABSENT_MS = 1_000;
 /** … and who is so many records before what is kept will not come near it soon. */
 const NEAR_RECORDS = 32n;
+/** Who comes so much later than an append began waits for its end: the log may be away. */
+const OFFERED_MS = 100;
 
-/** The newest entries of the topic, which this process appended itself: its appliers need not read them back. */
+/** Whether a reader may take what is being appended; it then waits for that before it commits anything (P1). */
+export type Takes = "appended" | "appending";
+
+/** The newest entries of the topic, which this process appends itself: its appliers need not read them back. */
 export class HandedOver {
   #entries: DecodedEntry[] = [];
   #bytes = 0;
   /** The newest entry that a reader has, and when it got it. */
   #newest: Offset | null = null;
   #readMs = -Infinity;
+  #appending: DecodedEntry | null = null;
+  #begunMs = 0;
+  readonly #begun = new Arrivals();
   readonly #added = new Arrivals();
   readonly #read = new Arrivals();
 
@@ -28,15 +36,23 @@ export class HandedOver {
     return last === undefined ? null : nextOffset(last.offset);
   }
 
+  /** An entry that is being appended; `add` or `clear` ends that. */
+  begin(entry: DecodedEntry): void {
+    this.#appending = entry;
+    this.#begunMs = performance.now();
+    this.#begun.announce();
+  }
+
   /** An entry whose append has resolved (P1). */
   add(entry: DecodedEntry): void {
+    this.#appending = null;
     if (this.end !== entry.offset) this.#forget(); // What lies between is for the topic to say.
     this.#entries.push(entry);
     this.#bytes += entry.bytes;
     while (this.#bytes > KEPT_BYTES && this.#entries.length > 1) {
       this.#bytes -= this.#entries.shift()?.bytes ?? 0;
     }
-    this.#added.announce();
+    this.#announce();
   }
 
   has(at: Offset): boolean {
@@ -45,8 +61,11 @@ export class HandedOver {
     return first !== undefined && end !== null && at >= first.offset && at < end;
   }
 
-  /** Entries from an offset on, one at least, else up to so many bytes; null when the first of them is not kept. */
-  read(from: Offset, maxBytes: number): DecodedChunk | null {
+  /** Entries from an offset on, one at least, else up to so many bytes; null when the first of them is not there. */
+  read(from: Offset, maxBytes: number, takes: Takes): DecodedChunk | null {
+    const appending = this.#appending;
+    if (takes === "appending" && appending?.offset === from && this.#isOffered())
+      return { from, next: nextOffset(from), entries: [appending] };
     const [first] = this.#entries;
     if (first === undefined || !this.has(from)) return null;
     const entries: DecodedEntry[] = [];
@@ -59,9 +78,9 @@ export class HandedOver {
     return { from, next: offset(from + BigInt(entries.length)), entries };
   }
 
-  /** Resolves with the next `add` or `clear`, or after `maxMs`. */
-  async more(maxMs: number, signal: AbortSignal): Promise<void> {
-    await this.#added.next(maxMs, signal);
+  /** Resolves when there may be more to take, or after `maxMs`. */
+  async more(maxMs: number, takes: Takes, signal: AbortSignal): Promise<void> {
+    await (takes === "appending" ? this.#begun : this.#added).next(maxMs, signal);
   }
 
   /** For who appends without a pause: resolves when a reader who keeps up has got more, or does not come. */
@@ -83,7 +102,17 @@ export class HandedOver {
   }
 
   clear(): void {
+    this.#appending = null;
     this.#forget();
+    this.#announce();
+  }
+
+  #isOffered(): boolean {
+    return performance.now() - this.#begunMs < OFFERED_MS;
+  }
+
+  #announce(): void {
+    this.#begun.announce();
     this.#added.announce();
   }
 

@@ -75,6 +75,7 @@ async function passAgain(
       progress: start,
       open,
       carried,
+      takes: "appended",
       isEnough: (reached) => includes(compare, reached, progress.position),
       onUnknown: async () => await Promise.resolve(carried),
       observer: NO_OBSERVER,

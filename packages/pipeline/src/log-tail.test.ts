@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import {
   encodeRecord,
@@ -33,7 +34,7 @@ function tailed() {
     return put;
   };
   const offsets = async (from: Offset): Promise<Offset[]> =>
-    (await tail.read(from, signal)).entries.map((entry) => entry.offset);
+    (await tail.read(from, "appended", signal)).entries.map((entry) => entry.offset);
   return { topic, log, tail, read, fetched, write, offsets };
 }
 
@@ -45,7 +46,7 @@ test("what this process appended is read without a fetch, decoded as the topic h
   const { tail, read, write, fetched, topic } = tailed();
   await using _ = tail;
   for (let count = 0; count < 3; count++) write("us");
-  const { entries, next } = await tail.read(offset(1), signal);
+  const { entries, next } = await tail.read(offset(1), "appended", signal);
   expect(entries.map((entry) => entry.offset)).toEqual([offset(1), offset(2)]);
   expect(next).toBe(offset(3));
   expect(fetched).toEqual([offset(1), offset(2)]);
@@ -140,3 +141,45 @@ test("who appends a backlog waits for a reader that keeps up, not for one that i
   expect(slowMs).toBeGreaterThan(200);
   expect(slowMs).toBeLessThan(1_000);
 });
+
+test("what is being appended is there at once for who takes it, and for others when it is appended", async () => {
+  const { tail, topic, write, read } = tailed();
+  await using _ = tail;
+  write("us");
+  const taking = tail.read(offset(1), "appending", signal);
+  const other = tail.read(offset(1), "appended", signal);
+  const { entry, append } = appending(topic, offset(1));
+  tail.handOver(entry);
+  expect((await taking).entries).toEqual([entry]);
+  let isThere = false;
+  void other.then(() => (isThere = true));
+  await sleep(20);
+  expect(isThere).toBe(false);
+  append();
+  tail.handOver(entry);
+  expect((await other).entries).toEqual([entry]);
+  expect(entry.appending).toBeNull();
+  expect(read).not.toHaveBeenCalled();
+});
+
+test("an append that has been under way for a while is offered to nobody any more", async () => {
+  const { tail, topic, write } = tailed();
+  await using _ = tail;
+  write("us");
+  const { entry } = appending(topic, offset(1));
+  tail.handOver(entry);
+  await sleep(150);
+  expect((await tail.read(offset(1), "appending", signal)).entries).toEqual([]);
+});
+
+/** A record that is being appended at an offset; `append` ends that. */
+function appending(topic: MemoryTopic, at: Offset): { entry: DecodedEntry; append: () => void } {
+  const record: LogRecord = { kind: "idle", previous: null, position: position("1"), last: null };
+  const encoded = encodeRecord(record, { epoch: null, run: "us", open: null });
+  const entry = DecodedEntry.appending({ offset: at, ...encoded }, record);
+  const append = (): void => {
+    expect(topic.append(encoded, 1)).toBe(at);
+    entry.appended();
+  };
+  return { entry, append };
+}

@@ -1,6 +1,6 @@
 import { abortable, type EventLog, type Offset } from "@lockstep/core";
 import { DecodedEntry, type DecodedChunk } from "./decoded-entry.ts";
-import { HandedOver } from "./handed-over.ts";
+import { HandedOver, type Takes } from "./handed-over.ts";
 
 /** One fetch: a record or two when behind. Larger gains nothing and costs memory. */
 const FETCH_BYTES = 1024 * 1024;
@@ -31,9 +31,10 @@ export class LogTail implements AsyncDisposable {
     this.#onFetched = onFetched;
   }
 
-  /** An entry that was appended by this process; rejected appends never come here (P1). */
+  /** An entry that this process has appended, or is appending: then it comes again when that has resolved (P1). */
   handOver(entry: DecodedEntry): void {
-    this.#handed.add(entry);
+    if (entry.appending === null) this.#handed.add(entry);
+    else this.#handed.begin(entry);
   }
 
   /** See `HandedOver.paced`. */
@@ -47,36 +48,42 @@ export class LogTail implements AsyncDisposable {
   }
 
   /** The entries from an offset on; empty when there are none for a while. Rejects as `EventLog.read` does. */
-  async read(from: Offset, signal: AbortSignal): Promise<DecodedChunk> {
+  async read(from: Offset, takes: Takes, signal: AbortSignal): Promise<DecodedChunk> {
     signal.throwIfAborted();
-    const isLive = from === this.#handed.end;
-    if (isLive) await this.#handed.more(QUIET_MS, signal);
-    const chunk = this.#readHanded(from) ?? (await this.#readTopic(from, isLive ? 0 : FETCH_WAIT_MS, signal));
+    const chunk = this.#readHanded(from, takes) ?? (await this.#wait(from, takes, signal));
     const last = chunk.entries.at(-1);
     if (last !== undefined) this.#handed.reached(last.offset);
     return chunk;
   }
 
-  #readHanded(from: Offset): DecodedChunk | null {
-    const chunk = this.#handed.read(from, FETCH_BYTES);
+  async #wait(from: Offset, takes: Takes, signal: AbortSignal): Promise<DecodedChunk> {
+    if (from !== this.#handed.end)
+      return await this.#readTopic({ from, takes, maxWaitMs: FETCH_WAIT_MS }, signal);
+    await this.#handed.more(QUIET_MS, takes, signal);
+    return this.#readHanded(from, takes) ?? (await this.#readTopic({ from, takes, maxWaitMs: 0 }, signal));
+  }
+
+  #readHanded(from: Offset, takes: Takes): DecodedChunk | null {
+    const chunk = this.#handed.read(from, FETCH_BYTES, takes);
     if (chunk !== null) this.#tell(chunk);
     return chunk;
   }
 
-  async #readTopic(from: Offset, maxWaitMs: number, signal: AbortSignal): Promise<DecodedChunk> {
+  async #readTopic(wanted: Wanted, signal: AbortSignal): Promise<DecodedChunk> {
+    const { from } = wanted;
     const kept = this.#kept.find((chunk) => chunk.from <= from && from < chunk.next);
-    const chunk = kept ?? (await this.#fetchOrHanded(from, maxWaitMs, signal));
+    const chunk = kept ?? (await this.#fetchOrHanded(wanted, signal));
     if (chunk.entries.length > 0) this.#readAhead(chunk.next);
     if (chunk.from === from) return chunk;
     return { ...chunk, from, entries: chunk.entries.filter((entry) => entry.offset >= from) };
   }
 
   /** At the topic's end, what is appended next is handed over before the broker's answer comes. */
-  async #fetchOrHanded(from: Offset, maxWaitMs: number, signal: AbortSignal): Promise<DecodedChunk> {
+  async #fetchOrHanded({ from, takes, maxWaitMs }: Wanted, signal: AbortSignal): Promise<DecodedChunk> {
     const fetched = this.#fetch(from, maxWaitMs);
     const ended = new AbortController();
-    const handed = this.#handed.more(FETCH_WAIT_MS, AbortSignal.any([signal, ended.signal])).then(
-      () => this.#readHanded(from) ?? fetched,
+    const handed = this.#handed.more(FETCH_WAIT_MS, takes, AbortSignal.any([signal, ended.signal])).then(
+      () => this.#readHanded(from, takes) ?? fetched,
       () => fetched,
     );
     try {
@@ -123,4 +130,10 @@ export class LogTail implements AsyncDisposable {
       this.#onFetched(offset);
     }
   }
+}
+
+interface Wanted {
+  readonly from: Offset;
+  readonly takes: Takes;
+  readonly maxWaitMs: number;
 }

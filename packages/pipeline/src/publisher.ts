@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  encodeRecord,
   includes,
   tablesNamed,
   unreachable,
@@ -9,7 +8,6 @@ import {
   type EventLog,
   type Failpoints,
   type Logger,
-  type LogPublisher,
   type LogRecord,
   type Offset,
   type Position,
@@ -17,12 +15,10 @@ import {
   type SourcePiece,
   type SourceSession,
 } from "@lockstep/core";
-import { DecodedEntry } from "./decoded-entry.ts";
+import { Appender, type AppenderOptions } from "./appender.ts";
 import { Gathered, type Taken, type TakenTransactions } from "./gathered.ts";
-import { logLostItsEnd } from "./history-errors.ts";
-import { contentOf, holdsEvents, type AppendedRecord } from "./record-content.ts";
+import { holdsEvents } from "./record-content.ts";
 import { ReRead } from "./re-read.ts";
-import type { StageObserver } from "./stage.ts";
 import type { ReachedPosition } from "./topic-history.ts";
 
 /** A record of this size costs the log a fifth of what many small ones do; larger gains nothing (measured). */
@@ -49,9 +45,8 @@ export const PUBLISHER_TIMES: PublisherTimes = {
   renewMs: 86_400_000 / 2,
 };
 
-export interface PublisherOptions {
+export interface PublisherOptions extends AppenderOptions {
   readonly session: SourceSession;
-  readonly log: LogPublisher;
   /** The topic, to be read. */
   readonly topic: EventLog;
   readonly logger: Logger;
@@ -70,13 +65,8 @@ export interface PublisherOptions {
   readonly failpoints: Failpoints | undefined;
   /** Everything through here is in the topic. */
   readonly onAppended: (position: Position) => void;
-  /** Takes each record that was appended, for who would read it back. */
-  readonly handOver: (entry: DecodedEntry) => void;
   /** Waited for between the appends of a backlog: what is taken from memory need not be read back. */
   readonly paced: (signal: AbortSignal) => Promise<void>;
-  /** Told after each append. */
-  readonly onRecord: (record: AppendedRecord) => void;
-  readonly onStage: StageObserver;
 }
 
 /**
@@ -89,8 +79,9 @@ export class Publisher {
   #stamp: RecordStamp;
   #reached: ReachedPosition;
   #keepFrom: Offset;
-  #appendedAt: Offset;
-  #bytesSinceOpen = 0;
+  readonly #appender: Appender;
+  /** How much was appended before the last `open`. */
+  #bytesBeforeOpen = 0;
   #openedMs = performance.now();
   #appendedMs = performance.now();
   /** The `begin` of the large transaction whose pieces are being appended: nothing may come between them. */
@@ -106,7 +97,7 @@ export class Publisher {
     this.#stamp = { epoch: options.epoch, run: options.run, open: options.open };
     this.#reached = options.reached;
     this.#keepFrom = options.keepFrom;
-    this.#appendedAt = options.open;
+    this.#appender = new Appender(options, options.open);
   }
 
   /** Somebody waits for the topic to reach a position: an idle record carries it there without delay. */
@@ -252,17 +243,7 @@ export class Publisher {
   }
 
   async #put(record: LogRecord, signal: AbortSignal): Promise<Offset> {
-    const encoded = encodeRecord(record, this.#stamp);
-    this.#bytesSinceOpen += encoded.value.length;
-    const startedMs = performance.now();
-    const at = await this.#options.log.append(encoded, signal);
-    signal.throwIfAborted(); // This life is over: the next one reads what is there (A2).
-    this.#options.onStage("append", performance.now() - startedMs);
-    if (at <= this.#appendedAt) throw logLostItsEnd(at, this.#appendedAt); // A2: before it is confirmed
-    this.#appendedAt = at;
-    this.#options.onRecord({ offset: at, ...contentOf(record, this.#appendingSinceUs) });
-    this.#options.handOver(new DecodedEntry({ offset: at, ...encoded }, record));
-    return at;
+    return await this.#appender.append(record, this.#stamp, this.#appendingSinceUs, signal);
   }
 
   /** Only between appends, and only while the source's lock is proved to be ours. */
@@ -278,7 +259,7 @@ export class Publisher {
     this.#stamp = { ...this.#stamp, open: null };
     const open = await this.#put({ kind: "open", epoch: this.#options.epoch }, signal);
     this.#stamp = { ...this.#stamp, open };
-    this.#bytesSinceOpen = 0;
+    this.#bytesBeforeOpen = this.#appender.bytes;
   }
 
   #isRenewalDue(): boolean {
@@ -287,7 +268,11 @@ export class Publisher {
 
   #isReopenDue(): boolean {
     const { reopenBytes } = this.#options;
-    return this.#begin === null && reopenBytes !== null && this.#bytesSinceOpen > reopenBytes;
+    return (
+      this.#begin === null &&
+      reopenBytes !== null &&
+      this.#appender.bytes - this.#bytesBeforeOpen > reopenBytes
+    );
   }
 
   #isIdleDue(): boolean {

@@ -1,8 +1,14 @@
+import { Deferred } from "@lockstep/core";
 import type { Client, Connection, Submittable } from "pg";
 
 export interface Statement {
   readonly text: string;
   readonly values: readonly (string | null)[];
+}
+
+export interface RunOptions {
+  readonly beforeCommit?: (() => Promise<void> | void) | undefined;
+  readonly appended?: Promise<void> | undefined;
 }
 
 /** Prepared statements of one session, by their text. More than this many are forgotten: tables come and go. */
@@ -23,10 +29,11 @@ export class BatchRunner {
   }
 
   /**
-   * Resolves when committed. With `beforeCommit` the commit is a second round trip: the statements have run
-   * when it is called, and a rejection of it leaves the transaction open, so close the connection then.
+   * Resolves when committed. With `beforeCommit` the commit is a second round trip: the statements have run when it
+   * is called, and a rejection of it leaves the transaction open, so close the connection then. With `appended` it
+   * waits for that, while the statements run; when that rejects, so does this, and nothing of it stays.
    */
-  async run(statements: readonly Statement[], beforeCommit?: () => Promise<void> | void): Promise<void> {
+  async run(statements: readonly Statement[], { beforeCommit, appended }: RunOptions = {}): Promise<void> {
     if (this.#prepared.size > MAX_PREPARED) await this.#forget();
     const fresh: string[] = [];
     const batch = new Batch(
@@ -41,6 +48,7 @@ export class BatchRunner {
         return { name, text, values, isNew };
       }),
       beforeCommit,
+      appended,
     );
     this.#client.query(batch);
     try {
@@ -68,17 +76,22 @@ class Batch implements Submittable {
   readonly done: Promise<void>;
   readonly #statements: readonly NamedStatement[];
   readonly #beforeCommit: (() => Promise<void> | void) | undefined;
+  readonly #appended: Promise<void> | undefined;
+  readonly #settled = new Deferred<void>();
   #completed = 0;
-  #resolve: () => void = () => undefined;
-  #reject: (error: unknown) => void = () => undefined;
+  #isSynced = false;
+  /** Why nothing of it stays. */
+  #undone: unknown = null;
 
-  constructor(statements: readonly NamedStatement[], beforeCommit: (() => Promise<void> | void) | undefined) {
+  constructor(
+    statements: readonly NamedStatement[],
+    beforeCommit: (() => Promise<void> | void) | undefined,
+    appended: Promise<void> | undefined,
+  ) {
     this.#statements = statements;
     this.#beforeCommit = beforeCommit;
-    this.done = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
+    this.#appended = appended;
+    this.done = this.#settled.promise;
   }
 
   submit(connection: Connection): void {
@@ -88,26 +101,28 @@ class Batch implements Submittable {
       connection.bind({ portal: "", statement: name, binary: "", values: [...values] }, true);
       connection.execute({ portal: "", rows: "" }, true);
     }
-    if (this.#beforeCommit === undefined) connection.sync();
-    else connection.flush();
+    if (this.#beforeCommit !== undefined) connection.flush();
+    else if (this.#appended === undefined) this.#sync(connection);
+    else this.#endOnceAppended(this.#appended, connection);
     process.nextTick(() => connection.stream.uncork());
   }
 
   handleError(error: unknown, connection: Connection): void {
-    if (this.#beforeCommit !== undefined && this.#completed < this.#statements.length) connection.sync();
-    this.#reject(error);
+    this.#settled.reject(error);
+    if (this.#completed < this.#statements.length) this.#sync(connection);
   }
 
   handleReadyForQuery(): void {
-    this.#resolve();
+    if (this.#undone === null) this.#settled.resolve();
+    else this.#settled.reject(this.#undone);
   }
 
   handleCommandComplete(_message: unknown, connection: Connection): void {
     this.#completed += 1;
-    if (this.#beforeCommit === undefined || this.#completed < this.#statements.length) return;
+    if (this.#beforeCommit === undefined || this.#completed !== this.#statements.length) return;
     Promise.resolve(this.#beforeCommit()).then(
-      () => connection.sync(),
-      (error: unknown) => this.#reject(error),
+      () => this.#endOnceAppended(this.#appended ?? Promise.resolve(), connection),
+      (error: unknown) => this.#settled.reject(error),
     );
   }
 
@@ -115,4 +130,25 @@ class Batch implements Submittable {
   handleDataRow(): void {}
   handlePortalSuspended(): void {}
   handleEmptyQuery(): void {}
+
+  /** Without its Sync nothing is committed, and a connection that is lost takes it along. */
+  #endOnceAppended(appended: Promise<void>, connection: Connection): void {
+    appended.then(
+      () => this.#sync(connection),
+      (error: unknown) => {
+        this.#undone = error;
+        if (this.#isSynced) return;
+        connection.parse({ name: "", text: "rollback", types: [] }, true);
+        connection.bind({ portal: "", statement: "", binary: "", values: [] }, true);
+        connection.execute({ portal: "", rows: "" }, true);
+        this.#sync(connection);
+      },
+    );
+  }
+
+  #sync(connection: Connection): void {
+    if (this.#isSynced || !connection.stream.writable) return;
+    this.#isSynced = true;
+    connection.sync();
+  }
 }

@@ -1,13 +1,15 @@
-import type {
-  ApplyResult,
-  ApplyWindow,
-  CatchUpSession,
-  ConflictPolicy,
-  Failpoints,
-  Logger,
-  Progress,
-  RecordChanges,
-  ReplicaTable,
+import {
+  abortable,
+  NotAppended,
+  type ApplyResult,
+  type ApplyWindow,
+  type CatchUpSession,
+  type ConflictPolicy,
+  type Failpoints,
+  type Logger,
+  type Progress,
+  type RecordChanges,
+  type ReplicaTable,
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
 import { BatchRunner, type Statement } from "./batch.ts";
@@ -47,7 +49,9 @@ export class TargetSession implements CatchUpSession {
 
   async apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult> {
     const apply = async (): Promise<ApplyResult> => {
-      const conflicts = await this.#applyWindow(window);
+      const appended = window.appended && abortable(window.appended, signal);
+      appended?.catch(() => undefined); // Nobody waits for it where a statement fails.
+      const conflicts = await this.#applyWindow(window, appended);
       this.progress = window.progress;
       return { events: countEvents(window.groups), conflicts };
     };
@@ -95,6 +99,7 @@ export class TargetSession implements CatchUpSession {
     try {
       return await work();
     } catch (error) {
+      if (error instanceof NotAppended) throw error;
       throw await explainFailure(error, { replica, client: connected.client, plans: this.#plans, groups });
     } finally {
       signal.removeEventListener("abort", abort);
@@ -111,22 +116,27 @@ export class TargetSession implements CatchUpSession {
   }
 
   /** Returns how many conflicts were met. */
-  async #applyWindow(window: ApplyWindow): Promise<number> {
+  async #applyWindow(window: ApplyWindow, appended: Promise<void> | undefined): Promise<number> {
     await this.#plans.prepare(window.groups);
     const { folded } = window;
-    if (folded.kind === "ordered") return await this.#applyOrdered(window, folded.reason);
+    if (folded.kind === "ordered") return await this.#applyOrdered(window, appended, folded.reason);
     const statements = bulkStatements(folded, ({ table }) => this.#plans.of(table));
     try {
-      await this.#batches.run([this.#advance(window.progress), ...statements], this.#beforeCommit());
+      const options = { beforeCommit: this.#beforeCommit(), appended };
+      await this.#batches.run([this.#advance(window.progress), ...statements], options);
       return 0;
     } catch (error) {
       const state = explainedByOrder(error);
       if (state === null) throw error;
-      return await this.#applyOrdered(window, `SQLSTATE ${state}`);
+      return await this.#applyOrdered(window, appended, `SQLSTATE ${state}`);
     }
   }
 
-  async #applyOrdered(window: ApplyWindow, reason: string): Promise<number> {
+  async #applyOrdered(
+    window: ApplyWindow,
+    appended: Promise<void> | undefined,
+    reason: string,
+  ): Promise<number> {
     const { connected, replica, logger, failpoints } = this.#options;
     const { client } = connected;
     logger.debug({ replica, reason }, "applying change by change");
@@ -136,11 +146,12 @@ export class TargetSession implements CatchUpSession {
     const ordered = this.#newOrderedApply();
     try {
       await ordered.apply(window.groups);
+      failpoints?.hit("applied");
+      await appended;
     } catch (error) {
       await client.query("rollback").catch(() => undefined); // A lost connection has rolled back already.
       throw error;
     }
-    failpoints?.hit("applied");
     await client.query("commit");
     return ordered.conflicts;
   }

@@ -1,0 +1,76 @@
+import { describe, expect, test } from "vitest";
+import { Deferred, NotAppended } from "@lockstep/core";
+import { eventually, execute, lockTable } from "@lockstep/testkit";
+import { insert, never, Replica, windowOf } from "./replica.fixture.ts";
+
+/* What is applied while its record is being appended (P1). */
+describe.each([
+  ["in bulk", false],
+  ["in order", true],
+] as const)("%s", (_, isOrdered) => {
+  const window = (id: string, step: number, appended: Promise<void>) => ({
+    ...windowOf([insert(id, "one", "1")], step, { isOrdered }),
+    appended,
+  });
+
+  async function inTransaction({ url }: Replica): Promise<void> {
+    await eventually("its statements have run", async () =>
+      expect(
+        await execute(
+          url,
+          "select from pg_locks where relation = 'items'::regclass and mode = 'RowExclusiveLock'",
+        ),
+      ).toHaveLength(1),
+    );
+  }
+
+  test("statements run at once, and are committed when the append resolves", async () => {
+    await using replica = await Replica.create();
+    const appended = new Deferred<void>();
+    const applying = replica.session.apply(window("1", 1, appended.promise), never());
+    await inTransaction(replica);
+    expect(await replica.items()).toEqual([]);
+    appended.resolve();
+    expect(await applying).toEqual({ events: 1, conflicts: 0 });
+    expect(await replica.items()).toEqual(["(1,one,1)"]);
+  });
+
+  test("nothing of it stays when the append is rejected, and the session goes on", async () => {
+    await using replica = await Replica.create();
+    const appended = new Deferred<void>();
+    const applying = replica.session.apply(window("1", 1, appended.promise), never());
+    await inTransaction(replica);
+    appended.reject(new NotAppended("lost"));
+    await expect(applying).rejects.toThrow(new NotAppended("lost"));
+    expect(await replica.items()).toEqual([]);
+    expect(await replica.session.apply(window("2", 1, Promise.resolve()), never())).toMatchObject({
+      events: 1,
+    });
+    expect(await replica.items()).toEqual(["(2,one,1)"]);
+  });
+
+  test("what the replica refuses is told, whether the append resolves or not", async () => {
+    await using replica = await Replica.create(
+      "create table items (id int primary key, label text, at int check (at < 0))",
+    );
+    for (const end of ["resolve", "reject"] as const) {
+      const appended = new Deferred<void>();
+      const applying = replica.session.apply(window("1", 1, appended.promise), never());
+      if (end === "resolve") appended.resolve();
+      else setTimeout(() => appended.reject(new NotAppended("lost")), 100);
+      await expect(applying).rejects.toMatchObject({ code: "apply-refused" });
+      expect(await replica.items()).toEqual([]);
+    }
+  });
+
+  test("an abort meanwhile leaves nothing behind", async () => {
+    await using replica = await Replica.create();
+    const abort = new AbortController();
+    const applying = replica.session.apply(window("1", 1, new Deferred<void>().promise), abort.signal);
+    await inTransaction(replica);
+    abort.abort();
+    await expect(applying).rejects.toBeInstanceOf(Error);
+    await (await lockTable(replica.url, "items"))[Symbol.asyncDispose](); // Nobody has it any more.
+    expect(await replica.items()).toEqual([]);
+  });
+});
