@@ -2,11 +2,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   eventually,
   execute,
-  LockstepProcess,
   openSession,
   startKafka,
   type KafkaBroker,
+  type LockstepProcess,
 } from "@lockstep/testkit";
+import { gated, msOf, turn, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 import { statusOf } from "./status-of.ts";
@@ -32,27 +33,13 @@ async function newScenario(extra: string): Promise<Scenario> {
   return scenario;
 }
 
-async function turn(scenario: Scenario, to: "on" | "off"): Promise<void> {
-  await using child = new LockstepProcess(["gate", to, "-c", scenario.configPath]);
-  expect(await child.exited).toEqual({ code: 0, signal: null });
-}
-
 async function gateOf(run: LockstepProcess): Promise<unknown> {
   return (await statusOf(run)).primary.gate;
 }
 
-async function msOf(work: Promise<unknown>): Promise<number> {
-  const begunMs = performance.now();
-  await work;
-  return performance.now() - begunMs;
-}
-
 test("a log that is away lets commits go after a while; back, they wait again, a run that was killed meanwhile or not", async () => {
   const scenario = await newScenario("mode: semi-sync\nminReplicasSync: 1\ndegradeAfterMs: 1000");
-  const run = scenario.run();
-  await run.waitForLog("tables are live", { count: 2 });
-  await turn(scenario, "on");
-  await run.waitForLog("the gate is armed");
+  const run = await gated(scenario);
   await using session = await openSession(scenario.primaryUrl);
   await session.query("insert into items values (1, 'whole')");
   broker.suspend();
@@ -87,21 +74,14 @@ test("a log that is away lets commits go after a while; back, they wait again, a
 
 test("in mode sync a replica that is copied anew lets commits go, and is waited for again afterwards", async () => {
   const scenario = await newScenario("mode: sync\nsnapshot: { existing: truncate }");
-  await using run = scenario.run();
-  await run.waitForLog("tables are live", { count: 2 });
-  await turn(scenario, "on");
-  await run.waitForLog("the gate is armed");
+  await using run = await gated(scenario);
   await using session = await openSession(scenario.primaryUrl);
   await session.query("set synchronous_commit = remote_apply");
   await session.query("insert into items values (1, 'whole')");
   const [, replica = ""] = scenario.replicaUrls;
   await servers[2]?.stop("immediate");
   const waits = session.query("insert into items values (2, 'waits')");
-  await eventually("it waits", async () =>
-    expect(
-      await execute(scenario.primaryUrl, "select from pg_stat_activity where wait_event = 'SyncRep'"),
-    ).toHaveLength(1),
-  );
+  await untilWaiting(scenario.primaryUrl);
   await servers[2]?.start();
   await execute(replica, "drop schema lockstep cascade; truncate items"); // As if it were new.
   await waits;

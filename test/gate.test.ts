@@ -1,17 +1,15 @@
 import { afterEach, expect, test } from "vitest";
-import { eventually, execute, lockTable, openSession, LockstepProcess, sharedKafka } from "@lockstep/testkit";
+import { execute, lockTable, openSession, sharedKafka } from "@lockstep/testkit";
+import { command } from "./command.ts";
+import { gated, letGo, msOf, off, SETTING, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /* Commits on the primary that wait for what the pipeline has confirmed. */
 const servers = ownServers(3);
-const SETTING = "select setting from pg_settings where name = 'synchronous_standby_names'";
 
 /** A test that fails leaves nobody waiting. */
-afterEach(async () => {
-  await servers[0]?.query("alter system reset synchronous_standby_names");
-  await servers[0]?.query("select pg_reload_conf()");
-});
+afterEach(async () => await letGo(servers[0]));
 
 async function newScenario(extra = "mode: sync"): Promise<Scenario> {
   const scenario = await Scenario.create({
@@ -22,41 +20,6 @@ async function newScenario(extra = "mode: sync"): Promise<Scenario> {
   await scenario.onPrimary("create table items (id int primary key, v text)");
   return scenario;
 }
-
-async function command(
-  scenario: Scenario,
-  ...args: readonly string[]
-): Promise<{ code: number | null; text: string }> {
-  await using child = new LockstepProcess([...args, "-c", scenario.configPath]);
-  const { code } = await child.exited;
-  return { code, text: [...child.output, ...child.log.map(({ text }) => text)].join("\n") };
-}
-
-/** A run whose gate is armed. */
-async function gated(scenario: Scenario): Promise<LockstepProcess> {
-  const run = scenario.run();
-  await run.waitForLog("tables are live", { count: 2 });
-  expect(await command(scenario, "gate", "on")).toMatchObject({ code: 0 });
-  await run.waitForLog("the gate is armed");
-  return run;
-}
-
-async function off(scenario: Scenario): Promise<void> {
-  expect(await command(scenario, "gate", "off")).toMatchObject({
-    code: 0,
-    text: expect.stringContaining("no commit waits"),
-  });
-  expect(await scenario.onPrimary(SETTING)).toEqual([{ setting: "" }]);
-}
-
-async function msOf(work: Promise<unknown>): Promise<number> {
-  const begunMs = performance.now();
-  await work;
-  return performance.now() - begunMs;
-}
-
-const waiting = async (url: string): Promise<number> =>
-  (await execute(url, "select from pg_stat_activity where wait_event = 'SyncRep'")).length;
 
 test("a commit returns when every replica of the quorum has it, and unpublished ones, and those of other databases, at once", async () => {
   const scenario = await newScenario();
@@ -88,7 +51,7 @@ test("with every process dead commits wait; a new run lets them go, and so does 
   await killed.exited;
   await using session = await openSession(scenario.primaryUrl);
   const insert = session.query("insert into items values (1, 'waits')");
-  await eventually("it waits", async () => expect(await waiting(scenario.primaryUrl)).toBe(1));
+  await untilWaiting(scenario.primaryUrl);
   {
     await using run = scenario.run();
     await insert;
@@ -97,7 +60,7 @@ test("with every process dead commits wait; a new run lets them go, and so does 
     await run.exited;
   }
   const again = session.query("insert into items values (2, 'waits')");
-  await eventually("it waits", async () => expect(await waiting(scenario.primaryUrl)).toBe(1));
+  await untilWaiting(scenario.primaryUrl);
   const status = await command(scenario, "gate", "status");
   expect(status.text).toContain("no run lives");
   expect(status.text).toContain("commits that wait now: 1");
