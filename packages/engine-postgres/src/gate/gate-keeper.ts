@@ -25,6 +25,7 @@ import { isLockTimeout, locked } from "./gate-lock.ts";
 import { expectGateRights } from "./gate-rights.ts";
 import { isReached, Lateness } from "./lateness.ts";
 import { proveArmed } from "./prove-armed.ts";
+import { expectServerAllows } from "./server-allows.ts";
 import { withStandby } from "./standby-names.ts";
 
 /** How often the primary is asked what is wanted. Nothing waits for it but arming and degrading. */
@@ -158,6 +159,7 @@ export class GateKeeper implements AsyncDisposable {
       const { isWanted, isArmed } = await readGateNote(client, names);
       if (!isWanted || isArmed) return;
       const { value } = await readSetting(client, names);
+      await expectServerAllows(client);
       await expectGateRights(client, armStatement(withStandby(value, names.standby)));
       await arm(client, names, failpoints);
       await this.#prove(client);

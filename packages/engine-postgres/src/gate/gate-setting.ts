@@ -109,10 +109,15 @@ export async function arm(client: Client, names: GateNames, failpoints?: Failpoi
   await reload(client, armStatement(set), async () => (await readSetting(client, names)).isArmed);
 }
 
+/** Whether the setting has anything of ours, in effect or on its way. */
+export async function isAnythingSet(client: Client, names: GateNames): Promise<boolean> {
+  const { isArmed } = await readSetting(client, names);
+  return isArmed || (await readNoteIfAny(client, names)).set !== null;
+}
+
 /** Commits wait for us no longer; who waits is let go. Does nothing where nothing of ours is set. */
 export async function release(client: Client, names: GateNames): Promise<void> {
-  const { isArmed } = await readSetting(client, names);
-  if (!isArmed && (await readNoteIfAny(client, names)).set === null) return;
+  if (!(await isAnythingSet(client, names))) return;
   const statement = await planRelease(client, names);
   await client.query(statement);
   await reload(client, statement, async () => !(await readSetting(client, names)).isArmed);

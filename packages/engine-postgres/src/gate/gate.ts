@@ -3,10 +3,12 @@ import { DatabaseError, type Client } from "pg";
 import { onDatabase, type DatabaseOptions } from "../command-session.ts";
 import { readSlot } from "../source/slot.ts";
 import { locked } from "./gate-lock.ts";
+import { expectFreeWalsender } from "./free-walsender.ts";
 import { expectGateRights } from "./gate-rights.ts";
 import {
   armStatement,
   gateNames,
+  isAnythingSet,
   noteGate,
   planRelease,
   readGateNote,
@@ -16,6 +18,7 @@ import {
   RELOAD,
   type GateNames,
 } from "./gate-setting.ts";
+import { expectServerAllows } from "./server-allows.ts";
 import { withStandby } from "./standby-names.ts";
 import { notBegun } from "./not-begun.ts";
 
@@ -36,7 +39,10 @@ export function createGate(database: DatabaseOptions): Gate {
 }
 
 async function turnOn(client: Client, names: GateNames): Promise<GateReport> {
-  if ((await readSlot(client, names.publication)) === null) throw notBegun(names);
+  const slot = await readSlot(client, names.publication);
+  if (slot === null) throw notBegun(names);
+  if (!slot.isActive) await expectFreeWalsender(client);
+  await expectServerAllows(client);
   const statements = await planned(client, names);
   await expectGateRights(client, statements[0] ?? "");
   await noteGate(client, names, { isWanted: true });
@@ -47,7 +53,10 @@ async function turnOn(client: Client, names: GateNames): Promise<GateReport> {
 async function turnOff(client: Client, names: GateNames): Promise<GateReport> {
   await client.query(`set lock_timeout = ${OFF_LOCK_MS}`);
   const statement = await planRelease(client, names);
-  await expectGateRights(client, statement);
+  if (await isAnythingSet(client, names)) {
+    await expectServerAllows(client);
+    await expectGateRights(client, statement);
+  }
   await release(client, names);
   await note(client, names);
   await locked(client, names, async () => await release(client, names), OFF_LOCK_MS);
