@@ -16,9 +16,13 @@ export async function expectServerAllows(client: Client): Promise<void> {
   );
   const [doors] = rows;
   if (doors?.takesAlterSystem === false) {
-    throw new ReplicationError("gate-unavailable", "the primary forbids alter system (allow_alter_system is off)", {
-      fix: "set allow_alter_system = on in the primary's postgresql.conf and reload it; where that is not yours to do, let the caller wait instead (docs/library.md)",
-    });
+    throw new ReplicationError(
+      "gate-unavailable",
+      "the primary forbids alter system (allow_alter_system is off)",
+      {
+        fix: "set allow_alter_system = on in the primary's postgresql.conf and reload it; where that is not yours to do, let the caller wait instead (docs/library.md)",
+      },
+    );
   }
   if (doors?.isOnCommandLine === true) {
     throw new ReplicationError(
