@@ -71,6 +71,34 @@ test("a commit that has a table locked names what the run has to look up before 
   await run.stop();
 });
 
+test.each([
+  ["streams", false],
+  ["starts", true],
+])(
+  "a key that a waiting commit dropped is none for the changes that follow in it: a run %s",
+  async (_, isStarted) => {
+    const scenario = await newScenario();
+    await scenario.everywhere(
+      "create table whole (id int constraint ids primary key, v text); alter table whole replica identity full",
+    );
+    await using run = await gated(scenario);
+    await using session = await openSession(scenario.primaryUrl);
+    await session.query("set synchronous_commit = remote_apply; insert into whole values (1, 'a')");
+    await execute(scenario.replicaUrls[0] ?? "", "alter table whole drop constraint ids");
+    if (isStarted) run.kill();
+    if (isStarted) await run.exited;
+    const twins = "insert into whole values (1, 'b'); delete from whole where v = 'a'";
+    const waits = session.query(`begin; alter table whole drop constraint ids; ${twins}; commit`);
+    if (isStarted) await untilWaiting(scenario.primaryUrl);
+    await using next = isStarted ? scenario.run() : null;
+    await expectReturned(waits);
+    await session.query("update whole set v = 'c' where v = 'b'");
+    await scenario.expectEqual({ timeoutMs: 10_000 });
+    expect(scenario.conflicts).toEqual([]);
+    await (next ?? run).stop();
+  },
+);
+
 test("a type that a waiting commit made is looked up once it can be seen, and never written down as unknown", async () => {
   const scenario = await newScenario();
   const type = "create type mood as enum ('good'); alter table items add m mood";

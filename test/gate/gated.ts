@@ -40,7 +40,7 @@ export async function msOf(work: Promise<unknown>): Promise<number> {
 }
 
 /** How many commits wait now. */
-export async function waiting(url: string): Promise<number> {
+async function waiting(url: string): Promise<number> {
   return (await execute(url, "select from pg_stat_activity where wait_event = 'SyncRep'")).length;
 }
 
