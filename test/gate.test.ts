@@ -4,6 +4,8 @@ import { command } from "./command.ts";
 import { gated, letGo, msOf, off, SETTING, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
+import { get } from "./status-of.ts";
+import { tokenNow } from "./token-now.ts";
 
 /* Commits on the primary that wait for what the pipeline has confirmed. */
 const servers = ownServers(3);
@@ -40,6 +42,11 @@ test("a commit returns when every replica of the quorum has it, and unpublished 
   await elsewhere.query("set synchronous_commit = remote_apply; create table if not exists other (id int)");
   expect(await msOf(elsewhere.query("insert into other values (1)"))).toBeLessThan(1_000);
   expect(await msOf(session.query("create index concurrently on items (v)"))).toBeLessThan(5_000);
+  await using open = await openSession(scenario.primaryUrl); // On a primary that is quiet else.
+  await open.query("begin; insert into items values (51, 'open')");
+  const body = JSON.stringify({ token: await tokenNow(scenario, run), replicas: 2, timeoutMs: 5_000 });
+  expect((await get(run, "/wait", { method: "POST", body })).status).toBe(200);
+  await open.query("commit");
   await off(scenario);
   expect(await run.stop()).toEqual({ code: 0, signal: null });
 });
@@ -162,7 +169,7 @@ test("a role that may not is refused with the grants, and with them it may", asy
   await run.stop();
 });
 
-test("late replicas let commits go after a while, and hold them again once they have made up for it", async () => {
+test("late replicas let commits go after a while, in a new run too, and hold them again once they have made up for it", async () => {
   const scenario = await newScenario("mode: semi-sync\nminReplicasSync: 2\ndegradeAfterMs: 1000");
   await using run = await gated(scenario);
   await using session = await openSession(scenario.primaryUrl);
@@ -174,11 +181,17 @@ test("late replicas let commits go after a while, and hold them again once they 
   expect(ms).toBeLessThan(5_000);
   await run.waitForLog("replicas are late");
   expect(await msOf(session.query("insert into items values (3, 'waived')"))).toBeLessThan(1_000);
+  await run.stop();
+  const waits = session.query("insert into items values (5, 'waits')");
+  await untilWaiting(scenario.primaryUrl);
+  await using next = scenario.run();
+  await waits;
+  await next.waitForLog("replicas are late");
   await lock[Symbol.asyncDispose]();
-  await run.waitForLog("replicas have made up for it");
+  await next.waitForLog("replicas have made up for it");
   await session.query("insert into items values (4, 'whole')");
   for (const url of scenario.replicaUrls)
     expect(await execute(url, "select from items where id = 4")).toHaveLength(1);
   await off(scenario);
-  await run.stop();
+  await next.stop();
 });
