@@ -7,6 +7,7 @@ import {
   type KafkaBroker,
   type LockstepProcess,
 } from "@lockstep/testkit";
+import { command } from "./command.ts";
 import { gated, msOf, turn, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
@@ -48,6 +49,9 @@ test("a log that is away lets commits go after a while; back, they wait again, a
   expect(ms).toBeLessThan(10_000);
   await run.waitForLog("the log does not take anything");
   await eventually("it says so", async () => expect(await gateOf(run)).toBe("degraded-log"));
+  await eventually("the command says so, too", async () =>
+    expect((await command(scenario, "gate", "status")).text).toContain("commits do not wait (degraded)"),
+  );
   expect(await msOf(session.query("insert into items values (3, 'let through')"))).toBeLessThan(1_000);
   broker.resume();
   await run.waitForLog("the gate is armed", { count: 2 });

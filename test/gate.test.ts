@@ -1,10 +1,10 @@
 import { afterEach, expect, test } from "vitest";
-import { execute, lockTable, openSession, sharedKafka } from "@lockstep/testkit";
+import { eventually, execute, lockTable, openSession, sharedKafka } from "@lockstep/testkit";
 import { command } from "./command.ts";
 import { gated, letGo, msOf, off, SETTING, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
-import { get } from "./status-of.ts";
+import { get, metricsOf, statusOf, valueOf } from "./status-of.ts";
 import { tokenNow } from "./token-now.ts";
 
 /* Commits on the primary that wait for what the pipeline has confirmed. */
@@ -180,6 +180,11 @@ test("late replicas let commits go after a while, in a new run too, and hold the
   expect(ms).toBeGreaterThan(900);
   expect(ms).toBeLessThan(5_000);
   await run.waitForLog("replicas are late");
+  await eventually("the command says so, too", async () =>
+    expect((await command(scenario, "gate", "status")).text).toContain("replicas are late, and commits wait"),
+  );
+  expect(valueOf(await metricsOf(run), "replication_gate", { state: "degraded-replicas" })).toBe(1);
+  expect((await statusOf(run)).primary.gate).toBe("degraded-replicas");
   expect(await msOf(session.query("insert into items values (3, 'waived')"))).toBeLessThan(1_000);
   await run.stop();
   const waits = session.query("insert into items values (5, 'waits')");
@@ -189,6 +194,11 @@ test("late replicas let commits go after a while, in a new run too, and hold the
   await next.waitForLog("replicas are late");
   await lock[Symbol.asyncDispose]();
   await next.waitForLog("replicas have made up for it");
+  await eventually("the command says so, too", async () =>
+    expect(await command(scenario, "gate", "status", "--json")).toMatchObject({
+      text: expect.stringContaining('"state":"armed"'),
+    }),
+  );
   await session.query("insert into items values (4, 'whole')");
   for (const url of scenario.replicaUrls)
     expect(await execute(url, "select from items where id = 4")).toHaveLength(1);

@@ -33,6 +33,11 @@ const LOOK_MS = 500;
 /** Whoever locks a catalog may be waiting for us: then our session must be free to find out. */
 const LOCK_TIMEOUT_MS = 1_000;
 
+const GIVES_WAY_TO: Readonly<Partial<Record<GateStatus["state"], GateNote["givesWayTo"]>>> = {
+  "degraded-replicas": "replicas",
+  "degraded-log": "log",
+};
+
 export interface GateKeeperOptions {
   readonly names: GateNames;
   /** Process id of our walsender. */
@@ -118,6 +123,14 @@ export class GateKeeper implements AsyncDisposable {
   async #look(client: Client): Promise<void> {
     const { names } = this.#options;
     const note = await readGateNote(client, names);
+    await this.#keep(client, note);
+    const givesWayTo = GIVES_WAY_TO[this.#state] ?? null;
+    if (givesWayTo !== note.givesWayTo) await noteGate(client, names, { givesWayTo });
+    this.#said = "";
+  }
+
+  async #keep(client: Client, note: GateNote): Promise<void> {
+    const { names } = this.#options;
     const { isArmed } = await readSetting(client, names);
     if (!note.isWanted) {
       // Whoever turned it off was interrupted, or an arming came between.
@@ -128,7 +141,6 @@ export class GateKeeper implements AsyncDisposable {
     if (isArmed) await this.#beArmed(client, note);
     else if (note.isArmed) await this.#yield(client);
     else await this.#armWhenReached(client);
-    this.#said = "";
   }
 
   #beOff(): void {

@@ -17,6 +17,7 @@ import {
   RELEASED,
   RELOAD,
   type GateNames,
+  type GateNote,
 } from "./gate-setting.ts";
 import { expectServerAllows } from "./server-allows.ts";
 import { withStandby } from "./standby-names.ts";
@@ -57,9 +58,9 @@ async function turnOff(client: Client, names: GateNames): Promise<GateReport> {
     await expectServerAllows(client);
     await expectGateRights(client, statement);
   }
-  await release(client, names);
+  await release(client, names, OFF_LOCK_MS);
   await note(client, names);
-  await locked(client, names, async () => await release(client, names), OFF_LOCK_MS);
+  await locked(client, names, async () => await release(client, names, OFF_LOCK_MS), OFF_LOCK_MS);
   return await report(client, names, [statement, RELOAD]);
 }
 
@@ -81,7 +82,7 @@ async function planned(client: Client, names: GateNames): Promise<readonly strin
 
 async function report(client: Client, names: GateNames, statements: readonly string[]): Promise<GateReport> {
   const note = await readGateNote(client, names);
-  const { isArmed, value } = await readSetting(client, names);
+  const setting = await readSetting(client, names);
   const { rows: standbys } = await client.query<GateStandby>(
     `select state, flush_lsn::text as durable, replay_lsn::text as replicated
        from pg_catalog.pg_stat_replication where application_name = $1`,
@@ -90,12 +91,20 @@ async function report(client: Client, names: GateNames, statements: readonly str
   const { rows: waits } = await client.query<{ waiting: number }>(
     "select count(*)::int as waiting from pg_catalog.pg_stat_activity where wait_event = 'SyncRep'",
   );
+  const isArmed = setting.isArmed && (note.isArmed || !note.isWanted); // Set, and proved to hold commits back.
   return {
     isWanted: note.isWanted,
-    isArmed: isArmed && (note.isArmed || !note.isWanted), // Set, and proved to hold commits back.
+    isArmed,
+    state: stateOf(note, isArmed),
     statements,
     standby: standbys[0] ?? null,
     waiting: waits[0]?.waiting ?? 0,
-    setting: value,
+    setting: setting.value,
   };
+}
+
+function stateOf({ isWanted, givesWayTo }: GateNote, isArmed: boolean): GateReport["state"] {
+  if (isArmed) return givesWayTo === "replicas" ? "degraded-replicas" : "armed";
+  if (!isWanted) return "off";
+  return givesWayTo === "log" ? "degraded-log" : "waiting";
 }
