@@ -138,37 +138,6 @@ test("taken out of the setting by hand, it stays out", async () => {
   await run.stop();
 });
 
-test("a role that may not is refused with the grants, and with them it may", async () => {
-  const scenario = await newScenario();
-  const url = new URL(scenario.primaryUrl);
-  await scenario.onPrimary("create role operator login replication");
-  await scenario.onPrimary(`alter database ${url.pathname.slice(1)} owner to operator`);
-  await scenario.onPrimary("alter table items owner to operator");
-  url.username = "operator";
-  const limited = await Scenario.create({
-    brokers: sharedKafka(),
-    urls: [scenario.primaryUrl, ...scenario.replicaUrls],
-    reachedAs: [url.toString(), ...scenario.replicaUrls],
-    pipeline: scenario.pipeline,
-    extra: "mode: sync",
-  });
-  await using run = limited.run();
-  await run.waitForLog("tables are live", { count: 2, timeoutMs: 15_000 });
-  const refused = await command(limited, "gate", "on");
-  expect(refused).toMatchObject({ code: 1, text: expect.stringContaining("permission-denied") });
-  expect(await command(limited, "gate", "status")).toMatchObject({
-    code: 0,
-    text: expect.stringContaining("is off"),
-  });
-  const [, grants = ""] = /as a superuser: (.*)/.exec(refused.text) ?? [];
-  expect(await scenario.onPrimary(SETTING)).toEqual([{ setting: "" }]);
-  for (const grant of grants.split("; ")) await scenario.onPrimary(grant);
-  expect(await command(limited, "gate", "on")).toMatchObject({ code: 0 });
-  await run.waitForLog("the gate is armed", { timeoutMs: 15_000 });
-  await off(limited);
-  await run.stop();
-});
-
 test("late replicas let commits go after a while, in a new run too, and hold them again once they have made up for it", async () => {
   const scenario = await newScenario("mode: semi-sync\nminReplicasSync: 2\ndegradeAfterMs: 1000");
   await using run = await gated(scenario);

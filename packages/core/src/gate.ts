@@ -28,6 +28,8 @@ export interface GateReport {
   readonly waiting: number;
   /** The setting as it is. */
   readonly setting: string;
+  /** Statements that grant our role what it lacks to let go a commit that can never be confirmed. */
+  readonly missing: readonly string[];
 }
 
 export interface GateStandby {

@@ -20,7 +20,7 @@ import {
   type GateNames,
   type GateNote,
 } from "./gate-setting.ts";
-import { freeDeadlock } from "./deadlock.ts";
+import { Deadlocks } from "./deadlock.ts";
 import { isLockTimeout, locked } from "./gate-lock.ts";
 import { expectGateRights } from "./gate-rights.ts";
 import { isReached, Lateness } from "./lateness.ts";
@@ -107,8 +107,10 @@ export class GateKeeper implements AsyncDisposable {
       try {
         await using connected = await this.#options.connect(signal);
         await connected.client.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}`);
+        const { processId, logger } = this.#options;
+        const deadlocks = await Deadlocks.of(connected.client, processId, logger);
         for (;;) {
-          await freeDeadlock(connected.client, this.#options.processId, this.#options.logger);
+          await deadlocks.look();
           await unlessLocked(this.#look(connected.client));
           await sleep(LOOK_MS, undefined, { signal });
         }

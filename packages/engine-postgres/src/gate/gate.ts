@@ -21,6 +21,7 @@ import {
 } from "./gate-setting.ts";
 import { expectServerAllows } from "./server-allows.ts";
 import { withStandby } from "./standby-names.ts";
+import { missingGrants } from "./watching-rights.ts";
 import { notBegun } from "./not-begun.ts";
 
 /** A night's answer must not wait for a hung run. */
@@ -100,6 +101,7 @@ async function report(client: Client, names: GateNames, statements: readonly str
     standby: standbys[0] ?? null,
     waiting: waits[0]?.waiting ?? 0,
     setting: setting.value,
+    missing: await missingGrants(client),
   };
 }
 

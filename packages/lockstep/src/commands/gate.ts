@@ -17,12 +17,21 @@ export async function gate(configPath: string, action: GateAction, { isJson }: G
   process.stdout.write(isJson ? `${JSON.stringify(jsonOf(report))}\n` : textOf(report, action));
 }
 
-function jsonOf({ isWanted, isArmed, state, statements, standby, waiting, setting }: GateReport): object {
-  return { wanted: isWanted, armed: isArmed, state, setting, waiting, standby, statements };
+function jsonOf({
+  isWanted,
+  isArmed,
+  state,
+  statements,
+  standby,
+  waiting,
+  setting,
+  missing,
+}: GateReport): object {
+  return { wanted: isWanted, armed: isArmed, state, setting, waiting, standby, statements, missing };
 }
 
 function textOf(report: GateReport, action: GateAction): string {
-  const { setting, waiting, standby, statements } = report;
+  const { setting, waiting, standby, statements, missing } = report;
   const lines = [
     stateOf(report),
     `synchronous_standby_names: ${setting === "" ? "(empty)" : setting}`,
@@ -32,6 +41,10 @@ function textOf(report: GateReport, action: GateAction): string {
       : `the run: ${standby.state ?? "there"}, durable in the log ${standby.durable ?? "-"}, applied by the quorum ${standby.replicated ?? "-"}`,
     action === "status" ? "what arms it:" : action === "on" ? "what arming it runs:" : "what was run:",
     ...statements.map((statement) => `  ${statement};`),
+    ...(missing.length === 0 || action === "off"
+      ? []
+      : ["without these, a commit that locks a catalog (vacuum full of it) may wait until `gate off`:"]),
+    ...(action === "off" ? [] : missing.map((statement) => `  ${statement};`)),
   ];
   return `${lines.join("\n")}\n`;
 }
