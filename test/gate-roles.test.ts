@@ -46,6 +46,15 @@ test("a role that may not is refused with the grants, and with them it may; what
   const [, grants = ""] = /as a superuser: (.*)/.exec(refused.text) ?? [];
   expect(await scenario.onPrimary(SETTING)).toEqual([{ setting: "" }]);
   for (const grant of grants.split("; ")) await scenario.onPrimary(grant);
+  const reload = "select pg_reload_conf()";
+  for (const sql of ["alter system set synchronous_standby_names = 's1'", reload])
+    await scenario.onPrimary(sql);
+  const blind = await command(limited, "gate", "on");
+  expect(blind).toMatchObject({
+    code: 1,
+    text: expect.stringContaining('grant pg_read_all_stats to "operator"'),
+  });
+  for (const sql of ["alter system reset synchronous_standby_names", reload]) await scenario.onPrimary(sql);
   const on = await command(limited, "gate", "on");
   expect(on).toMatchObject({
     code: 0,

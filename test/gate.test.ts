@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import { eventually, execute, lockTable, openSession, sharedKafka } from "@lockstep/testkit";
 import { command } from "./command.ts";
-import { gated, letGo, msOf, off, SETTING, untilWaiting } from "./gate/gated.ts";
+import { gated, letGo, msOf, off, SETTING, turn, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 import { get, metricsOf, statusOf, valueOf } from "./status-of.ts";
@@ -126,6 +126,23 @@ test("what commits waited for before is waited for besides, and left when the ga
   await scenario.onPrimary("alter system reset synchronous_standby_names");
   await scenario.onPrimary("select pg_reload_conf()");
   await run.stop();
+});
+
+test("two pipelines of one server arm at the same moment: commits wait for both, and each goes by itself", async () => {
+  const [one, other] = await Promise.all([newScenario(), newScenario()]);
+  const runs = await Promise.all([gated(one), gated(other)]);
+  const names = async (): Promise<string> => JSON.stringify(await one.onPrimary(SETTING));
+  for (const { pipeline } of [one, other]) expect(await names()).toContain(`lockstep_${pipeline}`);
+  await one.onPrimary("insert into items values (1, 'for both')");
+  runs[1].kill();
+  await runs[1].exited;
+  const waits = one.onPrimary("insert into items values (2, 'waits for the other')");
+  await untilWaiting(one.primaryUrl);
+  await turn(other, "off");
+  await waits;
+  expect(await names()).not.toContain(`lockstep_${other.pipeline}`);
+  await off(one);
+  await runs[0].stop();
 });
 
 test("taken out of the setting by hand, it stays out", async () => {

@@ -27,6 +27,7 @@ import { isReached, Lateness } from "./lateness.ts";
 import { proveArmed } from "./prove-armed.ts";
 import { expectServerAllows } from "./server-allows.ts";
 import { withStandby } from "./standby-names.ts";
+import { expectSight } from "./watching-rights.ts";
 
 /** How often the primary is asked what is wanted. Nothing waits for it but arming and degrading. */
 const LOOK_MS = 500;
@@ -175,6 +176,7 @@ export class GateKeeper implements AsyncDisposable {
       const { value } = await readSetting(client, names);
       await expectServerAllows(client);
       await expectGateRights(client, armStatement(withStandby(value, names.standby)));
+      await expectSight(client, value);
       await arm(client, names, failpoints);
       await this.#prove(client);
       await noteGate(client, names, { isArmed: true });
@@ -185,10 +187,11 @@ export class GateKeeper implements AsyncDisposable {
   }
 
   async #prove(prober: Client): Promise<void> {
-    const { connect, stream } = this.#options;
+    const { connect, stream, names } = this.#options;
     const { signal } = this.#ended;
     await using connected = await connect(signal);
-    await proveArmed({ prober, observer: connected.client }, (isHeld) => stream.hold(isHeld), signal);
+    const sessions = { prober, observer: connected.client };
+    await proveArmed(sessions, names, (isHeld) => stream.hold(isHeld), signal);
   }
 
   async #beArmed(client: Client, note: GateNote): Promise<void> {

@@ -20,8 +20,8 @@ import {
   type GateNote,
 } from "./gate-setting.ts";
 import { expectServerAllows } from "./server-allows.ts";
-import { withStandby } from "./standby-names.ts";
-import { missingGrants } from "./watching-rights.ts";
+import { withoutStandby, withStandby } from "./standby-names.ts";
+import { expectSight, missingGrants } from "./watching-rights.ts";
 import { notBegun } from "./not-begun.ts";
 
 /** A night's answer must not wait for a hung run. */
@@ -47,6 +47,7 @@ async function turnOn(client: Client, names: GateNames): Promise<GateReport> {
   await expectServerAllows(client);
   const statements = await planned(client, names);
   await expectGateRights(client, statements[0] ?? "");
+  await expectSight(client, withoutStandby((await readSetting(client, names)).value, names.standby) ?? "");
   await noteGate(client, names, { isWanted: true });
   return await report(client, names, statements);
 }
