@@ -200,8 +200,14 @@ test("in semi-sync a write waits for its quorum; without it the write is committ
       { id: 3 },
     ]);
     if (!hasCode(stopped, "quorum-not-reached")) throw stopped;
+    const isConnected = (): unknown => scene.manager.status().replicas["replica-2"]?.connected;
+    expect(isConnected()).toBe(true);
+    const reconnected = scene.manager.replicas.get("replica-2").reconnect();
+    const dropped = async (): Promise<void> => expect(await Promise.resolve(isConnected())).toBe(false);
+    await eventually("its link is dropped at once", dropped, { timeoutMs: 2_000 });
     const again = scene.manager.waitFor(String(stopped.fields["token"]));
     last?.resume();
+    await reconnected;
     expect(await again).toBe(2);
   } finally {
     last?.resume();

@@ -95,7 +95,7 @@ async function runReplica(
   for (let asked = reconnect.next(); !signal.aborted; asked = reconnect.next()) {
     const both = AbortSignal.any([signal, asked]);
     try {
-      await applier.run(both);
+      await applier.run(both, asked); // Who asks may do so since the replica hangs.
     } catch (error) {
       if (hasCode(error, "replica-claimed")) {
         logger.warn({ replica }, "another run has claimed the replica; giving up the source too");
