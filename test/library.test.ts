@@ -214,35 +214,6 @@ test("in semi-sync a write waits for its quorum; without it the write is committ
   }
 });
 
-test("a halted replica that was mended goes on when it is told to", async () => {
-  await using scene = await started();
-  const [, second = ""] = scene.replicaUrls;
-  await scene.untilLive();
-  await execute(second, "alter table items add check (v <> 'refused')");
-  const db = new ReplicatedDatabase(scene.manager);
-  const { token } = await db.execute("insert into items values (1, 'refused')");
-  const replica = scene.manager.replicas.get("replica-2");
-  const stateOf = (): unknown => scene.manager.status().replicas["replica-2"]?.state;
-  await eventually("it is halted", async () => expect(await Promise.resolve(stateOf())).toBe("halted"));
-  await replica.reconnect(); // Claimed, and halted again.
-  await eventually("it is halted", async () => expect(await Promise.resolve(stateOf())).toBe("halted"));
-  await execute(second, "alter table items drop constraint items_v_check");
-  await replica.reconnect();
-  expect(await scene.manager.waitFor(token, { replicas: 2 })).toBe(2);
-  const before = await execute(
-    second,
-    "select pid from pg_stat_activity where application_name ~ '^lockstep_[^ ]*$'",
-  );
-  await replica.reconnect();
-  const after = await execute(
-    second,
-    "select pid from pg_stat_activity where application_name ~ '^lockstep_[^ ]*$'",
-  );
-  expect(after).not.toEqual(before);
-  await db.execute("insert into items values (2)");
-  expect(await scene.manager.waitFor((await db.execute("select 1")).token, { replicas: 2 })).toBe(2);
-});
-
 test("what is wrong is said, and nothing has happened", async () => {
   const replica = { name: "one", engine: "postgres", url: "postgres://localhost/one" } as const;
   const base: ReplicationConfig = {
