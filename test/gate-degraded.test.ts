@@ -47,7 +47,7 @@ test("a log that is away lets commits go after a while; back, they wait again, a
   const ms = await msOf(session.query("insert into items values (2, 'late')"));
   expect(ms).toBeGreaterThan(900);
   expect(ms).toBeLessThan(10_000);
-  await run.waitForLog("the log does not take anything");
+  await run.waitForLog("the log is late");
   await eventually("it says so", async () => expect(await gateOf(run)).toBe("degraded-log"));
   await eventually("the command says so, too", async () =>
     expect((await command(scenario, "gate", "status")).text).toContain("commits do not wait (degraded)"),
@@ -60,7 +60,7 @@ test("a log that is away lets commits go after a while; back, they wait again, a
   await session.query("insert into items values (4, 'whole')");
   broker.suspend();
   await session.query("insert into items values (5, 'late')");
-  await run.waitForLog("the log does not take anything", { count: 2 });
+  await run.waitForLog("the log is late", { count: 2 });
   run.kill();
   await run.exited;
   broker.resume();
@@ -74,6 +74,28 @@ test("a log that is away lets commits go after a while; back, they wait again, a
   await turn(scenario, "off");
   await scenario.expectEqual();
   expect(scenario.conflicts).toEqual([]);
+});
+
+test("what the primary has not sent yet is late, too: a commit waits behind it no longer than behind any other", async () => {
+  const scenario = await newScenario("mode: semi-sync\nminReplicasSync: 1\ndegradeAfterMs: 1000");
+  await using run = await gated(scenario);
+  const [walsender] = await scenario.onPrimary<{ pid: number }>("select pid from pg_stat_replication");
+  const { pid } = walsender ?? expect.unreachable();
+  await using session = await openSession(scenario.primaryUrl);
+  process.kill(pid, "SIGSTOP"); // As one that decodes a large transaction.
+  try {
+    const ms = await msOf(session.query("insert into items values (1, 'behind it')"));
+    expect(ms).toBeGreaterThan(900);
+    expect(ms).toBeLessThan(3_000);
+    await run.waitForLog("the log is late");
+    expect(await msOf(session.query("insert into items values (2, 'let through')"))).toBeLessThan(1_000);
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await run.waitForLog("the gate is armed", { count: 2 });
+  await turn(scenario, "off");
+  await scenario.expectEqual();
+  await run.stop();
 });
 
 test("in mode sync a replica that is copied anew lets commits go, and is waited for again afterwards", async () => {

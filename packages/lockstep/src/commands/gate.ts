@@ -58,7 +58,7 @@ function stateOf({ isWanted, isArmed, state, standby }: GateReport): string {
     return "the gate is armed: commits wait (synchronous_commit = on: for the log; remote_apply: for the quorum)";
   if (!isWanted) return "the gate is off: no commit waits";
   if (state === "degraded-log" && standby !== null)
-    return "the gate gives way: the log takes nothing, and commits do not wait (degraded); the run arms it again";
+    return "the gate gives way: the log is late, and commits do not wait (degraded); the run arms it again";
   return standby === null
     ? "the gate is wanted; the next run arms it"
     : "the gate is wanted; the run arms it once the quorum has what was committed before";
