@@ -2,11 +2,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import {
   eventually,
   execute,
-  LockstepProcess,
   openSession,
   startKafka,
   type KafkaBroker,
+  type LockstepProcess,
 } from "@lockstep/testkit";
+import { command } from "./command.ts";
+import { gated, msOf, turn, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 import { statusOf } from "./status-of.ts";
@@ -32,35 +34,24 @@ async function newScenario(extra: string): Promise<Scenario> {
   return scenario;
 }
 
-async function turn(scenario: Scenario, to: "on" | "off"): Promise<void> {
-  await using child = new LockstepProcess(["gate", to, "-c", scenario.configPath]);
-  expect(await child.exited).toEqual({ code: 0, signal: null });
-}
-
 async function gateOf(run: LockstepProcess): Promise<unknown> {
   return (await statusOf(run)).primary.gate;
 }
 
-async function msOf(work: Promise<unknown>): Promise<number> {
-  const begunMs = performance.now();
-  await work;
-  return performance.now() - begunMs;
-}
-
 test("a log that is away lets commits go after a while; back, they wait again, a run that was killed meanwhile or not", async () => {
   const scenario = await newScenario("mode: semi-sync\nminReplicasSync: 1\ndegradeAfterMs: 1000");
-  const run = scenario.run();
-  await run.waitForLog("tables are live", { count: 2 });
-  await turn(scenario, "on");
-  await run.waitForLog("the gate is armed");
+  const run = await gated(scenario);
   await using session = await openSession(scenario.primaryUrl);
   await session.query("insert into items values (1, 'whole')");
   broker.suspend();
   const ms = await msOf(session.query("insert into items values (2, 'late')"));
   expect(ms).toBeGreaterThan(900);
   expect(ms).toBeLessThan(10_000);
-  await run.waitForLog("the log does not take anything");
+  await run.waitForLog("the log is late");
   await eventually("it says so", async () => expect(await gateOf(run)).toBe("degraded-log"));
+  await eventually("the command says so, too", async () =>
+    expect((await command(scenario, "gate", "status")).text).toContain("commits do not wait (degraded)"),
+  );
   expect(await msOf(session.query("insert into items values (3, 'let through')"))).toBeLessThan(1_000);
   broker.resume();
   await run.waitForLog("the gate is armed", { count: 2 });
@@ -69,7 +60,7 @@ test("a log that is away lets commits go after a while; back, they wait again, a
   await session.query("insert into items values (4, 'whole')");
   broker.suspend();
   await session.query("insert into items values (5, 'late')");
-  await run.waitForLog("the log does not take anything", { count: 2 });
+  await run.waitForLog("the log is late", { count: 2 });
   run.kill();
   await run.exited;
   broker.resume();
@@ -85,23 +76,38 @@ test("a log that is away lets commits go after a while; back, they wait again, a
   expect(scenario.conflicts).toEqual([]);
 });
 
+test("what the primary has not sent yet is late, too: a commit waits behind it no longer than behind any other", async () => {
+  const scenario = await newScenario("mode: semi-sync\nminReplicasSync: 1\ndegradeAfterMs: 1000");
+  await using run = await gated(scenario);
+  const [walsender] = await scenario.onPrimary<{ pid: number }>("select pid from pg_stat_replication");
+  const { pid } = walsender ?? expect.unreachable();
+  await using session = await openSession(scenario.primaryUrl);
+  process.kill(pid, "SIGSTOP"); // As one that decodes a large transaction.
+  try {
+    const ms = await msOf(session.query("insert into items values (1, 'behind it')"));
+    expect(ms).toBeGreaterThan(900);
+    expect(ms).toBeLessThan(3_000);
+    await run.waitForLog("the log is late");
+    expect(await msOf(session.query("insert into items values (2, 'let through')"))).toBeLessThan(1_000);
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await run.waitForLog("the gate is armed", { count: 2 });
+  await turn(scenario, "off");
+  await scenario.expectEqual();
+  await run.stop();
+});
+
 test("in mode sync a replica that is copied anew lets commits go, and is waited for again afterwards", async () => {
   const scenario = await newScenario("mode: sync\nsnapshot: { existing: truncate }");
-  await using run = scenario.run();
-  await run.waitForLog("tables are live", { count: 2 });
-  await turn(scenario, "on");
-  await run.waitForLog("the gate is armed");
+  await using run = await gated(scenario);
   await using session = await openSession(scenario.primaryUrl);
   await session.query("set synchronous_commit = remote_apply");
   await session.query("insert into items values (1, 'whole')");
   const [, replica = ""] = scenario.replicaUrls;
   await servers[2]?.stop("immediate");
   const waits = session.query("insert into items values (2, 'waits')");
-  await eventually("it waits", async () =>
-    expect(
-      await execute(scenario.primaryUrl, "select from pg_stat_activity where wait_event = 'SyncRep'"),
-    ).toHaveLength(1),
-  );
+  await untilWaiting(scenario.primaryUrl);
   await servers[2]?.start();
   await execute(replica, "drop schema lockstep cascade; truncate items"); // As if it were new.
   await waits;

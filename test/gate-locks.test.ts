@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
-import { eventually, execute, LockstepProcess, openSession, sharedKafka } from "@lockstep/testkit";
+import { execute, openSession, sharedKafka } from "@lockstep/testkit";
+import { gated, letGo, turn, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
@@ -8,30 +9,13 @@ const servers = ownServers(2);
 const MAY_TAKE_MS = 20_000;
 
 /** A test that fails leaves nobody waiting. */
-afterEach(async () => {
-  await servers[0]?.query("alter system reset synchronous_standby_names");
-  await servers[0]?.query("select pg_reload_conf()");
-});
+afterEach(async () => await letGo(servers[0]));
 
 async function newScenario(): Promise<Scenario> {
   const urls = await createDatabases(servers);
   const scenario = await Scenario.create({ brokers: sharedKafka(), urls, extra: "mode: sync" });
   await scenario.onPrimary("create table items (id int primary key, v text)");
   return scenario;
-}
-
-async function gate(scenario: Scenario, action: string): Promise<void> {
-  await using child = new LockstepProcess(["gate", action, "-c", scenario.configPath]);
-  expect(await child.exited).toMatchObject({ code: 0 });
-}
-
-/** A run whose gate is armed. */
-async function gated(scenario: Scenario): Promise<LockstepProcess> {
-  const run = scenario.run();
-  await run.waitForLog("tables are live");
-  await gate(scenario, "on");
-  await run.waitForLog("the gate is armed");
-  return run;
 }
 
 async function expectReturned(work: Promise<unknown>): Promise<void> {
@@ -65,11 +49,7 @@ test.each([
   await session.query("set synchronous_commit = remote_apply");
   const waiting = session.query(sql);
   waiting.catch(() => undefined);
-  await eventually("it waits", async () =>
-    expect(
-      await execute(scenario.primaryUrl, "select from pg_stat_activity where wait_event = 'SyncRep'"),
-    ).toHaveLength(1),
-  );
+  await untilWaiting(scenario.primaryUrl);
   await using run = scenario.run();
   await expectReturned(waiting);
   await run.stop();
@@ -90,6 +70,34 @@ test("a commit that has a table locked names what the run has to look up before 
   await scenario.expectEqual();
   await run.stop();
 });
+
+test.each([
+  ["streams", false],
+  ["starts", true],
+])(
+  "a key that a waiting commit dropped is none for the changes that follow in it: a run %s",
+  async (_, isStarted) => {
+    const scenario = await newScenario();
+    await scenario.everywhere(
+      "create table whole (id int constraint ids primary key, v text); alter table whole replica identity full",
+    );
+    await using run = await gated(scenario);
+    await using session = await openSession(scenario.primaryUrl);
+    await session.query("set synchronous_commit = remote_apply; insert into whole values (1, 'a')");
+    await execute(scenario.replicaUrls[0] ?? "", "alter table whole drop constraint ids");
+    if (isStarted) run.kill();
+    if (isStarted) await run.exited;
+    const twins = "insert into whole values (1, 'b'); delete from whole where v = 'a'";
+    const waits = session.query(`begin; alter table whole drop constraint ids; ${twins}; commit`);
+    if (isStarted) await untilWaiting(scenario.primaryUrl);
+    await using next = isStarted ? scenario.run() : null;
+    await expectReturned(waits);
+    await session.query("update whole set v = 'c' where v = 'b'");
+    await scenario.expectEqual({ timeoutMs: 10_000 });
+    expect(scenario.conflicts).toEqual([]);
+    await (next ?? run).stop();
+  },
+);
 
 test("a type that a waiting commit made is looked up once it can be seen, and never written down as unknown", async () => {
   const scenario = await newScenario();
@@ -112,11 +120,11 @@ test.each(["gate-noted", "gate-set"])(
     await scenario.onPrimary("alter system set synchronous_standby_names = ''");
     const killed = scenario.run({ LOCKSTEP_FAILPOINT: place });
     await killed.waitForLog("tables are live");
-    await gate(scenario, "on");
+    await turn(scenario, "on");
     expect(await killed.exited).toMatchObject({ signal: "SIGKILL" });
     await using run = scenario.run();
     await run.waitForLog("the gate is armed");
-    await gate(scenario, "off");
+    await turn(scenario, "off");
     expect(await written(scenario)).toEqual([]);
     await run.stop();
   },
@@ -126,10 +134,10 @@ test("killed while it arms the gate, `gate off` leaves nothing that a restart of
   const scenario = await newScenario();
   const killed = scenario.run({ LOCKSTEP_FAILPOINT: "gate-set" });
   await killed.waitForLog("tables are live");
-  await gate(scenario, "on");
+  await turn(scenario, "on");
   await killed.exited;
   expect(await written(scenario)).toHaveLength(1);
-  await gate(scenario, "off");
+  await turn(scenario, "off");
   expect(await written(scenario)).toEqual([]);
 });
 
@@ -142,7 +150,7 @@ test("a standby that somebody adds beside the gate stays when the gate goes", as
     `alter system set synchronous_standby_names = 'ANY 2 (s1, "lockstep_${scenario.pipeline}")'`,
   );
   await local.query("select pg_reload_conf()");
-  await gate(scenario, "off");
+  await turn(scenario, "off");
   expect(await written(scenario)).toEqual(['ANY 1 ("s1")']);
   await run.stop();
 });

@@ -1,17 +1,17 @@
 import { afterEach, expect, test } from "vitest";
-import { eventually, execute, lockTable, openSession, LockstepProcess, sharedKafka } from "@lockstep/testkit";
+import { eventually, execute, lockTable, openSession, sharedKafka } from "@lockstep/testkit";
+import { command } from "./command.ts";
+import { gated, letGo, msOf, off, SETTING, turn, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
+import { get, metricsOf, statusOf, valueOf } from "./status-of.ts";
+import { tokenNow } from "./token-now.ts";
 
 /* Commits on the primary that wait for what the pipeline has confirmed. */
 const servers = ownServers(3);
-const SETTING = "select setting from pg_settings where name = 'synchronous_standby_names'";
 
 /** A test that fails leaves nobody waiting. */
-afterEach(async () => {
-  await servers[0]?.query("alter system reset synchronous_standby_names");
-  await servers[0]?.query("select pg_reload_conf()");
-});
+afterEach(async () => await letGo(servers[0]));
 
 async function newScenario(extra = "mode: sync"): Promise<Scenario> {
   const scenario = await Scenario.create({
@@ -22,41 +22,6 @@ async function newScenario(extra = "mode: sync"): Promise<Scenario> {
   await scenario.onPrimary("create table items (id int primary key, v text)");
   return scenario;
 }
-
-async function command(
-  scenario: Scenario,
-  ...args: readonly string[]
-): Promise<{ code: number | null; text: string }> {
-  await using child = new LockstepProcess([...args, "-c", scenario.configPath]);
-  const { code } = await child.exited;
-  return { code, text: [...child.output, ...child.log.map(({ text }) => text)].join("\n") };
-}
-
-/** A run whose gate is armed. */
-async function gated(scenario: Scenario): Promise<LockstepProcess> {
-  const run = scenario.run();
-  await run.waitForLog("tables are live", { count: 2 });
-  expect(await command(scenario, "gate", "on")).toMatchObject({ code: 0 });
-  await run.waitForLog("the gate is armed");
-  return run;
-}
-
-async function off(scenario: Scenario): Promise<void> {
-  expect(await command(scenario, "gate", "off")).toMatchObject({
-    code: 0,
-    text: expect.stringContaining("no commit waits"),
-  });
-  expect(await scenario.onPrimary(SETTING)).toEqual([{ setting: "" }]);
-}
-
-async function msOf(work: Promise<unknown>): Promise<number> {
-  const begunMs = performance.now();
-  await work;
-  return performance.now() - begunMs;
-}
-
-const waiting = async (url: string): Promise<number> =>
-  (await execute(url, "select from pg_stat_activity where wait_event = 'SyncRep'")).length;
 
 test("a commit returns when every replica of the quorum has it, and unpublished ones, and those of other databases, at once", async () => {
   const scenario = await newScenario();
@@ -77,6 +42,11 @@ test("a commit returns when every replica of the quorum has it, and unpublished 
   await elsewhere.query("set synchronous_commit = remote_apply; create table if not exists other (id int)");
   expect(await msOf(elsewhere.query("insert into other values (1)"))).toBeLessThan(1_000);
   expect(await msOf(session.query("create index concurrently on items (v)"))).toBeLessThan(5_000);
+  await using open = await openSession(scenario.primaryUrl); // On a primary that is quiet else.
+  await open.query("begin; insert into items values (51, 'open')");
+  const body = JSON.stringify({ token: await tokenNow(scenario, run), replicas: 2, timeoutMs: 5_000 });
+  expect((await get(run, "/wait", { method: "POST", body })).status).toBe(200);
+  await open.query("commit");
   await off(scenario);
   expect(await run.stop()).toEqual({ code: 0, signal: null });
 });
@@ -88,7 +58,7 @@ test("with every process dead commits wait; a new run lets them go, and so does 
   await killed.exited;
   await using session = await openSession(scenario.primaryUrl);
   const insert = session.query("insert into items values (1, 'waits')");
-  await eventually("it waits", async () => expect(await waiting(scenario.primaryUrl)).toBe(1));
+  await untilWaiting(scenario.primaryUrl);
   {
     await using run = scenario.run();
     await insert;
@@ -97,7 +67,7 @@ test("with every process dead commits wait; a new run lets them go, and so does 
     await run.exited;
   }
   const again = session.query("insert into items values (2, 'waits')");
-  await eventually("it waits", async () => expect(await waiting(scenario.primaryUrl)).toBe(1));
+  await untilWaiting(scenario.primaryUrl);
   const status = await command(scenario, "gate", "status");
   expect(status.text).toContain("no run lives");
   expect(status.text).toContain("commits that wait now: 1");
@@ -158,6 +128,23 @@ test("what commits waited for before is waited for besides, and left when the ga
   await run.stop();
 });
 
+test("two pipelines of one server arm at the same moment: commits wait for both, and each goes by itself", async () => {
+  const [one, other] = await Promise.all([newScenario(), newScenario()]);
+  const runs = await Promise.all([gated(one), gated(other)]);
+  const names = async (): Promise<string> => JSON.stringify(await one.onPrimary(SETTING));
+  for (const { pipeline } of [one, other]) expect(await names()).toContain(`lockstep_${pipeline}`);
+  await one.onPrimary("insert into items values (1, 'for both')");
+  runs[1].kill();
+  await runs[1].exited;
+  const waits = one.onPrimary("insert into items values (2, 'waits for the other')");
+  await untilWaiting(one.primaryUrl);
+  await turn(other, "off");
+  await waits;
+  expect(await names()).not.toContain(`lockstep_${other.pipeline}`);
+  await off(one);
+  await runs[0].stop();
+});
+
 test("taken out of the setting by hand, it stays out", async () => {
   const scenario = await newScenario();
   await using run = await gated(scenario);
@@ -168,38 +155,7 @@ test("taken out of the setting by hand, it stays out", async () => {
   await run.stop();
 });
 
-test("a role that may not is refused with the grants, and with them it may", async () => {
-  const scenario = await newScenario();
-  const url = new URL(scenario.primaryUrl);
-  await scenario.onPrimary("create role operator login replication");
-  await scenario.onPrimary(`alter database ${url.pathname.slice(1)} owner to operator`);
-  await scenario.onPrimary("alter table items owner to operator");
-  url.username = "operator";
-  const limited = await Scenario.create({
-    brokers: sharedKafka(),
-    urls: [scenario.primaryUrl, ...scenario.replicaUrls],
-    reachedAs: [url.toString(), ...scenario.replicaUrls],
-    pipeline: scenario.pipeline,
-    extra: "mode: sync",
-  });
-  await using run = limited.run();
-  await run.waitForLog("tables are live", { count: 2, timeoutMs: 15_000 });
-  const refused = await command(limited, "gate", "on");
-  expect(refused).toMatchObject({ code: 1, text: expect.stringContaining("permission-denied") });
-  expect(await command(limited, "gate", "status")).toMatchObject({
-    code: 0,
-    text: expect.stringContaining("is off"),
-  });
-  const [, grants = ""] = /as a superuser: (.*)/.exec(refused.text) ?? [];
-  expect(await scenario.onPrimary(SETTING)).toEqual([{ setting: "" }]);
-  for (const grant of grants.split("; ")) await scenario.onPrimary(grant);
-  expect(await command(limited, "gate", "on")).toMatchObject({ code: 0 });
-  await run.waitForLog("the gate is armed", { timeoutMs: 15_000 });
-  await off(limited);
-  await run.stop();
-});
-
-test("late replicas let commits go after a while, and hold them again once they have made up for it", async () => {
+test("late replicas let commits go after a while, in a new run too, and hold them again once they have made up for it", async () => {
   const scenario = await newScenario("mode: semi-sync\nminReplicasSync: 2\ndegradeAfterMs: 1000");
   await using run = await gated(scenario);
   await using session = await openSession(scenario.primaryUrl);
@@ -210,12 +166,28 @@ test("late replicas let commits go after a while, and hold them again once they 
   expect(ms).toBeGreaterThan(900);
   expect(ms).toBeLessThan(5_000);
   await run.waitForLog("replicas are late");
+  await eventually("the command says so, too", async () =>
+    expect((await command(scenario, "gate", "status")).text).toContain("replicas are late, and commits wait"),
+  );
+  expect(valueOf(await metricsOf(run), "replication_gate", { state: "degraded-replicas" })).toBe(1);
+  expect((await statusOf(run)).primary.gate).toBe("degraded-replicas");
   expect(await msOf(session.query("insert into items values (3, 'waived')"))).toBeLessThan(1_000);
+  await run.stop();
+  const waits = session.query("insert into items values (5, 'waits')");
+  await untilWaiting(scenario.primaryUrl);
+  await using next = scenario.run();
+  await waits;
+  await next.waitForLog("replicas are late");
   await lock[Symbol.asyncDispose]();
-  await run.waitForLog("replicas have made up for it");
+  await next.waitForLog("replicas have made up for it");
+  await eventually("the command says so, too", async () =>
+    expect(await command(scenario, "gate", "status", "--json")).toMatchObject({
+      text: expect.stringContaining('"state":"armed"'),
+    }),
+  );
   await session.query("insert into items values (4, 'whole')");
   for (const url of scenario.replicaUrls)
     expect(await execute(url, "select from items where id = 4")).toHaveLength(1);
   await off(scenario);
-  await run.stop();
+  await next.stop();
 });

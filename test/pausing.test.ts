@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { eventually, execute, expectEqualDatabases, LockstepProcess } from "@lockstep/testkit";
+import { eventually, execute, expectEqualDatabases } from "@lockstep/testkit";
+import { command } from "./command.ts";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
@@ -9,15 +10,6 @@ async function newScenario(extra = ""): Promise<Scenario> {
   const scenario = await Scenario.create({ urls: await createDatabases(servers), extra });
   await scenario.onPrimary("create table items (id int primary key, v text)");
   return scenario;
-}
-
-async function command(
-  scenario: Scenario,
-  ...args: readonly string[]
-): Promise<{ code: number | null; text: string }> {
-  await using child = new LockstepProcess([...args, "-c", scenario.configPath]);
-  const { code } = await child.exited;
-  return { code, text: [...child.output, ...child.log.map(({ text }) => text)].join("\n") };
 }
 
 const countOf = async (url: string): Promise<number> => (await execute(url, "select from items")).length;

@@ -1,19 +1,11 @@
 import { expect, test } from "vitest";
-import { encodeToken, position } from "@lockstep/core";
 import { LockstepProcess } from "@lockstep/testkit";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 import { get } from "./status-of.ts";
+import { tokenNow } from "./token-now.ts";
 
 const servers = ownServers(3);
-
-/** A token as a write at this moment would get it. */
-async function tokenNow(scenario: Scenario, run: LockstepProcess): Promise<string> {
-  const { text } = await run.waitForLog('"publishing"');
-  const [, epochId = ""] = /"epoch":"([^"]+)"/.exec(text) ?? [];
-  const [row] = await scenario.onPrimary<{ lsn: string }>("select pg_current_wal_insert_lsn()::text as lsn");
-  return encodeToken({ pipeline: scenario.pipeline, epochId, position: position(row?.lsn ?? "") });
-}
 
 async function post(run: LockstepProcess, body: unknown): Promise<{ status: number; said: unknown }> {
   const text = typeof body === "string" ? body : JSON.stringify(body);

@@ -1,3 +1,5 @@
+import type { GateStatus } from "./source.ts";
+
 /** Lets commits on a primary wait for what the pipeline has confirmed, or not. What is wanted outlives every run. */
 export interface Gate {
   /**
@@ -16,6 +18,8 @@ export interface GateReport {
   readonly isWanted: boolean;
   /** Commits wait now. */
   readonly isArmed: boolean;
+  /** As the run noted it last; it means nothing while none streams. */
+  readonly state: GateStatus["state"];
   /** The statements that were, or are to be, run on the primary. */
   readonly statements: readonly string[];
   /** The run that commits wait for; null where none streams. */
@@ -24,6 +28,8 @@ export interface GateReport {
   readonly waiting: number;
   /** The setting as it is. */
   readonly setting: string;
+  /** Statements that grant our role what it lacks to let go a commit that can never be confirmed. */
+  readonly missing: readonly string[];
 }
 
 export interface GateStandby {

@@ -187,7 +187,8 @@ const WAIT_FIXES: Readonly<Record<string, string>> = {
   "25006": "make the server writable (default_transaction_read_only = off, or end its recovery); ",
   "53100": "free space on the server's disk; ",
   "53200": "give the server more memory; ",
-  "53300": "raise the connection limit of role, database or server, or close other connections; ",
+  "53300":
+    "raise the limit that the message names (of role, database or server, or max_wal_senders), or close other connections; ",
   [NOT_ACCEPTING]: "let the database accept connections (alter database … allow_connections true); ",
 };
 

@@ -50,6 +50,7 @@ export async function buildPipeline(options: BuildOptions): Promise<BuiltPipelin
   const pipeline = new Pipeline({
     source,
     sinks: createSinks(context),
+    disabled: config.replicas.filter(({ enabled }) => !enabled).map(({ name }) => name),
     log,
     quorum: quorumRuleOf(config),
     logger,

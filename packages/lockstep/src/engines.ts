@@ -135,7 +135,7 @@ export function createSource(context: Context): Source {
 }
 
 export function createSinks(context: Context): Sink[] {
-  return enabledOf(context.config).map((replica) => ENGINES[replica.engine].sink(replica, context));
+  return context.config.replicas.map((replica) => ENGINES[replica.engine].sink(replica, context));
 }
 
 export function createPrimaryCheckOf(context: CheckContext): PrimaryCheck {

@@ -40,6 +40,7 @@ const MENDABLE = [
  */
 export class Applier {
   readonly #options: ApplierOptions;
+  #hardSignal: AbortSignal;
   #hasClaimed = false;
   /** Said in the log, of this session. */
   #isFollowing = false;
@@ -51,12 +52,17 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#options = options;
+    this.#hardSignal = options.hardSignal;
     this.#position = options.epoch.start;
   }
 
-  /** Resolves when aborted, after a clean stop; rejects with what halts the replica. */
-  async run(signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when aborted, after a clean stop, or at once where `dropped` is aborted, too; rejects with what halts the
+   * replica.
+   */
+  async run(signal: AbortSignal, dropped: AbortSignal): Promise<void> {
     const { logger, sink, observer } = this.#options;
+    this.#hardSignal = AbortSignal.any([this.#options.hardSignal, dropped]);
     const onRetry = (error: unknown, attempt: number): void => {
       observer.interrupted(error);
       if (String(error) === this.#said && attempt % 30 !== 0) return;
@@ -154,7 +160,9 @@ export class Applier {
     joining.start(carried.joining, published.stillHas(carried.pending));
     const joinable = carried.joinable(progress.position).filter((table) => joining.isNear(table));
     const [group] = byStart(joinable); // Each alone: the topic may not reach back to another's start.
-    if (group !== undefined) return await joinTables({ ...this.#options, ...group, session }, signal);
+    const hardSignal = this.#hardSignal;
+    if (group !== undefined)
+      return await joinTables({ ...this.#options, ...group, session, hardSignal }, signal);
     if (await this.#complete(session, carried, signal)) return;
     const { at, open } = await locate(log, progress, compare, signal);
     this.#sayFollowing(progress, at);
@@ -174,10 +182,12 @@ export class Applier {
   }
 
   #followWith({ session, joining, progress, open, carried: first, isChanged }: Following): Follower {
-    const { source, sink, published, logger, hardSignal } = this.#options;
+    const { source, sink, published, logger } = this.#options;
+    const hardSignal = this.#hardSignal;
     let carried = first;
     return new Follower({
       ...this.#options,
+      hardSignal,
       session,
       progress,
       open,

@@ -49,6 +49,18 @@ export class Confirmer {
     this.#send();
   }
 
+  /** A replica is enabled. */
+  joined(replica: string): void {
+    this.#options.tracker.join(replica);
+    this.#send();
+  }
+
+  /** A replica is disabled. */
+  left(replica: string): void {
+    this.#options.tracker.leave(replica);
+    this.#send();
+  }
+
   #send(): void {
     const { tracker, compare, onMoved } = this.#options;
     const { durable, position } = tracker;

@@ -11,23 +11,36 @@ export type Keeper =
 
 /** From where on the topic must be kept for replicas that are being copied, or that tables join. */
 export class KeptOffsets {
-  readonly #replicas: readonly string[];
+  readonly #replicas: Set<string>;
   readonly #kept = new Map<string, Offset | null>();
   readonly #known = new Set<string>();
 
   constructor(replicas: readonly string[]) {
-    this.#replicas = replicas;
+    this.#replicas = new Set(replicas);
+  }
+
+  /** A replica is enabled: what it needs is not known yet. */
+  join(replica: string): void {
+    this.#replicas.add(replica);
+    this.#known.delete(replica);
+  }
+
+  /** A replica is disabled: nothing is kept for it. */
+  leave(replica: string): void {
+    this.#replicas.delete(replica);
+    for (const key of this.#kept.keys()) if (isOf(replica, key)) this.#kept.delete(key);
   }
 
   /** Every replica has said what it needs. */
   get areKnown(): boolean {
-    return this.#replicas.every((replica) => this.#known.has(replica));
+    return [...this.#replicas].every((replica) => this.#known.has(replica));
   }
 
   /** `null`: everything, since it is not known yet; `undefined`: nothing. */
   keep(replica: string, keeper: Keeper, from: Offset | null | undefined): void {
     this.#known.add(replica);
     const key = JSON.stringify([replica, keeper]);
+    if (!this.#replicas.has(replica)) return; // Its session is on its way out.
     if (from === undefined) this.#kept.delete(key);
     else this.#kept.set(key, from);
   }
@@ -41,4 +54,9 @@ export class KeptOffsets {
     }
     return least;
   }
+}
+
+function isOf(replica: string, key: string): boolean {
+  const [of]: unknown[] = JSON.parse(key);
+  return of === replica;
 }

@@ -7,6 +7,8 @@ import type { PipelineStatus } from "./status.ts";
 export interface PipelineOptions {
   readonly source: Source;
   readonly sinks: readonly Sink[];
+  /** Replicas of these that are left as they are until they are enabled; default: none. */
+  readonly disabled?: readonly string[];
   readonly log: EventLog;
   /** How many of the sinks' replicas must have a transaction before it counts as replicated. */
   readonly quorum: QuorumRule;

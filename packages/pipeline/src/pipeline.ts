@@ -1,5 +1,6 @@
 import { actionOf, hasCode, retry, type Epoch, type Offset, type Position } from "@lockstep/core";
 import { Counters } from "./counters.ts";
+import { EnabledReplicas } from "./enabled-replicas.ts";
 import { KeptOffsets } from "./kept-offsets.ts";
 import { LogTail } from "./log-tail.ts";
 import { open, type Opened } from "./opening.ts";
@@ -36,18 +37,21 @@ export class Pipeline {
   readonly #limit: RateLimit;
   readonly #reconnects: Reconnects;
   readonly #quorum: Quorum;
+  readonly #enabled: EnabledReplicas;
   /** In the topic, while this run has not published. */
   #read: Epoch | null = null;
 
   constructor(options: PipelineOptions) {
-    const { source, sinks, quorum: rule, logger, failpoints, copies } = options;
+    const { source, sinks, disabled = [], quorum: rule, logger, failpoints, copies } = options;
     const { compare } = source;
     const replicas = sinks.map((sink) => sink.replica);
     this.#options = options;
+    this.#enabled = new EnabledReplicas(rule, replicas, disabled);
+    const { names: enabled } = this.#enabled;
     this.#limit = new RateLimit(copies.bytesPerSecond);
-    this.#kept = new KeptOffsets(replicas);
+    this.#kept = new KeptOffsets(enabled);
     this.#counters = new Counters(replicas, compare, this.#onStage);
-    this.#quorum = new Quorum({ rule, replicas, compare, logger, failpoints });
+    this.#quorum = new Quorum({ rule, replicas: enabled, compare, logger, failpoints });
     if (options.onState !== undefined) this.#counters.onState = options.onState;
     this.#reconnects = new Reconnects(replicas);
   }
@@ -57,7 +61,9 @@ export class Pipeline {
   }
 
   get status(): PipelineStatus {
-    return { ...this.#counters.snapshot(), quorum: this.#quorum.status };
+    const { replicas, ...counted } = this.#counters.snapshot();
+    const enabled = Object.entries(replicas).filter(([replica]) => this.#enabled.has(replica));
+    return { ...counted, replicas: Object.fromEntries(enabled), quorum: this.#quorum.status };
   }
 
   /** The reign that is known; null before this run has published. */
@@ -86,7 +92,34 @@ export class Pipeline {
    * with what stands against that, with `not-running` in a run that does not publish.
    */
   async reconnect(replica: string): Promise<void> {
+    this.#enabled.expect(replica);
     await this.#reconnects.ask(replica, this.#counters.state);
+  }
+
+  isEnabled(replica: string): boolean {
+    return this.#enabled.has(replica);
+  }
+
+  /** In this process from now on: the replica counts for the quorum, and is brought along from where it is. */
+  enable(replica: string): void {
+    if (!this.#enabled.enable(replica)) return;
+    this.#kept.join(replica);
+    this.#quorum.confirmer.joined(replica);
+    this.#reconnects.of(replica).wake();
+  }
+
+  /**
+   * In this process from now on: the replica counts for nothing, and is left as it is. Resolves when its session has
+   * ended. Rejects with `config-invalid` where those that are left could never be the quorum.
+   */
+  async disable(replica: string): Promise<void> {
+    if (!this.#enabled.disable(replica)) return;
+    this.#kept.leave(replica);
+    this.#quorum.confirmer.left(replica);
+    const reconnect = this.#reconnects.of(replica);
+    const rested = reconnect.rested();
+    reconnect.wake();
+    await rested;
   }
 
   /** Resolves after a clean stop by the signal; rejects with what only a person can mend. Call once. */
@@ -142,6 +175,7 @@ export class Pipeline {
       counters: this.#counters,
       kept: this.#kept,
       reconnects: this.#reconnects,
+      enabled: this.#enabled,
       onWaiting: (position) => this.#quorum.want(position),
     };
   }
@@ -186,7 +220,11 @@ export class Pipeline {
 
   async #open(signal: AbortSignal): Promise<Opened> {
     const { source, sinks, log, logger, newId, failpoints } = this.#options;
-    return await open({ source, sinks, log, run: newId(), newEpochId: newId, logger, failpoints }, signal);
+    const enabled = sinks.filter((sink) => this.#enabled.has(sink.replica));
+    return await open(
+      { source, sinks: enabled, log, run: newId(), newEpochId: newId, logger, failpoints },
+      signal,
+    );
   }
 
   /** Publishes over lost connections; resolves when another run has taken the source over. */
@@ -271,7 +309,7 @@ export class Pipeline {
     const keepFrom = (): Offset => this.#kept.least(publisher.keepFrom);
     const stored = (): Record<string, Offset | null> =>
       Object.fromEntries(
-        Object.entries(this.#counters.snapshot().replicas).map(([name, replica]) => [name, replica.stored]),
+        Object.entries(this.status.replicas).map(([name, replica]) => [name, replica.stored]),
       );
     const areNeedsKnown = (): boolean => this.#kept.areKnown;
     return new Trimmer({ log, logger, retentionMs, retentionBytes, keepFrom, stored, areNeedsKnown });

@@ -33,6 +33,9 @@ export class Reconnects {
 /** The wish, from outside, that a replica's session be dropped and the replica claimed anew. */
 export class Reconnect {
   #asked = new AbortController();
+  /** Somebody has a session with the replica, or is about to. */
+  #isAttended = false;
+  readonly #resting: Deferred<void>[] = [];
   /** Of those who asked: since the session began that there is, and before. */
   #later: Deferred<void>[] = [];
   #waiting: Deferred<void>[] = [];
@@ -45,8 +48,23 @@ export class Reconnect {
     await claimed.promise;
   }
 
-  /** The next attempts begin; aborted when they are to end. */
+  /** What there is ends; whether the replica is enabled is looked at anew. */
+  wake(): void {
+    this.#asked.abort();
+  }
+
+  /** Resolves when there is no session with the replica. */
+  async rested(): Promise<void> {
+    if (!this.#isAttended) return;
+    const resting = new Deferred<void>();
+    this.#resting.push(resting);
+    await resting.promise;
+  }
+
+  /** There is no session; the next attempts begin. Aborted when they are to end. */
   next(): AbortSignal {
+    this.#isAttended = true;
+    for (const resting of this.#resting.splice(0)) resting.resolve();
     this.#waiting.push(...this.#later.splice(0));
     this.#asked = new AbortController();
     return this.#asked.signal;
@@ -64,6 +82,8 @@ export class Reconnect {
   ended(error: unknown): void {
     this.#waiting.push(...this.#later.splice(0));
     this.failed(error);
+    this.#isAttended = false;
+    for (const resting of this.#resting.splice(0)) resting.resolve();
   }
 }
 

@@ -15,6 +15,7 @@ import { Applier } from "./applier.ts";
 import type { Applied, Reached } from "./applier-options.ts";
 import type { Confirmer } from "./confirmer.ts";
 import type { CopyStatus } from "./copy-progress.ts";
+import { notEnabled, type EnabledReplicas } from "./enabled-replicas.ts";
 import type { KeptOffsets, Keeper } from "./kept-offsets.ts";
 import type { LogTail } from "./log-tail.ts";
 import type { Published } from "./published.ts";
@@ -33,6 +34,7 @@ export interface ReplicasOptions {
   readonly limit: RateLimit;
   readonly counters: Counters;
   readonly kept: KeptOffsets;
+  readonly enabled: Pick<EnabledReplicas, "has">;
   readonly onWaiting: (position: Position) => void;
   readonly reconnects: Reconnects;
 }
@@ -94,8 +96,14 @@ async function runReplica(
   });
   for (let asked = reconnect.next(); !signal.aborted; asked = reconnect.next()) {
     const both = AbortSignal.any([signal, asked]);
+    if (!options.enabled.has(replica)) {
+      observer.stoodDown();
+      reconnect.failed(notEnabled(replica));
+      await aborted(both);
+      continue;
+    }
     try {
-      await applier.run(both);
+      await applier.run(both, asked); // Who asks may do so since the replica hangs.
     } catch (error) {
       if (hasCode(error, "replica-claimed")) {
         logger.warn({ replica }, "another run has claimed the replica; giving up the source too");
@@ -103,10 +111,14 @@ async function runReplica(
         break;
       }
       onHalted(error);
-      if (!both.aborted) await once(both, "abort"); // Until somebody has mended it and says so, or the end.
+      await aborted(both); // Until somebody has mended it and says so, or the end.
     }
   }
   reconnect.ended(givenUp(replica));
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, "abort");
 }
 
 function givenUp(replica: string): ReplicationError {

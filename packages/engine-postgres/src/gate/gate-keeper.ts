@@ -1,14 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import {
-  position,
-  type Confirmation,
-  type Failpoints,
-  type GateStatus,
-  type Logger,
-  type Position,
-} from "@lockstep/core";
+import type { Confirmation, Failpoints, GateStatus, Logger, Position } from "@lockstep/core";
 import type { Client } from "pg";
-import type { Connected } from "../connection.ts";
+import { quoteIdentifier, type Connected } from "../connection.ts";
 import {
   arm,
   armStatement,
@@ -20,17 +12,29 @@ import {
   type GateNames,
   type GateNote,
 } from "./gate-setting.ts";
-import { freeDeadlock } from "./deadlock.ts";
+import { Bell } from "./bell.ts";
+import { CommitDelay } from "./commit-delay.ts";
+import { Deadlocks } from "./deadlock.ts";
 import { isLockTimeout, locked } from "./gate-lock.ts";
 import { expectGateRights } from "./gate-rights.ts";
-import { isReached, Lateness } from "./lateness.ts";
+import { isReached } from "./lateness.ts";
+import { isStreaming, readFlushedPosition, readInsertPosition } from "./primary-positions.ts";
 import { proveArmed } from "./prove-armed.ts";
+import { expectServerAllows } from "./server-allows.ts";
 import { withStandby } from "./standby-names.ts";
+import { expectSight } from "./watching-rights.ts";
 
-/** How often the primary is asked what is wanted. Nothing waits for it but arming and degrading. */
+/** How often the primary is looked at where commits wait, or are to. */
 const LOOK_MS = 500;
+/** Where none is to: whoever turns the gate on rings. */
+const OFF_LOOK_MS = 10_000;
 /** Whoever locks a catalog may be waiting for us: then our session must be free to find out. */
 const LOCK_TIMEOUT_MS = 1_000;
+
+const GIVES_WAY_TO: Readonly<Partial<Record<GateStatus["state"], GateNote["givesWayTo"]>>> = {
+  "degraded-replicas": "replicas",
+  "degraded-log": "log",
+};
 
 export interface GateKeeperOptions {
   readonly names: GateNames;
@@ -63,12 +67,13 @@ interface GatedStream {
  */
 export class GateKeeper implements AsyncDisposable {
   readonly #options: GateKeeperOptions;
-  readonly #log = new Lateness();
-  readonly #replicas = new Lateness();
+  readonly #delay = new CommitDelay();
+  readonly #bell = new Bell();
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
   #state: GateStatus["state"] = "off";
-  #confirmed: Confirmation | null = null;
+  /** Nothing is to be looked after: known since the last look. */
+  #isIdle = false;
   /** What was committed while commits did not wait: to be passed before they do. */
   #letThrough: Position | null = null;
   #said = "";
@@ -83,8 +88,7 @@ export class GateKeeper implements AsyncDisposable {
   }
 
   confirm(confirmation: Confirmation): void {
-    this.#confirmed = confirmation;
-    this.#time();
+    this.#delay.confirm(confirmation, this.#options.stream.received);
     const { durable, replicated } = confirmation;
     const isWaived = this.#state === "degraded-replicas" && !isReached(replicated, durable);
     this.#options.stream.confirm(isWaived ? { durable, replicated: durable } : confirmation);
@@ -92,6 +96,7 @@ export class GateKeeper implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended.abort();
+    this.#bell.ring();
     await this.#running;
   }
 
@@ -100,23 +105,42 @@ export class GateKeeper implements AsyncDisposable {
     while (!signal.aborted) {
       try {
         await using connected = await this.#options.connect(signal);
-        await connected.client.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}`);
-        for (;;) {
-          await freeDeadlock(connected.client, this.#options.processId, this.#options.logger);
-          await unlessLocked(this.#look(connected.client));
-          await sleep(LOOK_MS, undefined, { signal });
-        }
+        await this.#lookAfter(connected.client);
       } catch (error) {
         if (signal.aborted) return;
+        this.#isIdle = false;
         this.#say("the gate cannot be looked after; trying again", error);
-        await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+        await this.#bell.pause(LOOK_MS);
       }
+    }
+  }
+
+  /** Resolves when the keeper ends. */
+  async #lookAfter(client: Client): Promise<void> {
+    const { names, processId, logger } = this.#options;
+    await client.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    client.on("notification", () => this.#bell.ring());
+    await client.query(`listen ${quoteIdentifier(names.publication)}`);
+    const deadlocks = await Deadlocks.of(client, processId, logger);
+    while (!this.#ended.signal.aborted) {
+      if (!this.#isIdle) await deadlocks.look();
+      await unlessLocked(this.#look(client));
+      await this.#bell.pause(this.#isIdle ? OFF_LOOK_MS : LOOK_MS);
     }
   }
 
   async #look(client: Client): Promise<void> {
     const { names } = this.#options;
     const note = await readGateNote(client, names);
+    this.#isIdle = false;
+    await this.#keep(client, note);
+    const givesWayTo = GIVES_WAY_TO[this.#state] ?? null;
+    if (givesWayTo !== note.givesWayTo) await noteGate(client, names, { givesWayTo });
+    this.#said = "";
+  }
+
+  async #keep(client: Client, note: GateNote): Promise<void> {
+    const { names } = this.#options;
     const { isArmed } = await readSetting(client, names);
     if (!note.isWanted) {
       // Whoever turned it off was interrupted, or an arming came between.
@@ -127,13 +151,13 @@ export class GateKeeper implements AsyncDisposable {
     if (isArmed) await this.#beArmed(client, note);
     else if (note.isArmed) await this.#yield(client);
     else await this.#armWhenReached(client);
-    this.#said = "";
   }
 
   #beOff(): void {
     this.#options.stream.hurry(false);
     this.#letThrough = null;
     this.#become("off");
+    this.#isIdle = true;
   }
 
   /** Somebody took us out of the setting by hand: that is an answer, not a fault. */
@@ -150,15 +174,18 @@ export class GateKeeper implements AsyncDisposable {
     const { names, processId, stream, logger, failpoints } = this.#options;
     if (this.#state !== "degraded-log") this.#become("waiting");
     this.#letThrough ??= await readInsertPosition(client);
+    await this.#seeWritten(client);
     stream.ask();
-    const { durable = null, replicated = null } = this.#confirmed ?? {};
+    const { durable = null, replicated = null } = this.#delay.confirmed ?? {};
     if (!isReached(durable, this.#letThrough) || !isReached(replicated, this.#letThrough)) return;
-    if (!(await isStreaming(client, processId))) return;
+    if (this.#isBehind || !(await isStreaming(client, processId))) return;
     await locked(client, names, async () => {
       const { isWanted, isArmed } = await readGateNote(client, names);
       if (!isWanted || isArmed) return;
       const { value } = await readSetting(client, names);
+      await expectServerAllows(client);
       await expectGateRights(client, armStatement(withStandby(value, names.standby)));
+      await expectSight(client, value);
       await arm(client, names, failpoints);
       await this.#prove(client);
       await noteGate(client, names, { isArmed: true });
@@ -168,11 +195,18 @@ export class GateKeeper implements AsyncDisposable {
     });
   }
 
+  /** Commits would have to wait for so long that the gate would give way again. */
+  get #isBehind(): boolean {
+    const { degradeAfterMs } = this.#options;
+    return degradeAfterMs !== null && this.#delay.quorumMs > degradeAfterMs / 2;
+  }
+
   async #prove(prober: Client): Promise<void> {
-    const { connect, stream } = this.#options;
+    const { connect, stream, names } = this.#options;
     const { signal } = this.#ended;
     await using connected = await connect(signal);
-    await proveArmed({ prober, observer: connected.client }, (isHeld) => stream.hold(isHeld), signal);
+    const sessions = { prober, observer: connected.client };
+    await proveArmed(sessions, names, (isHeld) => stream.hold(isHeld), signal);
   }
 
   async #beArmed(client: Client, note: GateNote): Promise<void> {
@@ -182,19 +216,18 @@ export class GateKeeper implements AsyncDisposable {
       await noteGate(client, names, { isArmed: true });
     }
     if (this.#state !== "degraded-replicas") this.#become("armed");
-    this.#time();
-    const now = performance.now();
-    if (degradeAfterMs !== null && this.#log.ms(now) > degradeAfterMs) return await this.#open(client);
-    if (degradeAfterMs !== null && this.#replicas.ms(now) > degradeAfterMs) this.#waive();
+    await this.#seeWritten(client);
+    if (degradeAfterMs !== null && this.#delay.logMs > degradeAfterMs) return await this.#open(client);
+    if (degradeAfterMs !== null && this.#delay.quorumMs > degradeAfterMs) this.#waive();
     else if (this.#state === "degraded-replicas") this.#heal();
   }
 
-  /** The event log does not take anything: only the setting lets commits go, since `flush` is never a lie (P1). */
+  /** The event log is late: only the setting lets commits go, since `flush` is never a lie (P1). */
   async #open(client: Client): Promise<void> {
     const { names, logger, degradeAfterMs } = this.#options;
     await takeBack(client, names);
     this.#letThrough = await readInsertPosition(client);
-    logger.warn({ degradeAfterMs }, "the log does not take anything: commits wait no longer (degraded)");
+    logger.warn({ degradeAfterMs }, "the log is late: commits wait no longer (degraded)");
     this.#become("degraded-log");
   }
 
@@ -205,24 +238,26 @@ export class GateKeeper implements AsyncDisposable {
       logger.warn({ degradeAfterMs }, "replicas are late: commits wait for the log alone (degraded)");
       this.#become("degraded-replicas");
     }
-    if (this.#confirmed === null) return;
-    this.#letThrough = this.#confirmed.durable;
-    this.confirm(this.#confirmed);
+    const { confirmed } = this.#delay;
+    if (confirmed === null) return;
+    this.#letThrough = confirmed.durable;
+    this.confirm(confirmed);
   }
 
   #heal(): void {
-    const { replicated = null } = this.#confirmed ?? {};
+    const { replicated = null } = this.#delay.confirmed ?? {};
     if (this.#letThrough !== null && !isReached(replicated, this.#letThrough)) return;
     this.#options.logger.info({}, "replicas have made up for it: commits wait for the quorum again");
     this.#letThrough = null;
     this.#become("armed");
   }
 
-  #time(): void {
-    const now = performance.now();
-    const { durable = null, replicated = null } = this.#confirmed ?? {};
-    this.#log.look(this.#options.stream.received, durable, now);
-    this.#replicas.look(durable, replicated, now);
+  /** What the stream has not sent by then the server is asked for: it says nothing by itself where nothing is published. */
+  async #seeWritten(client: Client): Promise<void> {
+    const { stream } = this.#options;
+    const written = await readFlushedPosition(client);
+    if (!isReached(stream.received, written)) stream.ask();
+    this.#delay.seeWritten(written, stream.received);
   }
 
   #become(state: GateStatus["state"]): void {
@@ -243,25 +278,4 @@ async function unlessLocked(work: Promise<void>): Promise<void> {
   } catch (error) {
     if (!isLockTimeout(error)) throw error;
   }
-}
-
-/** Never the flushed one: it lies below commits that do not wait for their own disk. */
-async function readInsertPosition(client: Client): Promise<Position> {
-  const { rows } = await client.query<{ lsn: string }>(
-    "select pg_catalog.pg_current_wal_insert_lsn()::text as lsn",
-  );
-  return position(rows[0]?.lsn ?? "0/0");
-}
-
-/**
- * While it catches up a commit would wait for all of that. A role that may not see the state has what it received to
- * go by: it has passed the newest WAL.
- */
-async function isStreaming(client: Client, processId: number): Promise<boolean> {
-  const { rows } = await client.query<{ state: string | null }>(
-    "select state from pg_catalog.pg_stat_replication where pid = $1",
-    [processId],
-  );
-  const [row] = rows;
-  return row !== undefined && (row.state ?? "streaming") === "streaming";
 }

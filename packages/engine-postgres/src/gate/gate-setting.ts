@@ -4,6 +4,7 @@ import { DatabaseError, type Client } from "pg";
 import { quoteLiteral } from "../connection.ts";
 import { applicationName } from "../link/target.ts";
 import { readNote, writeNote } from "../source/publication-note.ts";
+import { aloneOnServer } from "./server-lock.ts";
 import { waitsFor, withoutStandby, withStandby } from "./standby-names.ts";
 
 /*
@@ -24,11 +25,19 @@ export interface GateNote {
   readonly former: string | null;
   /** The value with the gate, from before it is set until it is taken back; null: what is set is none of ours. */
   readonly set: string | null;
+  /** What is late, so that commits do not wait for it now. */
+  readonly givesWayTo: "replicas" | "log" | null;
 }
 
-const NEVER_WANTED: GateNote = { isWanted: false, isArmed: false, former: null, set: null };
+const NEVER_WANTED: GateNote = {
+  isWanted: false,
+  isArmed: false,
+  former: null,
+  set: null,
+  givesWayTo: null,
+};
 /** As it is noted once nothing of ours is set. */
-export const RELEASED = { isArmed: false, set: null } as const;
+export const RELEASED = { isArmed: false, set: null, givesWayTo: null } as const;
 
 export interface GateNames {
   readonly publication: string;
@@ -65,12 +74,13 @@ export async function readGateNote(client: Client, { publication }: GateNames): 
   const { gate } = await readNote(client, publication);
   if (typeof gate !== "object" || gate === null) return NEVER_WANTED;
   const fields: Readonly<Record<string, unknown>> = { ...gate };
-  const { isWanted, isArmed, former, set } = fields;
+  const { isWanted, isArmed, former, set, givesWayTo } = fields;
   return {
     isWanted: isWanted === true,
     isArmed: isArmed === true,
     former: typeof former === "string" ? former : null,
     set: typeof set === "string" ? set : null,
+    givesWayTo: givesWayTo === "replicas" || givesWayTo === "log" ? givesWayTo : null,
   };
 }
 
@@ -97,25 +107,35 @@ export async function noteGate(
  * Interrupted anywhere, it can be done again, or be taken back.
  */
 export async function arm(client: Client, names: GateNames, failpoints?: Failpoints): Promise<void> {
-  const setting = await readSetting(client, names);
-  if (setting.isArmed) return;
-  const set = withStandby(setting.value, names.standby);
-  // A value that we may not see the origin of is set again afterwards: the same to the server.
-  const former = setting.value === "" || setting.isSetBySystem === false ? null : setting.value;
-  await noteGate(client, names, { former, set });
-  failpoints?.hit("gate-noted");
-  await client.query(armStatement(set));
-  failpoints?.hit("gate-set");
-  await reload(client, armStatement(set), async () => (await readSetting(client, names)).isArmed);
+  await aloneOnServer(client, async () => {
+    const setting = await readSetting(client, names);
+    if (setting.isArmed) return;
+    const set = withStandby(setting.value, names.standby);
+    // A value that we may not see the origin of is set again afterwards: the same to the server.
+    const former = setting.value === "" || setting.isSetBySystem === false ? null : setting.value;
+    await noteGate(client, names, { former, set });
+    failpoints?.hit("gate-noted");
+    await client.query(armStatement(set));
+    failpoints?.hit("gate-set");
+    await reload(client, armStatement(set), async () => (await readSetting(client, names)).isArmed);
+  });
+}
+
+/** Whether the setting has anything of ours, in effect or on its way. */
+export async function isAnythingSet(client: Client, names: GateNames): Promise<boolean> {
+  const { isArmed } = await readSetting(client, names);
+  return isArmed || (await readNoteIfAny(client, names)).set !== null;
 }
 
 /** Commits wait for us no longer; who waits is let go. Does nothing where nothing of ours is set. */
-export async function release(client: Client, names: GateNames): Promise<void> {
-  const { isArmed } = await readSetting(client, names);
-  if (!isArmed && (await readNoteIfAny(client, names)).set === null) return;
-  const statement = await planRelease(client, names);
-  await client.query(statement);
-  await reload(client, statement, async () => !(await readSetting(client, names)).isArmed);
+export async function release(client: Client, names: GateNames, waitMs?: number): Promise<void> {
+  const work = async (): Promise<void> => {
+    if (!(await isAnythingSet(client, names))) return;
+    const statement = await planRelease(client, names);
+    await client.query(statement);
+    await reload(client, statement, async () => !(await readSetting(client, names)).isArmed);
+  };
+  await aloneOnServer(client, work, waitMs);
 }
 
 /** What we have set, in an order in which an interruption is never taken for somebody's answer. */
@@ -125,12 +145,18 @@ export async function takeBack(client: Client, names: GateNames): Promise<void> 
   await noteGate(client, names, RELEASED);
 }
 
-/** Puts back what was set before us; where somebody has changed our value since, takes us alone out of it. */
+/** Puts back what was set before us; where somebody has changed that since, takes us alone out of it. */
 export async function planRelease(client: Client, names: GateNames): Promise<string> {
-  const { value, isArmed } = await readSetting(client, names);
-  const { former, set } = await readNoteIfAny(client, names);
-  const isOurs = !isArmed || value === set;
-  return releaseStatement(isOurs ? former : withoutStandby(value, names.standby));
+  const setting = await readSetting(client, names);
+  const note = await readNoteIfAny(client, names);
+  const isOurs = isAsWeLeftIt(setting, note);
+  return releaseStatement(isOurs ? note.former : withoutStandby(setting.value, names.standby));
+}
+
+/** What is in effect is what we set; or, where that is not in effect yet, what was there before. */
+function isAsWeLeftIt({ value, isArmed, isSetBySystem }: GateSetting, { former, set }: GateNote): boolean {
+  if (isArmed) return value === set;
+  return value === (former ?? "") || isSetBySystem === false;
 }
 
 /** Where the note cannot be read now, as if there were none. */

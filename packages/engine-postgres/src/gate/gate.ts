@@ -3,10 +3,12 @@ import { DatabaseError, type Client } from "pg";
 import { onDatabase, type DatabaseOptions } from "../command-session.ts";
 import { readSlot } from "../source/slot.ts";
 import { locked } from "./gate-lock.ts";
+import { expectFreeWalsender } from "./free-walsender.ts";
 import { expectGateRights } from "./gate-rights.ts";
 import {
   armStatement,
   gateNames,
+  isAnythingSet,
   noteGate,
   planRelease,
   readGateNote,
@@ -15,8 +17,11 @@ import {
   RELEASED,
   RELOAD,
   type GateNames,
+  type GateNote,
 } from "./gate-setting.ts";
-import { withStandby } from "./standby-names.ts";
+import { expectServerAllows } from "./server-allows.ts";
+import { withoutStandby, withStandby } from "./standby-names.ts";
+import { expectSight, missingGrants } from "./watching-rights.ts";
 import { notBegun } from "./not-begun.ts";
 
 /** A night's answer must not wait for a hung run. */
@@ -36,10 +41,15 @@ export function createGate(database: DatabaseOptions): Gate {
 }
 
 async function turnOn(client: Client, names: GateNames): Promise<GateReport> {
-  if ((await readSlot(client, names.publication)) === null) throw notBegun(names);
+  const slot = await readSlot(client, names.publication);
+  if (slot === null) throw notBegun(names);
+  if (!slot.isActive) await expectFreeWalsender(client);
+  await expectServerAllows(client);
   const statements = await planned(client, names);
   await expectGateRights(client, statements[0] ?? "");
+  await expectSight(client, withoutStandby((await readSetting(client, names)).value, names.standby) ?? "");
   await noteGate(client, names, { isWanted: true });
+  await ring(client, names);
   return await report(client, names, statements);
 }
 
@@ -47,11 +57,20 @@ async function turnOn(client: Client, names: GateNames): Promise<GateReport> {
 async function turnOff(client: Client, names: GateNames): Promise<GateReport> {
   await client.query(`set lock_timeout = ${OFF_LOCK_MS}`);
   const statement = await planRelease(client, names);
-  await expectGateRights(client, statement);
-  await release(client, names);
+  if (await isAnythingSet(client, names)) {
+    await expectServerAllows(client);
+    await expectGateRights(client, statement);
+  }
+  await release(client, names, OFF_LOCK_MS);
   await note(client, names);
-  await locked(client, names, async () => await release(client, names), OFF_LOCK_MS);
+  await locked(client, names, async () => await release(client, names, OFF_LOCK_MS), OFF_LOCK_MS);
+  await ring(client, names);
   return await report(client, names, [statement, RELOAD]);
+}
+
+/** A run looks now, instead of a little later. */
+async function ring(client: Client, { publication }: GateNames): Promise<void> {
+  await client.query("select pg_catalog.pg_notify($1, '')", [publication]);
 }
 
 /** Where the publication is gone, so is what was noted, and no run can arm anything. */
@@ -72,7 +91,7 @@ async function planned(client: Client, names: GateNames): Promise<readonly strin
 
 async function report(client: Client, names: GateNames, statements: readonly string[]): Promise<GateReport> {
   const note = await readGateNote(client, names);
-  const { isArmed, value } = await readSetting(client, names);
+  const setting = await readSetting(client, names);
   const { rows: standbys } = await client.query<GateStandby>(
     `select state, flush_lsn::text as durable, replay_lsn::text as replicated
        from pg_catalog.pg_stat_replication where application_name = $1`,
@@ -81,12 +100,21 @@ async function report(client: Client, names: GateNames, statements: readonly str
   const { rows: waits } = await client.query<{ waiting: number }>(
     "select count(*)::int as waiting from pg_catalog.pg_stat_activity where wait_event = 'SyncRep'",
   );
+  const isArmed = setting.isArmed && (note.isArmed || !note.isWanted); // Set, and proved to hold commits back.
   return {
     isWanted: note.isWanted,
-    isArmed: isArmed && (note.isArmed || !note.isWanted), // Set, and proved to hold commits back.
+    isArmed,
+    state: stateOf(note, isArmed),
     statements,
     standby: standbys[0] ?? null,
     waiting: waits[0]?.waiting ?? 0,
-    setting: value,
+    setting: setting.value,
+    missing: await missingGrants(client),
   };
+}
+
+function stateOf({ isWanted, givesWayTo }: GateNote, isArmed: boolean): GateReport["state"] {
+  if (isArmed) return givesWayTo === "replicas" ? "degraded-replicas" : "armed";
+  if (!isWanted) return "off";
+  return givesWayTo === "log" ? "degraded-log" : "waiting";
 }

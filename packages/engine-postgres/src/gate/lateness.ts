@@ -1,20 +1,36 @@
 import { includes, type Position } from "@lockstep/core";
 import { comparePositions } from "../position.ts";
 
-/** How long one position has been waiting for another to reach it. */
+/** How exactly it is known since when something waits. */
+const STEP_MS = 250;
+/** Above, every other one is forgotten: what is late by so much is late. */
+const MAX_MARKS = 128;
+
+interface Mark {
+  readonly position: Position;
+  readonly sinceMs: number;
+}
+
+/** How long the oldest position that is not reached has been waiting, though others are reached all the while. */
 export class Lateness {
-  #mark: { readonly position: Position; readonly sinceMs: number } | null = null;
+  /** In order. What lies between two of them is as old as the latter. */
+  #marks: readonly Mark[] = [];
 
   /** `ahead` is where it is to get, `behind` where it is. */
   look(ahead: Position | null, behind: Position | null, nowMs: number): void {
-    if (this.#mark !== null && isReached(behind, this.#mark.position)) this.#mark = null;
+    const first = this.#marks.findIndex(({ position }) => !isReached(behind, position));
+    if (first !== 0) this.#marks = first < 0 ? [] : this.#marks.slice(first);
     if (ahead === null || isReached(behind, ahead)) return;
-    this.#mark ??= { position: ahead, sinceMs: nowMs };
+    const last = this.#marks.at(-1);
+    if (last !== undefined && (nowMs - last.sinceMs < STEP_MS || isReached(last.position, ahead))) return;
+    this.#marks = [...this.#marks, { position: ahead, sinceMs: nowMs }];
+    if (this.#marks.length > MAX_MARKS) this.#marks = this.#marks.filter((_, index) => index % 2 === 0);
   }
 
   /** 0 where nothing waits. */
   ms(nowMs: number): number {
-    return this.#mark === null ? 0 : nowMs - this.#mark.sinceMs;
+    const [oldest] = this.#marks;
+    return oldest === undefined ? 0 : nowMs - oldest.sinceMs;
   }
 }
 

@@ -25,6 +25,23 @@ const PRIMARY_KEYS = `
     left join pg_catalog.pg_replication_slots s on s.slot_name = p.pubname
    where p.pubname = $1 group by r.oid, i.indexrelid having pg_catalog.bool_and(a.attgenerated = '')`;
 
+/** Whoever alters what is a key has locked the table so that nobody else reads it, until others can see that. */
+const ALTERING = `
+  select l.relation as oid, pg_catalog.array_agg(h.transactionid::pg_catalog.text) as xids
+    from pg_catalog.pg_locks l
+    join pg_catalog.pg_locks h
+      on h.locktype = 'transactionid' and h.granted and h.virtualtransaction = l.virtualtransaction
+    join pg_catalog.pg_database d on d.oid = l.database and d.datname = pg_catalog.current_database()
+   where l.locktype = 'relation' and l.granted and l.mode = 'AccessExclusiveLock' and l.relation in (
+           select r.prrelid from pg_catalog.pg_publication p
+             join pg_catalog.pg_publication_rel r on r.prpubid = p.oid where p.pubname = $1)
+   group by l.relation`;
+
+interface AlteringRow {
+  readonly oid: number;
+  readonly xids: readonly string[];
+}
+
 interface KeyRow {
   readonly oid: number;
   readonly index: number;
@@ -32,12 +49,18 @@ interface KeyRow {
   readonly isSettled: boolean;
 }
 
-/** Three statements, so that what the catalog says lies between two positions. */
+/** Statements in this order: what the catalog says lies between two positions, and who is altering it was there before. */
 export async function readFullIdentityKeys(client: Client, publication: string): Promise<CatalogKeys> {
   const before = await insertPosition(client);
-  const { rows } = await client.query<KeyRow>(PRIMARY_KEYS, [publication]);
+  const { rows: altering } = await client.query<AlteringRow>(ALTERING, [publication]);
+  const { rows: keys } = await client.query<KeyRow>(PRIMARY_KEYS, [publication]);
   const after = await insertPosition(client);
-  return { byTable: new Map(rows.map(({ oid, ...key }) => [oid, key])), before, after };
+  return {
+    byTable: new Map(keys.map(({ oid, ...key }) => [oid, key])),
+    altering: new Map(altering.map(({ oid, xids }) => [oid, xids])),
+    before,
+    after,
+  };
 }
 
 async function insertPosition(client: Client): Promise<Position> {

@@ -7,7 +7,7 @@ import { PgoutputDecoder } from "./pgoutput.ts";
 /* Messages written by hand after the manual's "Logical Replication Message Formats". */
 const catalogOf = (byTable: CatalogKeys["byTable"], after = "0/0"): SourceCatalog => ({
   types: TYPES,
-  keys: { byTable, before: position("FFFFFFFF/0"), after: position(after) },
+  keys: { byTable, altering: new Map(), before: position("FFFFFFFF/0"), after: position(after) },
 });
 const TYPES: ColumnTypes = new Map([
   [columnTypeKey(23, -1), { nativeType: "integer", type: "int32" }],

@@ -253,11 +253,12 @@ export class PgoutputDecoder {
     readonly table: Table;
     readonly known: Table | undefined;
   } {
+    const xid = this.#open?.xid ?? "0";
     const { isFull, oid, table } = parseRelation(message, {
       types: this.#catalog.types,
-      keyOf: (of, columns) => this.keys.keyAt(of, columns, at),
+      keyOf: (of, columns) => this.keys.keyAt(of, columns, { at, xid }),
       id: this.tables.size,
-      xid: this.#open?.xid ?? "0",
+      xid,
     });
     const known = this.#byRelation.get(oid);
     if (known !== undefined && tableKey(known) === tableKey(table) && sameColumns(known, table))

@@ -17,12 +17,21 @@ export async function gate(configPath: string, action: GateAction, { isJson }: G
   process.stdout.write(isJson ? `${JSON.stringify(jsonOf(report))}\n` : textOf(report, action));
 }
 
-function jsonOf({ isWanted, isArmed, statements, standby, waiting, setting }: GateReport): object {
-  return { wanted: isWanted, armed: isArmed, setting, waiting, standby, statements };
+function jsonOf({
+  isWanted,
+  isArmed,
+  state,
+  statements,
+  standby,
+  waiting,
+  setting,
+  missing,
+}: GateReport): object {
+  return { wanted: isWanted, armed: isArmed, state, setting, waiting, standby, statements, missing };
 }
 
 function textOf(report: GateReport, action: GateAction): string {
-  const { setting, waiting, standby, statements } = report;
+  const { setting, waiting, standby, statements, missing } = report;
   const lines = [
     stateOf(report),
     `synchronous_standby_names: ${setting === "" ? "(empty)" : setting}`,
@@ -32,16 +41,24 @@ function textOf(report: GateReport, action: GateAction): string {
       : `the run: ${standby.state ?? "there"}, durable in the log ${standby.durable ?? "-"}, applied by the quorum ${standby.replicated ?? "-"}`,
     action === "status" ? "what arms it:" : action === "on" ? "what arming it runs:" : "what was run:",
     ...statements.map((statement) => `  ${statement};`),
+    ...(missing.length === 0 || action === "off"
+      ? []
+      : ["without these, a commit that locks a catalog (vacuum full of it) may wait until `gate off`:"]),
+    ...(action === "off" ? [] : missing.map((statement) => `  ${statement};`)),
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function stateOf({ isWanted, isArmed, standby }: GateReport): string {
+function stateOf({ isWanted, isArmed, state, standby }: GateReport): string {
   if (isArmed && standby === null)
     return "the gate is armed and no run lives: commits wait until one does, or `lockstep gate off`";
+  if (state === "degraded-replicas")
+    return "the gate gives way: replicas are late, and commits wait for the log alone (degraded)";
   if (isArmed)
     return "the gate is armed: commits wait (synchronous_commit = on: for the log; remote_apply: for the quorum)";
   if (!isWanted) return "the gate is off: no commit waits";
+  if (state === "degraded-log" && standby !== null)
+    return "the gate gives way: the log is late, and commits do not wait (degraded); the run arms it again";
   return standby === null
     ? "the gate is wanted; the next run arms it"
     : "the gate is wanted; the run arms it once the quorum has what was committed before";

@@ -127,7 +127,7 @@ export class LoadBalancedDatabase {
     const { status } = this.#manager.running.built.pipeline;
     return replicas.flatMap((replica) => {
       const known = status.replicas[replica.name];
-      if (known === undefined || !replica.enabled) return [];
+      if (known === undefined) return [];
       const limit = Math.min(replica.maxLagSeconds ?? Infinity, this.#options.maxLagSeconds ?? Infinity);
       return [{ name: replica.name, status: known, maxLagMs: limit === Infinity ? null : limit * 1_000 }];
     });

@@ -1,4 +1,5 @@
 import { ReplicationError, type Logger } from "@lockstep/core";
+import type { Pipeline } from "@lockstep/pipeline";
 import type { Config } from "../config-schema.ts";
 import { createLogger } from "../logging.ts";
 import type { StatusReport } from "../watching/status-report.ts";
@@ -38,10 +39,7 @@ export class DatabaseReplicationManager {
   constructor(config: ReplicationConfig, options: ManagerOptions = {}) {
     this.#config = fullConfig(config);
     this.#options = options;
-    this.replicas = new ManagedReplicas(
-      this.#config.replicas,
-      async (name) => await this.running.built.pipeline.reconnect(name),
-    );
+    this.replicas = new ManagedReplicas(this.#config.replicas, () => this.running.built.pipeline);
   }
 
   get config(): Config {
@@ -98,33 +96,67 @@ export class DatabaseReplicationManager {
 /** The replicas of a manager, by name. */
 class ManagedReplicas {
   readonly #replicas: Config["replicas"];
-  readonly #reconnect: (name: string) => Promise<void>;
+  readonly #pipeline: () => Pipeline;
 
-  constructor(replicas: Config["replicas"], reconnect: (name: string) => Promise<void>) {
+  constructor(replicas: Config["replicas"], pipeline: () => Pipeline) {
     this.#replicas = replicas;
-    this.#reconnect = reconnect;
+    this.#pipeline = pipeline;
   }
 
-  /** Throws `config-invalid` for a name that is none, or of a replica that is not enabled. */
+  /** Throws `config-invalid` for a name that is none. */
   get(name: string): ManagedReplica {
-    const replica = this.#replicas.find((candidate) => candidate.name === name);
-    if (replica?.enabled === true) return { name, reconnect: async () => await this.#reconnect(name) };
-    const enabled = this.#replicas.filter((candidate) => candidate.enabled);
-    const what =
-      replica === undefined
-        ? `there is no replica ${name} in the configuration`
-        : `replica ${name} is not enabled`;
-    throw new ReplicationError("config-invalid", what, {
-      fix: `name one of these: ${enabled.map((candidate) => candidate.name).join(", ")}`,
+    const isKnown = this.#replicas.some((replica) => replica.name === name);
+    if (isKnown) return new PipelineReplica(name, this.#pipeline);
+    throw new ReplicationError("config-invalid", `there is no replica ${name} in the configuration`, {
+      fix: `name one of these: ${this.#replicas.map((replica) => replica.name).join(", ")}`,
     });
   }
 }
 
+class PipelineReplica implements ManagedReplica {
+  readonly name: string;
+  readonly #pipeline: () => Pipeline;
+
+  constructor(name: string, pipeline: () => Pipeline) {
+    this.name = name;
+    this.#pipeline = pipeline;
+  }
+
+  get isEnabled(): boolean {
+    return this.#pipeline().isEnabled(this.name);
+  }
+
+  async enable(): Promise<void> {
+    await Promise.resolve(this.#pipeline().enable(this.name));
+  }
+
+  async disable(): Promise<void> {
+    await this.#pipeline().disable(this.name);
+  }
+
+  async reconnect(): Promise<void> {
+    await this.#pipeline().reconnect(this.name);
+  }
+}
+
+/** What is enabled and disabled here is so in this process, for as long as it lives. */
 export interface ManagedReplica {
   readonly name: string;
+  readonly isEnabled: boolean;
+
+  /** It counts for the quorum from now on, and is brought along from where it is. */
+  enable(): Promise<void>;
+
+  /**
+   * It counts for nothing, is not read from, and is left as it is; resolves when its session has ended. Rejects with
+   * `config-invalid` where those that are left could never be the quorum.
+   */
+  disable(): Promise<void>;
+
   /**
    * Drops the session with it and claims it anew, also where it is halted; resolves when it is claimed. Rejects with
-   * what stands against that, with `not-running` where another process publishes.
+   * what stands against that, with `not-running` where another process publishes, with `config-invalid` where it is
+   * not enabled.
    */
   reconnect(): Promise<void>;
 }
