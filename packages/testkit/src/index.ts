@@ -3,7 +3,7 @@ export { certificateFolder, KEY_PASSPHRASE, readCertificate, showCertificate } f
 export { databaseDigest, expectEqualDatabases, type TableDigest } from "./database-digest.ts";
 export { lockTable, openSession, type DatabaseSession } from "./database-session.ts";
 export { eventually } from "./eventually.ts";
-export { fillableDisk, type FillableDisk } from "./fillable-disk.ts";
+export { fillableDisk, limitFiles, type FillableDisk } from "./fillable-disk.ts";
 export { Following } from "./following.ts";
 export { freePort } from "./free-port.ts";
 export { startKafka, type KafkaBroker, type StartKafkaOptions } from "./kafka-broker.ts";
