@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { eventually, execute, limitFiles, LOCKSTEP_BIN, LockstepProcess } from "@lockstep/testkit";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
+import { expectAgreement, statusOf } from "./status-of.ts";
 
 /* The product without a broker; faults-embedded.test.ts breaks it. */
 const servers = ownServers(2);
@@ -32,8 +33,13 @@ test(
       );
     }
     await run.waitForLog("the event log is full");
+    expect((await statusOf(run)).primary.error).toMatchObject({
+      code: "log-unavailable",
+      message: expect.stringContaining("the event log is full"),
+    });
     await replica?.start();
     await scenario.expectEqual({ timeoutMs: 90_000 });
+    await expectAgreement(scenario, run, null);
     expect(scenario.conflicts).toEqual([]);
     // And again: what every replica has makes room while it flows.
     await scenario.onPrimary("update items set filler = repeat('y', 1000) where id % 2 = 0");
