@@ -17,6 +17,7 @@ import {
   type SecuredKafka,
 } from "@lockstep/testkit";
 import { createDatabases, Scenario } from "./scenario.ts";
+import { get } from "./status-of.ts";
 
 /* Databases that demand TLS, a certificate and a password; a broker that demands TLS and SASL. */
 /** As it is: it is we who encode it. */
@@ -27,6 +28,19 @@ const HBA = [
 ];
 const TLS = "sslmode=verify-full&sslrootcert=ca.crt&sslcert=client.crt&sslkey=client-encrypted.key";
 const SECRETS = { PASSWORD, KEY_PASSPHRASE, SASL_PASSWORD };
+
+const PAGES = ["/status", "/metrics", "/healthz", "/readyz"];
+/** What a person may call beside a run. */
+const COMMANDS = [
+  ["check", "--columns", "--log-level", "debug"],
+  ["check", "--json"],
+  ["status"],
+  ["status", "--json"],
+  ["tail", "--from", "beginning", "--no-follow", "--log-level", "debug"],
+  ["pause", "replica-1"],
+  ["resume", "replica-1"],
+  ["gate", "status"],
+];
 
 let servers: PostgresServer[];
 let kafka: SecuredKafka;
@@ -55,9 +69,12 @@ async function securedScenario(): Promise<Scenario> {
   return scenario;
 }
 
+/** Also of what it serves, while it lives. */
 async function expectNoSecret(run: LockstepProcess): Promise<void> {
   const [, keyLine = PASSWORD] = (await readCertificate("client-encrypted.key")).split("\n");
-  const text = [...run.output, ...run.log.map((line) => line.text)].join("\n");
+  const served = run.hasExited ? [] : PAGES.map(async (page) => await (await get(run, page)).text());
+  const pages = await Promise.all(served);
+  const text = [...pages, ...run.output, ...run.log.map((line) => line.text)].join("\n");
   expect(text.length).toBeGreaterThan(0);
   for (const secret of [...Object.values(SECRETS), encodeURIComponent(PASSWORD), keyLine])
     expect(text).not.toContain(secret);
@@ -93,6 +110,13 @@ test("all that lockstep sends goes over TLS, with a certificate, and arrives; no
     );
     expect(Number(topic?.partitions[0]?.offset)).toBeGreaterThan(0);
   });
+  await expectNoSecret(run);
+  for (const args of COMMANDS) {
+    const address = args[0] === "status" ? ["--url", await run.url()] : [];
+    await using command = new LockstepProcess([...args, ...address, "-c", scenario.configPath], SECRETS);
+    expect([args, await command.exited]).toEqual([args, { code: 0, signal: null }]);
+    await expectNoSecret(command);
+  }
   expect(await run.stop()).toEqual({ code: 0, signal: null });
   await expectNoSecret(run);
   const args = ["remove", "pipeline", "--yes", "-c", scenario.configPath];
@@ -135,6 +159,7 @@ test("a certificate that expires meanwhile halts the replica whose it is; the pr
     await scenario.onPrimary("insert into items values (1, 'published, not applied')");
     await run.waitForLog("has expired");
     expect(run.hasExited).toBe(false);
+    await expectNoSecret(run);
     await showCertificate(primary, "expired.crt");
     await endSessions(primary, scenario);
     expect(await run.exited).toEqual({ code: 1, signal: null });
