@@ -14,6 +14,8 @@ interface LeftRow {
   readonly materializedViews: readonly string[];
   readonly foreignTables: readonly string[];
   readonly unlogged: readonly TableName[];
+  /** Of the tables that are replicated. */
+  readonly partitioned: readonly string[];
   readonly largeObjects: number;
   readonly triggers: number;
   readonly rules: number;
@@ -31,6 +33,9 @@ const READ_LEFT = `
          (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)), '[]')
             from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
            where c.relkind = 'r' and c.relpersistence = 'u' and ${OURS_NOT}) as "unlogged",
+         array(select pg_catalog.format('%s.%s', n.nspname, c.relname) from pg_catalog.pg_class c
+                 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+                where c.oid = any ($1::pg_catalog.oid[]) and c.relkind = 'p' order by 1) as "partitioned",
          (select count(*)::int from pg_catalog.pg_largeobject_metadata) as "largeObjects",
          (select count(*)::int from pg_catalog.pg_trigger where tgrelid = any ($1::pg_catalog.oid[]) and not tgisinternal) as "triggers",
          (select count(*)::int from pg_catalog.pg_rewrite where ev_class = any ($1::pg_catalog.oid[])) as "rules",
@@ -61,6 +66,12 @@ export async function findNotReplicated(client: Client, options: NotReplicatedOp
     info(
       "schema changes (DDL) after the copy: a replica whose table no longer fits waits",
       "run the same statement on the replicas, too",
+    ),
+    ...named(
+      left.partitioned,
+      "partitioned table",
+      "a partition that is made later is not made on replicas, and a row of it halts a replica that lacks it",
+      { fix: "make it on the replicas before its first row, or let them have a default partition" },
     ),
     ...named(
       left.sequences,

@@ -75,6 +75,7 @@ test("what is not replicated is named from the database itself", async () => {
     url,
     `create table items (id serial primary key, label text);
      create table audit (id int primary key); create unlogged table quick (id int primary key);
+     create table parts (id int primary key) partition by range (id);
      create materialized view totals as select count(*) from items;
      create foreign data wrapper nobody; create server elsewhere foreign data wrapper nobody;
      create foreign table far (id int) server elsewhere;
@@ -84,10 +85,11 @@ test("what is not replicated is named from the database itself", async () => {
      create rule on_items as on insert to items do also select 1;
      create policy own on items using (true)`,
   );
-  const { findings } = await checkPrimary(url, { include: ["public.items"], exclude: [] });
+  const { findings } = await checkPrimary(url, { include: ["public.items", "public.parts"], exclude: [] });
   const said = findings.filter(({ code }) => code === "not-replicated").map(({ what }) => what);
   expect(said).toEqual([
     expect.stringContaining("schema changes (DDL)"),
+    expect.stringContaining("1 partitioned table, public.parts: a partition that is made later"),
     expect.stringContaining("1 sequence, public.items_id_seq"),
     expect.stringContaining("1 large object"),
     expect.stringContaining("1 materialized view, public.totals"),
