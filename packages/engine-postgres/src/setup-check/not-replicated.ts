@@ -67,6 +67,27 @@ export async function findNotReplicated(client: Client, options: NotReplicatedOp
       "schema changes (DDL) after the copy: a replica whose table no longer fits waits",
       "run the same statement on the replicas, too",
     ),
+    ...ofRelations(left),
+    ...named(unlogged.map(tableLabel), "unlogged table", "the primary does not log its changes", {}),
+    ...(excluded.length > 0
+      ? [
+          info(
+            `${count(excluded.length, "table")} that tables.include and tables.exclude leave out: ${tableList(excluded)}`,
+          ),
+        ]
+      : []),
+    ...(kept.length > 0
+      ? [
+          info(
+            `${kept.join(", ")} of the tables: not made on replicas, where the primary's effects arrive as rows`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+function ofRelations(left: LeftRow): Finding[] {
+  return [
     ...named(
       left.partitioned,
       "partitioned table",
@@ -93,21 +114,6 @@ export async function findNotReplicated(client: Client, options: NotReplicatedOp
       fix: "create it there, and refresh it there",
     }),
     ...named(left.foreignTables, "foreign table", "it holds no rows of the primary", {}),
-    ...named(unlogged.map(tableLabel), "unlogged table", "the primary does not log its changes", {}),
-    ...(excluded.length > 0
-      ? [
-          info(
-            `${count(excluded.length, "table")} that tables.include and tables.exclude leave out: ${tableList(excluded)}`,
-          ),
-        ]
-      : []),
-    ...(kept.length > 0
-      ? [
-          info(
-            `${kept.join(", ")} of the tables: not made on replicas, where the primary's effects arrive as rows`,
-          ),
-        ]
-      : []),
   ];
 }
 
