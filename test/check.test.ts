@@ -160,8 +160,14 @@ test("everything at once: each place's errors, with the statements that mend the
   expect(await run.exited).toEqual({ code: 1, signal: null });
   const said = run.log.map(({ text }) => text).join("\n");
   expect(said).toContain("4 things stand against a start");
-  expect(said).toContain("lockstep: table-not-supported");
+  expect(JSON.parse(run.log.at(-1)?.text ?? "")).toMatchObject({
+    level: "error",
+    msg: "the run ended",
+    err: { code: "table-not-supported", fix: expect.stringContaining("lockstep check") },
+  });
   expect(said).not.toContain("s3cret");
+  const forPerson = await lockstep(["run", "-c", scenario.configPath, "--log-format", "pretty"]);
+  expect(forPerson.text).toContain("lockstep: table-not-supported");
   expect(await execute(main, "select pubname from pg_publication")).toEqual([]);
 });
 

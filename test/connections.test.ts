@@ -17,15 +17,30 @@ import {
   type SecuredKafka,
 } from "@lockstep/testkit";
 import { createDatabases, Scenario } from "./scenario.ts";
+import { get } from "./status-of.ts";
 
 /* Databases that demand TLS, a certificate and a password; a broker that demands TLS and SASL. */
-const PASSWORD = "password-of-the-role";
+/** As it is: it is we who encode it. */
+const PASSWORD = "p@ss/of:the#role?50%";
 const HBA = [
   "host all postgres 127.0.0.1/32 trust",
   "hostssl all lockstep 127.0.0.1/32 scram-sha-256 clientcert=verify-full",
 ];
 const TLS = "sslmode=verify-full&sslrootcert=ca.crt&sslcert=client.crt&sslkey=client-encrypted.key";
 const SECRETS = { PASSWORD, KEY_PASSPHRASE, SASL_PASSWORD };
+
+const PAGES = ["/status", "/metrics", "/healthz", "/readyz"];
+/** What a person may call beside a run. */
+const COMMANDS = [
+  ["check", "--columns", "--log-level", "debug"],
+  ["check", "--json"],
+  ["status"],
+  ["status", "--json"],
+  ["tail", "--from", "beginning", "--no-follow", "--log-level", "debug"],
+  ["pause", "replica-1"],
+  ["resume", "replica-1"],
+  ["gate", "status"],
+];
 
 let servers: PostgresServer[];
 let kafka: SecuredKafka;
@@ -54,11 +69,15 @@ async function securedScenario(): Promise<Scenario> {
   return scenario;
 }
 
+/** Also of what it serves, while it lives. */
 async function expectNoSecret(run: LockstepProcess): Promise<void> {
   const [, keyLine = PASSWORD] = (await readCertificate("client-encrypted.key")).split("\n");
-  const text = [...run.output, ...run.log.map((line) => line.text)].join("\n");
+  const served = run.hasExited ? [] : PAGES.map(async (page) => await (await get(run, page)).text());
+  const pages = await Promise.all(served);
+  const text = [...pages, ...run.output, ...run.log.map((line) => line.text)].join("\n");
   expect(text.length).toBeGreaterThan(0);
-  for (const secret of [...Object.values(SECRETS), keyLine]) expect(text).not.toContain(secret);
+  for (const secret of [...Object.values(SECRETS), encodeURIComponent(PASSWORD), keyLine])
+    expect(text).not.toContain(secret);
 }
 
 test("all that lockstep sends goes over TLS, with a certificate, and arrives; no secret is logged", async () => {
@@ -91,6 +110,13 @@ test("all that lockstep sends goes over TLS, with a certificate, and arrives; no
     );
     expect(Number(topic?.partitions[0]?.offset)).toBeGreaterThan(0);
   });
+  await expectNoSecret(run);
+  for (const args of COMMANDS) {
+    const address = args[0] === "status" ? ["--url", await run.url()] : [];
+    await using command = new LockstepProcess([...args, ...address, "-c", scenario.configPath], SECRETS);
+    expect([args, await command.exited]).toEqual([args, { code: 0, signal: null }]);
+    await expectNoSecret(command);
+  }
   expect(await run.stop()).toEqual({ code: 0, signal: null });
   await expectNoSecret(run);
   const args = ["remove", "pipeline", "--yes", "-c", scenario.configPath];
@@ -103,19 +129,21 @@ test("all that lockstep sends goes over TLS, with a certificate, and arrives; no
 });
 
 test.each([
-  ["a wrong password of the role", { PASSWORD: "wrong" }, 1, "authentication-failed: 127.0.0.1"],
+  ["a wrong password of the role", { PASSWORD: "wrong" }, 1, "127.0.0.1"],
   [
     "a wrong passphrase of the key",
     { KEY_PASSPHRASE: "wrong" },
     2,
     "client-encrypted.key cannot be decrypted",
   ],
-  ["a wrong password of the broker", { SASL_PASSWORD: "wrong" }, 1, "authentication-failed: topic"],
+  ["a wrong password of the broker", { SASL_PASSWORD: "wrong" }, 1, "topic"],
 ])("%s ends the run, named, and shows no secret", async (_, wrong, code, message) => {
   const scenario = await securedScenario();
   await using run = scenario.run({ ...SECRETS, ...wrong }, ["--log-level", "debug"]);
   expect(await run.exited).toEqual({ code, signal: null });
-  expect(run.log.map(({ text }) => text).join("\n")).toContain(message);
+  const last: unknown = JSON.parse(run.log.at(-1)?.text ?? "");
+  const is = code === 2 ? "config-invalid" : "authentication-failed";
+  expect(last).toMatchObject({ err: { code: is, message: expect.stringContaining(message) } });
   await expectNoSecret(run);
 });
 
@@ -131,10 +159,13 @@ test("a certificate that expires meanwhile halts the replica whose it is; the pr
     await scenario.onPrimary("insert into items values (1, 'published, not applied')");
     await run.waitForLog("has expired");
     expect(run.hasExited).toBe(false);
+    await expectNoSecret(run);
     await showCertificate(primary, "expired.crt");
     await endSessions(primary, scenario);
     expect(await run.exited).toEqual({ code: 1, signal: null });
-    expect(run.log.at(-2)?.text).toContain("lockstep: tls-failed: 127.0.0.1");
+    const last: unknown = JSON.parse(run.log.at(-1)?.text ?? "");
+    const err = { code: "tls-failed", message: expect.stringContaining("127.0.0.1") };
+    expect(last).toMatchObject({ level: "error", msg: "the run ended", err });
   }
   await Promise.all(servers.map(async (server) => await showCertificate(server, "server.crt")));
   await using next = scenario.run(SECRETS);

@@ -216,7 +216,8 @@ test("an address that is taken is named, with the key to change", async () => {
     await using run = scenario.run();
     expect(await run.exited).toEqual({ code: 1, signal: null });
     const text = run.log.map((line) => line.text).join("\n");
-    expect(text).toContain(`address-taken: http.listen: ${listen} is taken by another process`);
+    expect(text).toContain('"code":"address-taken"');
+    expect(text).toContain(`http.listen: ${listen} is taken by another process`);
     expect(text).toContain("--listen");
   } finally {
     taker.close();

@@ -1,4 +1,5 @@
 import type { EncodedRecord } from "./codec.ts";
+import type { ReplicationError } from "./replication-error.ts";
 import type { Offset } from "./offset.ts";
 
 /**
@@ -49,6 +50,9 @@ export interface EventLog extends AsyncDisposable {
 
 /** The one that may append. */
 export interface LogPublisher extends AsyncDisposable {
+  /** Why the append in hand is not taken by now; null while none is, or nothing is known against it. */
+  readonly obstacle: ReplicationError | null;
+
   /**
    * Resolves with the entry's offset once it is durable. One call at a time. A lost answer is retried inside
    * with the same sequence number until the log gives a certain one. Rejects with `publisher-fenced` when

@@ -151,13 +151,19 @@ const LOST = /ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN
 const LOST_MESSAGE =
   /Connection terminated|connection error|Client was closed|timeout expired|not queryable|timeout exceeded/i;
 
+/** A setting that the server does not know. */
+const UNKNOWN_SETTING = "42704";
+/** Every session of ours sets it. PostgreSQL has it from 14 on, where also `pg_terminate_backend` waits. */
+const SETTING_OF_14 = "idle_session_timeout";
+
 /** Sorts what `pg` throws; what it does not know comes back as it is. Never with a password (S1). */
 export function toReplicationError(error: unknown, where: string): unknown {
   if (error instanceof ReplicationError || !(error instanceof Error)) return error;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   if (error instanceof DatabaseError) {
-    const known =
-      code === NOT_ACCEPTING && error.severity === "FATAL" ? "server-unavailable" : knownCode(code);
+    const isAtStart = error.severity === "FATAL";
+    if (isAtStart && code === UNKNOWN_SETTING) return unknownSetting(error, where);
+    const known = isAtStart && code === NOT_ACCEPTING ? "server-unavailable" : knownCode(code);
     if (known === null) return error;
     return new ReplicationError(known, `${where}: ${error.message}`, {
       cause: error,
@@ -171,6 +177,18 @@ export function toReplicationError(error: unknown, where: string): unknown {
     cause: error,
     fix: "start the server or mend the network; this is tried again until it works",
   });
+}
+
+function unknownSetting(error: DatabaseError, where: string): ReplicationError {
+  if (error.message.includes(SETTING_OF_14)) {
+    const fix = "use PostgreSQL 14 or newer";
+    return new ReplicationError("setup-incomplete", `${where} is older than PostgreSQL 14`, {
+      cause: error,
+      fix,
+    });
+  }
+  const fix = `correct options in the url of ${where}`;
+  return new ReplicationError("config-invalid", `${where}: ${error.message}`, { cause: error, fix });
 }
 
 function knownCode(sqlState: string): ErrorCode | null {

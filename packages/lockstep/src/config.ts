@@ -12,6 +12,7 @@ import {
   type ConfigText,
 } from "./config-problems.ts";
 import { quorumProblems } from "./quorum-problems.ts";
+import { encodedSecret, isInCredentials } from "./url-secrets.ts";
 import { configSchema, DEFAULT_HTTP, httpSchema, type Config, type HttpConfig } from "./config-schema.ts";
 
 /** Null exactly when there are problems. */
@@ -23,7 +24,7 @@ export interface ReadConfig {
 /**
  * Reads and checks a configuration file. `${NAME}` stands for an environment variable, `${file:path}` for a
  * file's content without its last newline (paths are relative to the configuration's folder): so secrets
- * need not stand in it. Names every wrong key with its line; never a value that came from a variable or a file.
+ * need not stand in it; as user or password of a url it is percent-encoded. Names every wrong key with its line; never a value that came from a variable or a file.
  * Rejects with `config-invalid` where the file cannot be read.
  */
 export async function readConfig(
@@ -132,7 +133,9 @@ async function fillText(text: string, at: readonly string[], filling: Filling): 
   let result = "";
   let end = 0;
   for (const match of text.matchAll(/\$\{([^}]*)\}/g)) {
-    result += text.slice(end, match.index) + (await reference(match[1] ?? "", at, filling));
+    const value = await reference(match[1] ?? "", at, filling);
+    result +=
+      text.slice(end, match.index) + (isInCredentials(text, match.index) ? encodedSecret(value) : value);
     end = match.index + match[0].length;
   }
   return result + text.slice(end);

@@ -17,6 +17,9 @@ const DEFAULT_CONFIG = "lockstep.yaml";
 
 /* Commands are loaded when they are called: `--help` and `status` need no driver of a log. */
 
+/** Of a run whose log is JSON, its last line, too. */
+let endsInJson = false;
+
 const program = new Command("lockstep")
   .description("Keeps databases in lockstep: follows a primary's own log into replicas, through Kafka.")
   .version(readVersion())
@@ -69,7 +72,9 @@ common(program.command("run"))
   )
   .action(async ({ listen, json, ...options }: CommonOptions & { listen?: string; json: boolean }) => {
     const { run } = await import("./commands/run.ts");
-    await run(options.config, loggingOf(json ? { ...options, logFormat: "json" } : options), listen);
+    const logging = loggingOf(json ? { ...options, logFormat: "json" } : options);
+    endsInJson = logging.isJson;
+    await run(options.config, logging, listen);
   });
 
 program
@@ -171,7 +176,7 @@ try {
   await program.parseAsync();
   process.exit(); // Nothing keeps a finished command: its work is done and closed.
 } catch (error) {
-  process.stderr.write(describe(error));
+  await say(error);
   process.exit(error instanceof ReplicationError && error.code === "config-invalid" ? 2 : 1);
 }
 
@@ -288,6 +293,15 @@ function parseFrom(value: string): string {
   throw new ReplicationError("config-invalid", `--from ${value} is not end, beginning or an offset`, {
     fix: "use --from beginning, --from end or --from 42",
   });
+}
+
+async function say(error: unknown): Promise<void> {
+  if (!endsInJson) {
+    process.stderr.write(describe(error));
+    return;
+  }
+  const { createLogger } = await import("./logging.ts");
+  createLogger({ level: "error", isJson: true }).error({ err: error }, "the run ended");
 }
 
 function describe(error: unknown): string {

@@ -56,10 +56,16 @@ class EmbeddedLog implements EventLog {
 
   async openPublisher(opening: AbortSignal): Promise<LogPublisher> {
     const store = await this.#opened(opening);
+    const { maxBytes } = this.#options;
     let publisher = await store.newPublisher();
+    let isFull = false;
     return {
+      get obstacle() {
+        return isFull ? full(store.bytes, maxBytes) : null;
+      },
       append: async (record, signal) => {
-        await this.#waitForRoom(store, record, signal);
+        await this.#waitForRoom(store, record, () => (isFull = true), signal);
+        isFull = false;
         const at = await store.append(record, publisher);
         this.#arrivals.announce();
         return at;
@@ -143,12 +149,18 @@ class EmbeddedLog implements EventLog {
   }
 
   /** A full log stops the source, never a start. */
-  async #waitForRoom(store: Store, record: EncodedRecord, signal: AbortSignal): Promise<void> {
+  async #waitForRoom(
+    store: Store,
+    record: EncodedRecord,
+    onFull: () => void,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { maxBytes, logger } = this.#options;
     const kind = record.headers["kind"] ?? "";
     const limit = OWN_KINDS.has(kind) ? maxBytes : maxBytes * (1 - RESERVE);
     if (record.value.length > limit) throw neverFits(record.value.length, maxBytes);
     for (let isSaid = false; store.bytes + record.value.length > limit; isSaid = true) {
+      onFull();
       if (!isSaid) logger.warn({ bytes: store.bytes, maxBytes }, "the event log is full; the source waits");
       await sleep(FULL_LOOK_MS, undefined, { signal });
     }
@@ -161,6 +173,14 @@ function outOfRange(folder: string, from: Offset, { first, next }: LogBounds): R
     `the event log in ${folder} has no offset ${from}: it goes from ${first} to ${next}`,
     { fields: { from, first, next } },
   );
+}
+
+function full(bytes: number, maxBytes: number): ReplicationError {
+  const what = `the event log is full (${bytes} of ${maxBytes} bytes): the source waits`;
+  return new ReplicationError("log-unavailable", what, {
+    fix: "bring back the replica that needs what it holds, or remove that; or raise log.embedded.maxBytes",
+    fields: { bytes, maxBytes },
+  });
 }
 
 function neverFits(bytes: number, maxBytes: number): ReplicationError {

@@ -2,9 +2,10 @@ import { existsSync } from "node:fs";
 import { readdir, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ReplicationError, type Removable } from "@lockstep/core";
+import { ROOM_PROBE } from "./room.ts";
 
-/** The files of LMDB. */
-const FILES = ["data.mdb", "lock.mdb"];
+/** The files of LMDB, and ours. */
+const FILES = ["data.mdb", "lock.mdb", ROOM_PROBE];
 
 /** The folder of a pipeline's event log. Who uses it holds the source's lock: that is looked at first. */
 export function createRemovableEmbeddedLog({

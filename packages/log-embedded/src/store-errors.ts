@@ -1,7 +1,7 @@
 import { ReplicationError } from "@lockstep/core";
 
-/** EIO (LMDB's word for a write that was cut short), ENOSPC, EDQUOT, as LMDB gives them. */
-const DISK_ERRORS: ReadonlySet<unknown> = new Set([5, 28, 122, "EIO", "ENOSPC", "EDQUOT"]);
+/** EIO (LMDB's word for a write that was cut short), EFBIG, ENOSPC, EDQUOT, as LMDB and Node give them. */
+const DISK_ERRORS: ReadonlySet<unknown> = new Set([5, 27, 28, 122, "EIO", "EFBIG", "ENOSPC", "EDQUOT"]);
 
 /** Sorts what LMDB throws: what its disk does not take now, it may take later. The rest comes back as it is. */
 export async function toStoreError(error: unknown, folder: string): Promise<unknown> {

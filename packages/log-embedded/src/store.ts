@@ -10,6 +10,7 @@ import {
   type Offset,
 } from "@lockstep/core";
 import { open, type Database, type RootDatabase } from "lmdb";
+import { proveRoom } from "./room.ts";
 import { lockNotGiven, toStoreError } from "./store-errors.ts";
 import { isWriteLockFree, LOCK_PATIENCE_MS } from "./write-lock.ts";
 
@@ -57,6 +58,7 @@ export class Store implements AsyncDisposable {
     }
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
+      await proveRoom(folder);
       return new Store(folder, options.maxBytes);
     } catch (error) {
       throw await toStoreError(error, folder);

@@ -45,7 +45,11 @@ export async function probeFence(options: ProbeOptions, signal: AbortSignal): Pr
     findings.push(...(await findDeleteRight(options.kafka, topic, 1n, both)));
   } catch (error) {
     signal.throwIfAborted();
-    findings.push(timeout.aborted ? tooLate() : unproved(toLogError(error, topic), options.topic));
+    findings.push(
+      timeout.aborted || isUncoordinated(error)
+        ? uncoordinated()
+        : unproved(toLogError(error, topic), options.topic),
+    );
   } finally {
     if (isMade) findings.push(...(await removeProbe(admin, topic)));
   }
@@ -121,9 +125,16 @@ function unfenced(): ErrorFinding {
   );
 }
 
-function tooLate(): ErrorFinding {
-  return errorFinding("log-unavailable", "no publisher could be opened on a topic of its own within 10 s", {
-    fix: "see whether the brokers' transaction coordinator works: transaction.state.log.replication.factor and .min.isr must not be above the number of brokers",
+/** A lone broker with Kafka's own defaults, which ask for three: it never has a coordinator. */
+function isUncoordinated(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name === "KafkaJSGroupCoordinatorNotFound" || isUncoordinated(error.cause);
+}
+
+function uncoordinated(): ErrorFinding {
+  const what = "no publisher can be opened: the brokers have no coordinator of transactions that works";
+  return errorFinding("log-unavailable", what, {
+    fix: "set transaction.state.log.replication.factor of the brokers to no more than there are of them, and transaction.state.log.min.isr to no more than that, and restart them; if they have only just started, check again",
   });
 }
 

@@ -1,5 +1,3 @@
-import { connect, createServer } from "node:net";
-import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Finding } from "@lockstep/core";
 import {
@@ -96,17 +94,6 @@ test("a broker that cannot be reached", async () => {
   ]);
 });
 
-test("a broker that does not know a request that is needed", async () => {
-  await using broker = await olderBroker(sharedKafka()[0] ?? "");
-  expect(await check({ brokers: [`127.0.0.1:${broker.port}`] })).toEqual([
-    expect.objectContaining({
-      level: "error",
-      code: "setup-incomplete",
-      what: expect.stringContaining("too old: it lacks InitProducerId 0"),
-    }),
-  ]);
-});
-
 describe("on brokers that ask for rights", () => {
   const sasl = { mechanism: "plain", username: "limited", password: "password-of-limited" } as const;
   let broker: KafkaBroker;
@@ -190,39 +177,3 @@ describe("on brokers that ask for rights", () => {
     await withAdmin(broker.brokers, async (admin) => await admin.createAcls({ acl: acl.filter(isValid) }));
   }
 });
-
-/** In front of a broker: what it says first, which requests it knows, is without InitProducerId. */
-async function olderBroker(target: string): Promise<AsyncDisposable & { readonly port: number }> {
-  const [host = "", targetPort] = target.split(":");
-  const server = createServer((client) => {
-    const broker = connect(Number(targetPort), host);
-    let isFirst = true;
-    client.on("error", () => broker.destroy()).pipe(broker);
-    broker.on("error", () => client.destroy());
-    broker.on("data", (data: Buffer) => {
-      if (isFirst) hideRequest(data, 22);
-      isFirst = false;
-      client.write(data);
-    });
-    broker.on("close", () => client.destroy());
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return {
-    port: address.port,
-    [Symbol.asyncDispose]: async () => {
-      server.close();
-      await Promise.resolve();
-    },
-  };
-}
-
-/** ApiVersions response: size, correlation id, error, number of entries, then of each: key, least, greatest version. */
-function hideRequest(response: Buffer, key: number): void {
-  const count = response.readInt32BE(10);
-  for (let at = 14; at < 14 + count * 6; at += 6) {
-    if (response.readInt16BE(at) === key) response.writeInt16BE(10_000, at);
-  }
-}

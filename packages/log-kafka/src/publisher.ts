@@ -49,6 +49,7 @@ export class KafkaPublisher implements LogPublisher {
   #sequence = 0;
   /** What the topic took until now. */
   #bytes: number;
+  #obstacle: ReplicationError | null = null;
 
   static async open(options: KafkaPublisherOptions, signal: AbortSignal): Promise<KafkaPublisher> {
     const epoch = await takeEpoch(options.link, options.topic, signal);
@@ -61,6 +62,10 @@ export class KafkaPublisher implements LogPublisher {
     this.#logger = logger;
     this.#epoch = epoch;
     this.#bytes = bytes;
+  }
+
+  get obstacle(): ReplicationError | null {
+    return this.#obstacle;
   }
 
   async append(record: EncodedRecord, signal: AbortSignal): Promise<Offset> {
@@ -78,10 +83,13 @@ export class KafkaPublisher implements LogPublisher {
     const backoff = new Backoff();
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#produce(message, signal);
+        const at = await this.#produce(message, signal);
+        this.#obstacle = null;
+        return at;
       } catch (error) {
         const refusal = this.#refusal(error, value.length, attempt);
         if (refusal !== null) throw refusal;
+        this.#obstacle = error instanceof ReplicationError ? error : null;
         if (attempt % WARN_EVERY === 1)
           this.#logger.warn(
             { topic: this.#topic, attempt, err: error },

@@ -22,6 +22,7 @@ function appendingOne() {
   const appender = new Appender(
     {
       log: {
+        obstacle: null,
         append: async () => await answer.promise,
         renew: async () => await Promise.resolve(),
         [Symbol.asyncDispose]: async () => await Promise.resolve(),

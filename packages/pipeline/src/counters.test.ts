@@ -12,12 +12,18 @@ const compare: ComparePositions = (left, right) => {
 };
 const NOTHING = { events: 0, conflicts: 0 };
 
+interface Publishing {
+  pendingSinceUs: number | null;
+  isWithinPieces: boolean;
+  obstacle: unknown;
+}
+
 /** A pipeline whose source's clock stands still, and is an hour off ours or more. */
 function pipeline(): {
   readonly counters: Counters;
   readonly replica: ReplicaCounters;
   readonly source: { nowUs: number; retained: null; gate: null };
-  readonly publisher: { pendingSinceUs: number | null; isWithinPieces: boolean };
+  readonly publisher: Publishing;
   readonly observed: (readonly [Stage, number])[];
   readonly status: () => ReplicaStatus;
   /** The topic holds a transaction more. */
@@ -27,10 +33,7 @@ function pipeline(): {
   const observed: (readonly [Stage, number])[] = [];
   const counters = new Counters(["eu"], compare, (stage, ms) => observed.push([stage, ms]));
   const source = { nowUs: 10_000_000, retained: null, gate: null };
-  const publisher: { pendingSinceUs: number | null; isWithinPieces: boolean } = {
-    pendingSinceUs: null,
-    isWithinPieces: false,
-  };
+  const publisher: Publishing = { pendingSinceUs: null, isWithinPieces: false, obstacle: null };
   counters.state = "publishing";
   counters.source.begin(source, publisher, at(100), offset(10));
   const replica = counters.replica("eu");
@@ -113,6 +116,20 @@ test("while the source is away nobody knows what it commits", () => {
   counters.source.begin(source, publisher, at(100), offset(12));
   expect(status()).toMatchObject({ lagMs: 0, queueSize: 0, offset: 12n });
   expect(counters.snapshot().source).toMatchObject({ isConnected: true, error: null });
+});
+
+test("a log that takes nothing, or cannot be read, is what is wrong; until it takes or gives something", () => {
+  const { counters, publisher, append } = pipeline();
+  const error = (): unknown => counters.snapshot().source.error;
+  const full = new ReplicationError("log-unavailable", "full");
+  const away = new ReplicationError("log-unavailable", "away");
+  counters.source.unreadable = away;
+  publisher.obstacle = full;
+  expect(error()).toBe(full);
+  publisher.obstacle = null;
+  expect(error()).toBe(away);
+  append(11, 200, 9_000_000);
+  expect(error()).toBeNull();
 });
 
 test("a session that is lost, and what halts a replica, counted once", () => {

@@ -1,4 +1,4 @@
-import { abortable, type EventLog, type Offset } from "@lockstep/core";
+import { abortable, hasCode, type EventLog, type Offset } from "@lockstep/core";
 import { DecodedEntry, type DecodedChunk } from "./decoded-entry.ts";
 import { HandedOver, type Takes } from "./handed-over.ts";
 
@@ -19,6 +19,7 @@ const KEPT_CHUNKS = 3;
 export class LogTail implements AsyncDisposable {
   readonly #log: EventLog;
   readonly #onFetched: (offset: Offset) => void;
+  readonly #onAnswer: (failure: unknown) => void;
   readonly #closed = new AbortController();
   readonly #inFlight = new Map<Offset, Promise<DecodedChunk>>();
   readonly #handed = new HandedOver();
@@ -26,8 +27,14 @@ export class LogTail implements AsyncDisposable {
   /** The newest entry that was read. */
   #newest: Offset | null = null;
 
-  constructor(log: EventLog, onFetched: (offset: Offset) => void = () => undefined) {
+  /** `onAnswer` is told `log-unavailable` or, of a log that answers, null. */
+  constructor(
+    log: EventLog,
+    onFetched: (offset: Offset) => void = () => undefined,
+    onAnswer: (failure: unknown) => void = () => undefined,
+  ) {
     this.#log = log;
+    this.#onAnswer = onAnswer;
     this.#onFetched = onFetched;
   }
 
@@ -116,7 +123,11 @@ export class LogTail implements AsyncDisposable {
 
   async #fetchNow(from: Offset, maxWaitMs: number): Promise<DecodedChunk> {
     const request = { from, maxBytes: FETCH_BYTES, maxWaitMs };
-    const { entries, next } = await this.#log.read(request, this.#closed.signal);
+    const { entries, next } = await this.#log.read(request, this.#closed.signal).catch((error: unknown) => {
+      this.#onAnswer(hasCode(error, "log-unavailable") ? error : null);
+      throw error;
+    });
+    this.#onAnswer(null);
     const chunk = { from, next, entries: entries.map((entry) => new DecodedEntry(entry)) };
     this.#tell(chunk);
     if (entries.length > 0) this.#kept = [...this.#kept.slice(1 - KEPT_CHUNKS), chunk];

@@ -145,7 +145,11 @@ export class Pipeline {
     const term = AbortSignal.any([signal, ended.signal]);
     this.#quorum.begin(first.epoch);
     const { confirmer } = this.#quorum;
-    await using tail = new LogTail(this.#options.log, (offset) => this.#counters.fetched(offset));
+    await using tail = new LogTail(
+      this.#options.log,
+      (offset) => this.#counters.fetched(offset),
+      (failure) => (this.#counters.source.unreadable = failure),
+    );
     const published = new Published(first.session.tables, this.#options.logger);
     const onClaimed = (): void => ended.abort();
     const shared = { epoch: first.epoch, tail, confirmer, published, hardSignal, onClaimed };

@@ -46,6 +46,7 @@ test("an append that resolves after its publisher's life is told to nobody: the 
   const publisher = new Publisher({
     session: sessionUntil(lost.promise),
     log: {
+      obstacle: null,
       append: async () => {
         appending.resolve();
         return await appended.promise;

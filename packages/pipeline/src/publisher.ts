@@ -116,6 +116,11 @@ export class Publisher {
     return this.#appendingSinceUs ?? this.#gathered.sinceUs;
   }
 
+  /** Why the log does not take what is appended, as far as it says. */
+  get obstacle(): unknown {
+    return this.#options.log.obstacle;
+  }
+
   /** The topic ends within a large transaction. */
   get isWithinPieces(): boolean {
     return this.#begin !== null;

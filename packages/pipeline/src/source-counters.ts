@@ -9,6 +9,8 @@ interface Pending {
   readonly pendingSinceUs: number | null;
   /** The topic ends within a large transaction. */
   readonly isWithinPieces: boolean;
+  /** Why the log takes nothing now, or null. */
+  readonly obstacle: unknown;
 }
 
 interface Begun {
@@ -31,6 +33,8 @@ export class SourceCounters {
   #begun: Begun | null = null;
   #counted = { transactions: 0, events: 0, records: 0 };
   error: unknown = null;
+  /** Why the log could not be read when it was last asked, or null. */
+  unreadable: unknown = null;
 
   /** This run publishes; the topic ends with its `open` record. */
   begin(session: Clock, publisher: Pending, position: Position, open: Offset): void {
@@ -54,6 +58,7 @@ export class SourceCounters {
 
   record({ offset, transactions, events, committedAtUs }: AppendedRecord): void {
     this.#end = offset;
+    this.unreadable = null;
     this.#counted.transactions += transactions;
     this.#counted.events += events;
     this.#counted.records += 1;
@@ -71,6 +76,7 @@ export class SourceCounters {
     this.#end = null;
     this.#begun = null;
     this.#last = null;
+    this.unreadable = null;
   }
 
   get times(): AppendedTimes {
@@ -121,7 +127,7 @@ export class SourceCounters {
       ...this.#counted,
       retained: this.#heldBack,
       gate: this.#session?.gate ?? null,
-      error: this.error,
+      error: this.error ?? this.#publisher?.obstacle ?? this.unreadable,
     };
   }
 }

@@ -34,7 +34,7 @@ export interface SourceStatus {
   readonly retained: RetainedLog | null;
   /** Null while this run does not stream, or where commits cannot wait. */
   readonly gate: GateStatus | null;
-  /** What keeps this run from publishing, or null. */
+  /** What keeps this run from publishing, also the event log that is away or full; or null. */
   readonly error: unknown;
 }
 

@@ -15,7 +15,7 @@ const LEFT_BYTES = 192 * 1024;
 export interface FillableDisk extends AsyncDisposable {
   /** From now on hardly anything more fits. `pid` is the process that writes there. */
   fill(pid: number): Promise<void>;
-  /** There is room again, for a process that is started from now on. */
+  /** There is room again. */
   free(): Promise<void>;
 }
 
@@ -49,22 +49,33 @@ function mountedDisk(folder: string): FillableDisk {
   };
 }
 
-/** The write that would make a file larger fails with EFBIG instead of ENOSPC; a broker takes both alike. */
+/** The write that would make a file larger fails with EFBIG instead of ENOSPC; who writes takes both alike. */
 function limitedFiles(folder: string): FillableDisk {
+  let limited: number | null = null;
   return {
     fill: async (pid) => {
-      const bytes = (await largestSegment(folder)) + LEFT_BYTES;
-      await run("prlimit", [`--pid=${pid}`, `--fsize=${bytes}:`]);
+      await limitFiles(pid, (await largestFile(folder)) + LEFT_BYTES);
+      limited = pid;
     },
-    free: async () => await Promise.resolve(), // The next process begins without a limit.
+    free: async () => {
+      // A broker has ended itself, and begins without a limit.
+      if (limited !== null) await limitFiles(limited, "unlimited").catch(() => undefined);
+      limited = null;
+    },
     [Symbol.asyncDispose]: async () => await Promise.resolve(),
   };
 }
 
-async function largestSegment(folder: string): Promise<number> {
+/** How large a process may make its files, from now on: as a quota has it, and nobody needs a right for it. */
+export async function limitFiles(pid: number, bytes: number | "unlimited"): Promise<void> {
+  await run("prlimit", [`--pid=${pid}`, `--fsize=${bytes}:`]);
+}
+
+/** Of those that grow: a broker's segments, an environment of LMDB. */
+async function largestFile(folder: string): Promise<number> {
   const names = await readdir(folder, { recursive: true });
   const sizes = names
-    .filter((name) => name.endsWith(".log"))
+    .filter((name) => /\.(?:log|mdb)$/.test(name))
     .map(async (name) => (await stat(join(folder, name))).size);
   return Math.max(0, ...(await Promise.all(sizes)));
 }

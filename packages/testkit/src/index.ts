@@ -3,10 +3,12 @@ export { certificateFolder, KEY_PASSPHRASE, readCertificate, showCertificate } f
 export { databaseDigest, expectEqualDatabases, type TableDigest } from "./database-digest.ts";
 export { lockTable, openSession, type DatabaseSession } from "./database-session.ts";
 export { eventually } from "./eventually.ts";
-export { fillableDisk, type FillableDisk } from "./fillable-disk.ts";
+export { fillableDisk, limitFiles, type FillableDisk } from "./fillable-disk.ts";
 export { Following } from "./following.ts";
 export { freePort } from "./free-port.ts";
 export { startKafka, type KafkaBroker, type StartKafkaOptions } from "./kafka-broker.ts";
+export { startKafkaCluster } from "./kafka-cluster.ts";
+export { startOldKafka } from "./old-kafka.ts";
 export { withAdmin } from "./with-admin.ts";
 export { loseTail } from "./kafka-segments.ts";
 export { LOCKSTEP_BIN, LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
@@ -17,7 +19,7 @@ export {
   type PostgresSettings,
   type StartPostgresOptions,
 } from "./postgres-server.ts";
-export { FileBackup, startOnNewTimeline } from "./postgres-files.ts";
+export { FileBackup, startAsStandby, startOnNewTimeline } from "./postgres-files.ts";
 export { SASL_PASSWORD, SASL_USER, startSecuredKafka, type SecuredKafka } from "./secured-kafka.ts";
 export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-servers.ts";
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";

@@ -1,50 +1,62 @@
 import { execFile } from "node:child_process";
-import { access, mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { cachedFolder, isCached } from "./test-cache.ts";
 
 const run = promisify(execFile);
 
 export const KAFKA_VERSION = "4.2.2";
 export const JAVA_PACKAGE = "openjdk-17-jre-headless";
 
-const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>lockstep</groupId><artifactId>kafka-runtime</artifactId><version>1</version><packaging>pom</packaging>
-<dependencies><dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
-<version>${KAFKA_VERSION}</version></dependency></dependencies></project>`;
+/** Maven's coordinates: group, artifact, version. */
+type Artifact = readonly [group: string, artifact: string, version: string];
+
+const KAFKA: Artifact = ["org.apache.kafka", "kafka_2.13", KAFKA_VERSION];
+/** The last release before the requests that we need. */
+const OLD_KAFKA: Artifact = ["org.apache.kafka", "kafka_2.12", "0.10.2.2"];
+/** What it takes from Java, and Java has given away since. */
+const FORMERLY_OF_JAVA: Artifact = ["javax.xml.bind", "jaxb-api", "2.3.1"];
 
 let fetched: Promise<string | null> | undefined;
 
 /** Where the Maven artifacts of a Kafka broker are, fetched once for this user. Null without Java or Maven. */
 export async function kafkaFolder(): Promise<string | null> {
-  fetched ??= fetchOnce();
+  fetched ??= fetchOnce(`kafka-${KAFKA_VERSION}`, [KAFKA]);
   return await fetched;
 }
 
-async function fetchOnce(): Promise<string | null> {
-  const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
-  const target = join(cache, "lockstep-testkit", `kafka-${KAFKA_VERSION}`);
+/** As `kafkaFolder`, of a release from before 0.11, with the ZooKeeper that it needs. */
+export async function oldKafkaFolder(): Promise<string | null> {
+  return await fetchOnce(`kafka-${OLD_KAFKA[2]}`, [OLD_KAFKA, FORMERLY_OF_JAVA]);
+}
+
+async function fetchOnce(name: string, artifacts: readonly Artifact[]): Promise<string | null> {
   if (!(await isThere("java", JAVA_PACKAGE))) return null;
-  if (await exists(target)) return target;
-  if (!(await isThere("mvn", "maven"))) return null;
-  const making = `${target}-${process.pid}`;
-  await mkdir(making, { recursive: true });
-  await writeFile(join(making, "pom.xml"), POM);
-  const libs = join(making, "libs");
-  const goal = [
-    "-q",
-    "-B",
-    "dependency:copy-dependencies",
-    "-DincludeScope=runtime",
-    `-DoutputDirectory=${libs}`,
-  ];
-  await run("mvn", goal, { cwd: making });
-  await rename(libs, target).catch(async (error: unknown) => {
-    if (!(await exists(target))) throw error; // Another run was quicker.
+  if (!(await isCached(name)) && !(await isThere("mvn", "maven"))) return null;
+  return await cachedFolder(name, async (folder) => {
+    await writeFile(join(folder, "pom.xml"), pomOf(artifacts));
+    const libs = join(folder, "libs");
+    const goal = [
+      "-q",
+      "-B",
+      "dependency:copy-dependencies",
+      "-DincludeScope=runtime",
+      `-DoutputDirectory=${libs}`,
+    ];
+    await run("mvn", goal, { cwd: folder });
+    return libs;
   });
-  await rm(making, { recursive: true, force: true });
-  return target;
+}
+
+function pomOf(artifacts: readonly Artifact[]): string {
+  const dependencies = artifacts.map(
+    ([group, artifact, version]) =>
+      `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`,
+  );
+  return `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>lockstep</groupId><artifactId>kafka-runtime</artifactId><version>1</version><packaging>pom</packaging>
+<dependencies>${dependencies.join("")}</dependencies></project>`;
 }
 
 /** Classes as Java has loaded and checked them before: a broker starts with them in half the time. */
@@ -65,13 +77,6 @@ async function isThere(command: string, debianPackage: string): Promise<boolean>
 
 export async function works(command: string, args: readonly string[]): Promise<boolean> {
   return await run(command, [...args]).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
     () => true,
     () => false,
   );

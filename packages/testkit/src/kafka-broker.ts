@@ -16,8 +16,15 @@ const HEAP = ["-Xms128m", "-Xmx512m"];
 const MEASURED = [...HEAP, "-XX:+UseG1GC"];
 const QUICK = [...HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
+/** What another broker joins. */
+interface KafkaCluster {
+  readonly id: string;
+  readonly controllerPort: number;
+}
+
 /** A Kafka broker (one KRaft node) of a test's own. */
 export interface KafkaBroker extends AsyncDisposable {
+  readonly cluster: KafkaCluster;
   /** As clients see it. */
   readonly brokers: readonly string[];
   readonly port: number;
@@ -57,12 +64,16 @@ export interface StartKafkaOptions {
   readonly isMeasured?: boolean;
   /** Stopped, it leaves the classes that it loaded there. */
   readonly archivesClassesTo?: string;
+  /** It is a broker more of this one's cluster, which keeps the controller. */
+  readonly joins?: { readonly cluster: KafkaCluster; readonly nodeId: number };
 }
 
 export async function startKafka(options: StartKafkaOptions = {}): Promise<KafkaBroker> {
   const folder = await temporaryFolder("kafka");
   const port = options.port ?? (await freePort());
-  const controllerPort = await freePort();
+  const { joins } = options;
+  const cluster = joins?.cluster ?? { id: randomClusterId(), controllerPort: await freePort() };
+  const { controllerPort } = cluster;
   const runtime = await kafkaRuntime();
   const advertised = options.advertisedPort ?? port;
   const properties = join(folder, "server.properties");
@@ -70,7 +81,13 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
   const { listeners = [], scramUsers = [] } = options;
   const settings = {
     ...serverSettings(controllerPort, join(folder, "data")),
-    ...listenerSettings({ port, controllerPort, advertised, listeners }),
+    ...listenerSettings({
+      port,
+      controllerPort: joins === undefined ? controllerPort : null,
+      advertised,
+      listeners,
+    }),
+    ...(joins === undefined ? {} : { "process.roles": "broker", "node.id": String(joins.nodeId) }),
     ...options.settings,
   };
   await writeFile(
@@ -79,12 +96,11 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
       .map(([name, value]) => `${name}=${value}\n`)
       .join(""),
   );
-  const clusterId = randomClusterId();
   const format = [
     "format",
-    "--standalone",
+    ...(joins === undefined ? ["--standalone"] : []),
     "-t",
-    clusterId,
+    cluster.id,
     "-c",
     properties,
     ...scramUsers.flatMap((user) => ["-S", user]),
@@ -93,7 +109,7 @@ export async function startKafka(options: StartKafkaOptions = {}): Promise<Kafka
   const archiving = archive === undefined ? [] : [`-XX:ArchiveClassesAtExit=${archive}`];
   const java = [...(options.isMeasured === true ? MEASURED : QUICK), ...archiving];
   await runtime.run(folder, [...QUICK, "kafka.tools.StorageTool", ...format]);
-  const broker = new OwnKafka({ runtime, folder, java, properties, port, advertised, disk });
+  const broker = new OwnKafka({ runtime, folder, java, properties, port, advertised, disk, cluster });
   await broker.start();
   return broker;
 }
@@ -107,7 +123,8 @@ function randomClusterId(): string {
 
 interface Listening {
   readonly port: number;
-  readonly controllerPort: number;
+  /** Null where another is the controller. */
+  readonly controllerPort: number | null;
   readonly advertised: number;
   readonly listeners: readonly KafkaListener[];
 }
@@ -116,9 +133,10 @@ function listenerSettings(listening: Listening): Readonly<Record<string, string>
   const { port, controllerPort, advertised, listeners } = listening;
   const more = listeners.map(({ name, port: own }) => `,${name}://127.0.0.1:${own}`).join("");
   const protocols = listeners.map(({ name, protocol }) => `,${name}:${protocol}`).join("");
+  const controller = controllerPort === null ? "" : `,CONTROLLER://127.0.0.1:${controllerPort}`;
   return {
     "controller.listener.names": "CONTROLLER",
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${more}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port}${controller}${more}`,
     "advertised.listeners": `PLAINTEXT://127.0.0.1:${advertised}${more}`,
     "inter.broker.listener.name": "PLAINTEXT",
     "listener.security.protocol.map": `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocols}`,
@@ -155,10 +173,12 @@ interface OwnKafkaOptions {
   readonly port: number;
   readonly advertised: number;
   readonly disk: FillableDisk | null;
+  readonly cluster: KafkaCluster;
 }
 
 class OwnKafka implements KafkaBroker {
   readonly brokers: readonly string[];
+  readonly cluster: KafkaCluster;
   readonly port: number;
   readonly dataDir: string;
   readonly #options: OwnKafkaOptions;
@@ -169,6 +189,7 @@ class OwnKafka implements KafkaBroker {
   constructor(options: OwnKafkaOptions) {
     this.#options = options;
     this.port = options.port;
+    this.cluster = options.cluster;
     this.dataDir = join(options.folder, "data");
     this.brokers = [`127.0.0.1:${options.advertised}`];
   }

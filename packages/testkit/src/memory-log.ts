@@ -63,6 +63,7 @@ class MemoryLog implements EventLog {
     const topic = this.#topic;
     let epoch = ++topic.epochs;
     return {
+      obstacle: null,
       append: async (record, signal) => await abortable(Promise.resolve(topic.append(record, epoch)), signal),
       renew: async () => await Promise.resolve(void (epoch = ++topic.epochs)),
       [Symbol.asyncDispose]: async () => await Promise.resolve(),

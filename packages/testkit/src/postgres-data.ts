@@ -3,13 +3,13 @@ import { chmod, chown } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { temporaryFolder } from "./child-guard.ts";
-import { postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
+import { postgresBinaries, type PostgresBinaries, type PostgresRelease } from "./postgres-binaries.ts";
 
 const run = promisify(execFile);
 
 /** A data folder that is never started: one initdb for the processes of a run, which set this and hand it on. */
 const TEMPLATE_VARIABLE = "LOCKSTEP_TEST_POSTGRES_TEMPLATE";
-const OPTIONS = "-U postgres -A trust --no-sync --no-instructions -E UTF8 --locale=C.UTF-8";
+const OPTIONS = "-U postgres -A trust --no-sync -E UTF8 --locale=C.UTF-8";
 
 let made: Promise<string> | undefined;
 
@@ -31,8 +31,8 @@ export async function copyOfTemplate(): Promise<string> {
   return join(folder, "data");
 }
 
-export async function initializedData(): Promise<string> {
-  const { bin, user } = await postgresBinaries();
+export async function initializedData(release: PostgresRelease | null = null): Promise<string> {
+  const { bin, user } = await postgresBinaries(release);
   const folder = await ownedFolder("pgdata", user);
   const data = join(folder, "data");
   await run(join(bin, "initdb"), ["-D", data, ...OPTIONS.split(" ")], {

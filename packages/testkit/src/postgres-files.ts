@@ -28,8 +28,9 @@ export class FileBackup implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  async restore(): Promise<void> {
-    const { dataDir } = this.#server;
+  /** Also to another server, which is stopped. */
+  async restore(server: PostgresServer = this.#server): Promise<void> {
+    const { dataDir } = server;
     await rm(dataDir, { recursive: true });
     await run("cp", ["-a", join(this.#folder, "data"), dataDir], { cwd: "/" });
   }
@@ -41,10 +42,7 @@ export class FileBackup implements AsyncDisposable {
 
 /** Starts a stopped server as after a recovery: on a timeline of its own from here on. */
 export async function startOnNewTimeline(server: PostgresServer): Promise<void> {
-  const { user } = await postgresBinaries();
-  const signal = join(server.dataDir, "recovery.signal");
-  await writeFile(signal, "", { mode: 0o600 });
-  if (user !== null) await chown(signal, user.uid, user.gid);
+  await signal(server, "recovery.signal");
   await server.start(NO_ARCHIVE);
   await eventually("recovery ends", async () => {
     const [row] = await server.query<{ isInRecovery: boolean }>(
@@ -52,4 +50,22 @@ export async function startOnNewTimeline(server: PostgresServer): Promise<void> 
     );
     if (row?.isInRecovery !== false) throw new Error("it goes on");
   });
+}
+
+/** Starts a stopped server, which has the files of `primary`, as its standby by that slot. */
+export async function startAsStandby(
+  server: PostgresServer,
+  primary: PostgresServer,
+  slot: string,
+): Promise<void> {
+  await signal(server, "standby.signal");
+  const address = `host=127.0.0.1 port=${primary.port} user=postgres`;
+  await server.start({ primary_conninfo: address, primary_slot_name: slot });
+}
+
+async function signal(server: PostgresServer, name: string): Promise<void> {
+  const { user } = await postgresBinaries();
+  const file = join(server.dataDir, name);
+  await writeFile(file, "", { mode: 0o600 });
+  if (user !== null) await chown(file, user.uid, user.gid);
 }

@@ -7,7 +7,7 @@ import { Client, type QueryResultRow } from "pg";
 import { readCertificate } from "./certificates.ts";
 import { removeFolder, spawnGuarded } from "./child-guard.ts";
 import { freePort } from "./free-port.ts";
-import { postgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
+import { postgresBinaries, type PostgresBinaries, type PostgresRelease } from "./postgres-binaries.ts";
 import { copyOfTemplate, dataTemplate, initializedData, serverEnvironment } from "./postgres-data.ts";
 import { cpuSecondsOfTree, killTree, signalTree } from "./process-tree.ts";
 
@@ -60,14 +60,17 @@ export interface StartPostgresOptions {
   readonly hba?: readonly string[];
   /** With a system identifier of its own; else it is a copy of the one the others are copies of. */
   readonly isOfItsOwn?: boolean;
+  /** Instead of the newest; of its own, too. */
+  readonly release?: PostgresRelease;
 }
 
 export async function startPostgres(options: StartPostgresOptions = {}): Promise<PostgresServer> {
-  const dataDir = options.isOfItsOwn === true ? await initializedData() : await copyOfTemplate();
+  const { release = null, isOfItsOwn = release !== null } = options;
+  const dataDir = isOfItsOwn ? await initializedData(release) : await copyOfTemplate();
   const settings =
     options.tls === true ? { ...(await useCertificates(dataDir)), ...options.settings } : options.settings;
   if (options.hba !== undefined) await writeFile(join(dataDir, "pg_hba.conf"), `${options.hba.join("\n")}\n`);
-  const server = new LocalPostgres(await postgresBinaries(), dataDir, await freePort(), settings);
+  const server = new LocalPostgres(await postgresBinaries(release), dataDir, await freePort(), settings);
   await server.start();
   return server;
 }

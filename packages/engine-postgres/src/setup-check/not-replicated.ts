@@ -14,6 +14,8 @@ interface LeftRow {
   readonly materializedViews: readonly string[];
   readonly foreignTables: readonly string[];
   readonly unlogged: readonly TableName[];
+  /** Of the tables that are replicated. */
+  readonly partitioned: readonly string[];
   readonly largeObjects: number;
   readonly triggers: number;
   readonly rules: number;
@@ -31,6 +33,9 @@ const READ_LEFT = `
          (select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)), '[]')
             from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
            where c.relkind = 'r' and c.relpersistence = 'u' and ${OURS_NOT}) as "unlogged",
+         array(select pg_catalog.format('%s.%s', n.nspname, c.relname) from pg_catalog.pg_class c
+                 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+                where c.oid = any ($1::pg_catalog.oid[]) and c.relkind = 'p' order by 1) as "partitioned",
          (select count(*)::int from pg_catalog.pg_largeobject_metadata) as "largeObjects",
          (select count(*)::int from pg_catalog.pg_trigger where tgrelid = any ($1::pg_catalog.oid[]) and not tgisinternal) as "triggers",
          (select count(*)::int from pg_catalog.pg_rewrite where ev_class = any ($1::pg_catalog.oid[])) as "rules",
@@ -62,6 +67,33 @@ export async function findNotReplicated(client: Client, options: NotReplicatedOp
       "schema changes (DDL) after the copy: a replica whose table no longer fits waits",
       "run the same statement on the replicas, too",
     ),
+    ...ofRelations(left),
+    ...named(unlogged.map(tableLabel), "unlogged table", "the primary does not log its changes", {}),
+    ...(excluded.length > 0
+      ? [
+          info(
+            `${count(excluded.length, "table")} that tables.include and tables.exclude leave out: ${tableList(excluded)}`,
+          ),
+        ]
+      : []),
+    ...(kept.length > 0
+      ? [
+          info(
+            `${kept.join(", ")} of the tables: not made on replicas, where the primary's effects arrive as rows`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+function ofRelations(left: LeftRow): Finding[] {
+  return [
+    ...named(
+      left.partitioned,
+      "partitioned table",
+      "a partition that is made later is not made on replicas, and a row of it halts a replica that lacks it",
+      { fix: "make it on the replicas before its first row, or let them have a default partition" },
+    ),
     ...named(
       left.sequences,
       "sequence",
@@ -82,21 +114,6 @@ export async function findNotReplicated(client: Client, options: NotReplicatedOp
       fix: "create it there, and refresh it there",
     }),
     ...named(left.foreignTables, "foreign table", "it holds no rows of the primary", {}),
-    ...named(unlogged.map(tableLabel), "unlogged table", "the primary does not log its changes", {}),
-    ...(excluded.length > 0
-      ? [
-          info(
-            `${count(excluded.length, "table")} that tables.include and tables.exclude leave out: ${tableList(excluded)}`,
-          ),
-        ]
-      : []),
-    ...(kept.length > 0
-      ? [
-          info(
-            `${kept.join(", ")} of the tables: not made on replicas, where the primary's effects arrive as rows`,
-          ),
-        ]
-      : []),
   ];
 }
 

@@ -9,7 +9,6 @@ import {
   type PostgresServer,
 } from "@lockstep/testkit";
 import { ALL, checkPrimary, checkReplica, as, databaseOf, errors, mend } from "./check.fixture.ts";
-import { findOutdated } from "./release.ts";
 
 test("a database that is fit has no errors, and its columns are known", async () => {
   const url = await freshDatabase(0);
@@ -76,23 +75,39 @@ test("what is not replicated is named from the database itself", async () => {
     url,
     `create table items (id serial primary key, label text);
      create table audit (id int primary key); create unlogged table quick (id int primary key);
+     create table parts (id int primary key) partition by range (id);
      create materialized view totals as select count(*) from items;
+     create foreign data wrapper nobody; create server elsewhere foreign data wrapper nobody;
+     create foreign table far (id int) server elsewhere;
      select lo_create(0);
      create function nothing() returns trigger language plpgsql as 'begin return new; end';
      create trigger on_items before insert on items for each row execute function nothing();
      create rule on_items as on insert to items do also select 1;
      create policy own on items using (true)`,
   );
-  const { findings } = await checkPrimary(url, { include: ["public.items"], exclude: [] });
+  const { findings } = await checkPrimary(url, { include: ["public.items", "public.parts"], exclude: [] });
   const said = findings.filter(({ code }) => code === "not-replicated").map(({ what }) => what);
   expect(said).toEqual([
     expect.stringContaining("schema changes (DDL)"),
+    expect.stringContaining("1 partitioned table, public.parts: a partition that is made later"),
     expect.stringContaining("1 sequence, public.items_id_seq"),
     expect.stringContaining("1 large object"),
     expect.stringContaining("1 materialized view, public.totals"),
+    expect.stringContaining("1 foreign table, public.far"),
     expect.stringContaining("1 unlogged table, public.quick"),
     expect.stringContaining("1 table that tables.include and tables.exclude leave out: public.audit"),
     expect.stringContaining("1 trigger, 1 rule, 1 row security policy of the tables"),
+  ]);
+});
+
+test("a database without an encoding", async () => {
+  const place = await freshDatabase(0);
+  const name = uniqueName("ascii");
+  await execute(place, `create database ${name} encoding 'SQL_ASCII' locale 'C' template template0`);
+  const url = place.replace(databaseOf(place), name);
+  await execute(url, "create table items (id int primary key)");
+  expect(errors(await checkPrimary(url))).toEqual([
+    expect.objectContaining({ code: "setup-incomplete", what: expect.stringContaining("SQL_ASCII") }),
   ]);
 });
 
@@ -296,17 +311,4 @@ test("a slot that is about to lose its log is a warning; one that has lost it, a
   });
   await server.query("checkpoint");
   expect(await found()).toContain("error history-gap");
-});
-
-test.each([
-  [140_017, true],
-  [140_018, false],
-  [150_012, true],
-  [160_008, true],
-  [160_009, false],
-  [170_004, true],
-  [170_005, false],
-  [180_000, false],
-])("release %i: outdated %s", (version, isOutdated) => {
-  expect(findOutdated(version).map(({ code }) => code)).toEqual(isOutdated ? ["server-outdated"] : []);
 });

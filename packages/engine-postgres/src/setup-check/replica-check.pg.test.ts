@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import type { ReplicaReport } from "@lockstep/core";
 import { execute, freshDatabase, uniqueName } from "@lockstep/testkit";
+import { connect } from "../connection.ts";
+import { ensureSchema } from "../sink/schema.ts";
 import { checkPrimary, checkReplica, as, databaseOf, errors, mend } from "./check.fixture.ts";
 
 test("primary and replica in the same database, by whatever name", async () => {
@@ -44,6 +46,44 @@ test("a role without rights on a replica: each is named, and the statements are 
     `row security hides rows of there.c on replica eu from role ${role}`,
   ]);
   await mend(url, check);
+});
+
+test("what lockstep keeps in a replica: each right that is missing, and its statement", async () => {
+  const [main, url] = [await freshDatabase(0), await freshDatabase(1)];
+  await execute(main, "create table items (id int primary key)");
+  const role = uniqueName("applier");
+  await execute(
+    url,
+    `create role ${role} login; create table items (id int primary key); grant all on items to ${role};
+     grant set on parameter session_replication_role to ${role}; create schema lockstep`,
+  );
+  const primary = await checkPrimary(main);
+  const lacks = async (): Promise<readonly string[]> => {
+    const found = errors(await checkReplica(as(url, role), primary));
+    for (const { sql = "" } of found) await execute(url, sql);
+    return found.map(({ what }) => what);
+  };
+  const may = `role ${role} on replica eu may not`;
+  expect(await lacks()).toEqual([`${may} use schema lockstep`]);
+  expect(await lacks()).toEqual([`${may} create the schema lockstep`]);
+  expect(await lacks()).toEqual([`${may} create tables in schema lockstep`]);
+  expect(await lacks()).toEqual([]);
+
+  {
+    await using connected = await connect({ url, pipeline: "shop" }, new AbortController().signal);
+    await ensureSchema(connected.client);
+  }
+  expect(await lacks()).toEqual([`${may} select, insert, update, delete in schema lockstep`]);
+  expect(await lacks()).toEqual([]);
+
+  await execute(
+    url,
+    `insert into lockstep.tables (pipeline, schema_name, table_name, state, joins, owner)
+     values ('shop', 'public', 'items', 'live', false, 'somebody')`,
+  );
+  expect(errors(await checkReplica(as(url, role), primary, { pipeline: "shop" }))).toEqual([
+    expect.objectContaining({ code: "progress-missing", sql: expect.stringContaining("lockstep.tables") }),
+  ]);
 });
 
 test("tables that do not fit, have rows or triggers, and how every column arrives", async () => {

@@ -17,7 +17,6 @@ import { hasSchema } from "../sink/schema.ts";
 import { progressMissing } from "../sink/sink.ts";
 import { readIdentity } from "./identity.ts";
 import { findTableRights, readThere } from "./replica-tables.ts";
-import { OLDEST_VERSION } from "./server.ts";
 import { findArrivals, type StoredRow } from "./table-arrivals.ts";
 
 export interface ReplicaCheckOptions {
@@ -82,7 +81,6 @@ async function checkDatabase(
 }
 
 interface ServerRow {
-  readonly version: number;
   readonly isReadOnly: boolean;
   readonly role: string;
   readonly database: string;
@@ -92,8 +90,7 @@ interface ServerRow {
 }
 
 const READ_SERVER = `
-  select current_setting('server_version_num')::int as "version",
-         current_setting('transaction_read_only')::bool as "isReadOnly", current_user as "role",
+  select current_setting('transaction_read_only')::bool as "isReadOnly", current_user as "role",
          pg_catalog.current_database() as "database",
          pg_catalog.has_database_privilege(pg_catalog.current_database(), 'create') as "mayCreateSchema",
          pg_catalog.has_schema_privilege(n.oid, 'usage') as "mayUseOurs",
@@ -108,15 +105,11 @@ async function readServer(client: Client): Promise<ServerRow> {
 
 function findOfServer(
   replica: string,
-  { version, isReadOnly }: ServerRow,
+  { isReadOnly }: ServerRow,
   encoding: string,
   { database }: PrimaryReport,
 ): Finding[] {
   const findings: Finding[] = [];
-  if (version < OLDEST_VERSION) {
-    const what = `replica ${replica} is PostgreSQL ${version}`;
-    findings.push(errorFinding("setup-incomplete", what, { fix: "use PostgreSQL 14 or newer" }));
-  }
   if (isReadOnly) {
     const fix = "make the server writable (default_transaction_read_only = off, or end its recovery)";
     findings.push(errorFinding("server-unavailable", `replica ${replica} is read-only`, { fix }));

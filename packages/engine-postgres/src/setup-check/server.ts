@@ -11,9 +11,6 @@ interface ServerRow {
   readonly user: string;
 }
 
-/** Logical slots can be copied and `pg_terminate_backend` waits from here on. */
-export const OLDEST_VERSION = 140_000;
-
 const READ_SERVER = `
   select current_setting('server_version_num')::int as "version", current_setting('wal_level') as "walLevel",
          current_setting('server_encoding') as "encoding", pg_catalog.pg_is_in_recovery() as "isInRecovery",
@@ -40,10 +37,8 @@ export async function findServerProblems(
 }
 
 function problemsOf(server: ServerRow): ErrorFinding[] {
-  const { version, isInRecovery, walLevel, encoding, mayReplicate, user } = server;
+  const { isInRecovery, walLevel, encoding, mayReplicate, user } = server;
   const problems: ErrorFinding[] = [];
-  if (version < OLDEST_VERSION)
-    problems.push(incomplete(`the primary is PostgreSQL ${version}`, "use PostgreSQL 14 or newer"));
   if (isInRecovery)
     problems.push(incomplete("the primary is in recovery", "name the writable server as the primary"));
   if (walLevel !== "logical") {

@@ -50,9 +50,7 @@ export async function init(
 }
 
 function nextSteps(path: string, references: readonly SecretReference[]): string {
-  const exports = references.map(
-    ({ variable, of }) => `  export ${variable}=…   # the password of ${of}, as it stood in the url\n`,
-  );
+  const exports = references.map(({ variable, of }) => `  export ${variable}=…   # the password of ${of}\n`);
   const set =
     exports.length === 0 ? "" : `Passwords are not in it. Set before you go on:\n${exports.join("")}`;
   return `wrote ${path}\n${set}Next: lockstep check -c ${path}\n`;

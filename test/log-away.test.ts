@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { LockstepProcess, openSession, startKafka, type KafkaBroker } from "@lockstep/testkit";
+import { eventually, LockstepProcess, openSession, startKafka, type KafkaBroker } from "@lockstep/testkit";
 import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
+import { expectAgreement, statusOf } from "./status-of.ts";
 
-/* The commit gate while the event log is away. */
+/* A run, and the commit gate, while the event log is away. */
 const servers = ownServers(2);
 const MAY_TAKE_MS = 15_000;
 let broker: KafkaBroker;
@@ -14,6 +15,34 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await broker[Symbol.asyncDispose]();
+});
+
+async function expectLogAway(scenario: Scenario, run: LockstepProcess): Promise<void> {
+  await eventually("the status says so", async () => {
+    const { primary } = await statusOf(run);
+    expect(primary).toMatchObject({ connected: true, error: { code: "log-unavailable" } });
+  });
+  await using asked = new LockstepProcess(["status", "--url", await run.url(), "-c", scenario.configPath]);
+  expect(await asked.exited).toMatchObject({ code: 0 });
+  expect(asked.output[1]).toContain("primary main: connected");
+  expect(asked.output[2]).toContain("log-unavailable: ");
+}
+
+test("a log that is away is said beside the primary, whether it commits or not, until it is back", async () => {
+  const scenario = await Scenario.create({ brokers: broker.brokers, urls: await createDatabases(servers) });
+  await scenario.everywhere("create table items (id int primary key)");
+  await using run = scenario.run();
+  await run.waitForLog("following");
+  await scenario.onPrimary("insert into items values (1)");
+  await scenario.expectEqual();
+  await expectAgreement(scenario, run, broker.brokers);
+  await broker.kill();
+  await expectLogAway(scenario, run);
+  await scenario.onPrimary("insert into items values (2)");
+  await expectLogAway(scenario, run);
+  await broker.start();
+  await scenario.expectEqual();
+  await expectAgreement(scenario, run, broker.brokers);
 });
 
 async function expectReturned(work: Promise<unknown>): Promise<void> {
