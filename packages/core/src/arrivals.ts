@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { abortable } from "./abortable.ts";
+import { Deferred } from "./deferred.ts";
 
 /** Wakes whoever waits for something new. */
 export class Arrivals {
@@ -11,16 +10,19 @@ export class Arrivals {
 
   /** Resolves at the next announcement, or after `maxWaitMs`; rejects with the signal's reason. */
   async next(maxWaitMs: number, signal: AbortSignal): Promise<void> {
-    let wake: () => void = () => undefined;
-    const arrived = new Promise<void>((resolve) => (wake = resolve));
-    this.#waiting.add(wake);
-    const done = new AbortController();
+    signal.throwIfAborted();
+    const arrived = new Deferred<void>();
+    const resolve = (): void => arrived.resolve();
+    const abort = (): void => arrived.reject(signal.reason);
+    const timer = setTimeout(resolve, maxWaitMs);
+    this.#waiting.add(resolve);
+    signal.addEventListener("abort", abort, { once: true });
     try {
-      const late = sleep(maxWaitMs, undefined, { signal: done.signal }).catch(() => undefined);
-      await abortable(Promise.race([arrived, late]), signal);
+      await arrived.promise;
     } finally {
-      this.#waiting.delete(wake);
-      done.abort();
+      clearTimeout(timer);
+      this.#waiting.delete(resolve);
+      signal.removeEventListener("abort", abort);
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { EventLog, Failpoints, Logger, Sink, Source } from "@lockstep/core";
-import type { PublisherTimes } from "./publisher.ts";
+import type { PublisherTimes } from "./publisher-options.ts";
 import type { QuorumRule } from "./quorum-rule.ts";
 import type { StageObserver } from "./stage.ts";
 import type { PipelineStatus } from "./status.ts";

@@ -3,7 +3,8 @@ import { Deferred, offset, type Offset, type SourceBatch, type SourceSession } f
 import { MemoryTopic, silentLogger } from "@lockstep/testkit";
 import { expect, test } from "vitest";
 import { at, compare } from "./numbered-positions.fixture.ts";
-import { Publisher, PUBLISHER_TIMES } from "./publisher.ts";
+import { PUBLISHER_TIMES } from "./publisher-options.ts";
+import { Publisher } from "./publisher.ts";
 
 const IDLE: SourceBatch = {
   kind: "transactions",

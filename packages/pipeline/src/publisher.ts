@@ -1,22 +1,18 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import {
+  Arrivals,
   includes,
   tablesNamed,
   unreachable,
-  type ComparePositions,
-  type Epoch,
-  type EventLog,
-  type Failpoints,
-  type Logger,
   type LogRecord,
   type Offset,
   type Position,
   type RecordStamp,
   type SourcePiece,
-  type SourceSession,
 } from "@lockstep/core";
-import { Appender, type AppenderOptions } from "./appender.ts";
+import { AppendDistance } from "./append-distance.ts";
+import { Appender } from "./appender.ts";
 import { Gathered, type Taken, type TakenTransactions } from "./gathered.ts";
+import type { PublisherOptions } from "./publisher-options.ts";
 import { holdsEvents } from "./record-content.ts";
 import { ReRead } from "./re-read.ts";
 import type { ReachedPosition } from "./topic-history.ts";
@@ -29,45 +25,6 @@ const MAX_GATHERED_BYTES = 2 * 1024 * 1024;
 const BEHIND_MS = 100;
 /** … but not longer than this. */
 const FILL_WAIT_MS = 20;
-
-export interface PublisherTimes {
-  /** A position that moved without a transaction is recorded this often. */
-  readonly idleMs: number;
-  /** A sign of life while nothing moves. */
-  readonly heartbeatMs: number;
-  /** Brokers forget an idle producer after a day or a week: renew before. */
-  readonly renewMs: number;
-}
-
-export const PUBLISHER_TIMES: PublisherTimes = {
-  idleMs: 10_000,
-  heartbeatMs: 3_600_000,
-  renewMs: 86_400_000 / 2,
-};
-
-export interface PublisherOptions extends AppenderOptions {
-  readonly session: SourceSession;
-  /** The topic, to be read. */
-  readonly topic: EventLog;
-  readonly logger: Logger;
-  readonly epoch: Epoch;
-  readonly run: string;
-  /** Offset of this publisher's `open`. */
-  readonly open: Offset;
-  /** Where the topic ends. */
-  readonly reached: ReachedPosition;
-  /** The topic may not be trimmed from here on. */
-  readonly keepFrom: Offset;
-  /** In a log of bounded size: a fresh `open` follows so many bytes, so that what lies before can be trimmed. */
-  readonly reopenBytes: number | null;
-  readonly compare: ComparePositions;
-  readonly times: PublisherTimes;
-  readonly failpoints: Failpoints | undefined;
-  /** Everything through here is in the topic. */
-  readonly onAppended: (position: Position) => void;
-  /** Waited for between the appends of a backlog: what is taken from memory need not be read back. */
-  readonly paced: (signal: AbortSignal) => Promise<void>;
-}
 
 /**
  * Appends what the source streams: while an append is in flight, what arrives is gathered and becomes the
@@ -89,7 +46,9 @@ export class Publisher {
   /** When the oldest transaction that is being appended was committed. */
   #appendingSinceUs: number | null = null;
   #wanted: Position | null = null;
-  #onMore: (() => void) | null = null;
+  readonly #distance = new AppendDistance();
+  readonly #arrived = new Arrivals();
+  readonly #called = new Arrivals();
   #onRoom: (() => void) | null = null;
 
   constructor(options: PublisherOptions) {
@@ -103,7 +62,8 @@ export class Publisher {
   /** Somebody waits for the topic to reach a position: an idle record carries it there without delay. */
   want(position: Position): void {
     this.#wanted = position;
-    this.#onMore?.();
+    this.#arrived.announce();
+    this.#called.announce();
   }
 
   /** What must never be trimmed: from the `open` of the newest record that has a position. */
@@ -133,7 +93,6 @@ export class Publisher {
       return await Promise.race([this.#gather(both), this.#append(both)]);
     } finally {
       ended.abort();
-      this.#onMore?.();
       this.#onRoom?.();
     }
   }
@@ -152,7 +111,7 @@ export class Publisher {
       if (reRead.isOver && !wasOver) onAppended(reached);
       if (holdsEvents(next.value)) onStage("decode", next.value.decodeMs);
       if (batch !== null) this.#gathered.add(batch);
-      this.#onMore?.();
+      this.#arrived.announce();
       while (this.#gathered.bytes > MAX_GATHERED_BYTES) {
         signal.throwIfAborted();
         await new Promise<void>((resolve) => (this.#onRoom = resolve));
@@ -166,6 +125,7 @@ export class Publisher {
       if (this.#isRenewalDue()) await this.#renew(signal);
       else if (this.#isReopenDue()) await this.#reopen(signal);
       await this.#waitForFullRecord(signal);
+      await this.#keepDistance(signal);
       const taken = this.#gathered.take(RECORD_BYTES);
       this.#onRoom?.();
       if (taken !== null) await this.#appendTaken(taken, signal);
@@ -216,6 +176,7 @@ export class Publisher {
     const { position, xid, committedAtUs } = last;
     const reached = { position, last: { position, xid, committedAtUs } };
     this.#appendingSinceUs = first.committedAtUs;
+    this.#distance.begin(taken.transactions.length);
     await this.#put(
       {
         kind: "transactions",
@@ -310,6 +271,21 @@ export class Publisher {
     }
   }
 
+  async #keepDistance(signal: AbortSignal): Promise<void> {
+    while (!this.#gathered.isEmpty) {
+      const leftMs = this.#distance.leftMs(this.#isAwaited());
+      if (leftMs <= 0) return;
+      await this.#called.next(leftMs, signal);
+    }
+  }
+
+  /** A commit, an applier or a caller waits for what is gathered. */
+  #isAwaited(): boolean {
+    const { gate } = this.#options.session;
+    const isGated = gate !== null && gate.state !== "off";
+    return isGated || (this.#wanted !== null && this.#isAhead(this.#wanted));
+  }
+
   async #waitForMore(signal: AbortSignal): Promise<void> {
     const { idleMs, heartbeatMs } = this.#options.times;
     if (this.#begin !== null) return await this.#more(heartbeatMs, signal); // Nothing else is due before its end.
@@ -320,12 +296,6 @@ export class Publisher {
 
   /** Resolves when something arrived, or after `maxMs`. */
   async #more(maxMs: number, signal: AbortSignal): Promise<void> {
-    const done = new AbortController();
-    const arrived = new Promise<void>((resolve) => (this.#onMore = resolve));
-    const timer = sleep(Math.max(0, maxMs), undefined, { signal: done.signal }).catch(() => undefined);
-    await Promise.race([arrived, timer]);
-    this.#onMore = null;
-    done.abort();
-    signal.throwIfAborted();
+    await this.#arrived.next(Math.max(0, maxMs), signal);
   }
 }

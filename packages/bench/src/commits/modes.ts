@@ -2,7 +2,7 @@ import { LockstepSide } from "../lockstep-side.ts";
 import { median, percentile, rounded } from "../medians.ts";
 import type { Machine } from "../result.ts";
 import { Servers, type LogKind } from "../servers.ts";
-import { CommitTurn, onDatabases } from "./commit-turn.ts";
+import { CommitTurn, onDatabases, warmBroker } from "./commit-turn.ts";
 import type { Stretch } from "./figures.ts";
 
 export interface ModesOptions {
@@ -56,6 +56,7 @@ interface ModeResult {
 /** Each mode at a steady pace, with an application whose commits wait for the mode's quorum. */
 export async function modesBench(options: ModesOptions, say: (line: string) => void): Promise<ModesResult> {
   await using servers = await Servers.start(REPLICAS, options.log);
+  await warmBroker(servers.withReplicas(1), options.seconds);
   const taken = new Map(MODES.map(({ name }) => [name, [] as Stretch[]]));
   for (let run = 0; run < options.runs; run++) {
     for (const [index, mode] of MODES.entries()) {
