@@ -1,5 +1,6 @@
 /** Commits that wait, under a program that knows nothing of it: plain `pg`, plain SQL. */
 import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
@@ -10,7 +11,10 @@ writeFileSync(file, JSON.stringify({ ...databases, mode: "sync", http: false }))
 const lockstep = (...args) => execFileSync("npx", ["lockstep", ...args, "-c", file], { encoding: "utf8" });
 const isArmed = () => JSON.parse(lockstep("gate", "status", "--json")).armed;
 
-const run = spawn("npx", ["lockstep", "run", "-c", file, "--log-level", "warn"], { stdio: "ignore" });
+const run = spawn("node_modules/.bin/lockstep", ["run", "-c", file, "--log-level", "warn"], {
+  stdio: "ignore",
+});
+const ended = once(run, "exit");
 for (let isOn = false; !isOn; await sleep(500)) {
   try {
     isOn = lockstep("gate", "on") !== ""; // Refused until the run has begun.
@@ -35,4 +39,5 @@ for (const { name, url } of databases.replicas) {
 await client.end();
 lockstep("gate", "off");
 run.kill("SIGTERM");
+await ended;
 console.log("commits wait no longer");
