@@ -11,7 +11,7 @@ export function isInCredentials(text: string, index: number): boolean {
 
 const ENCODED = /%[0-9a-f]{2}/i;
 /** What an encoded text never holds. */
-const RAW = /[@/?#[\]\\]|%(?![0-9a-f]{2})/i;
+const RAW = /[@/?#]|%(?![0-9a-f]{2})/i;
 
 /** Percent-encodes a secret for a url; one that is encoded already stays as it is. */
 export function encodedSecret(secret: string): string {

@@ -119,6 +119,7 @@ export class Follower {
     for (const entry of entries) {
       this.#appended = appendedSoon(entry, signal);
       const step = nextStep(this.#state, entry.offset, entry.headers, this.#options.compare);
+      if (step.kind !== "apply") await this.#appended;
       switch (step.kind) {
         case "drop":
           break;
@@ -129,17 +130,14 @@ export class Follower {
           break;
         }
         case "pass":
-          await this.#appended;
           await this.#pieces.abandon(); // Something else came in the middle: its publisher did not finish it.
           this.#moveTo(step.state, entry);
           break;
         case "gap":
-          await this.#appended;
           await this.#pieces.abandon();
           await this.#apply();
           return await this.#search(step.previous, signal);
         case "conflict":
-          await this.#appended;
           throw epochConflict(this.#options.sink.replica, this.#state.epoch, step.epoch ?? this.#state.epoch);
       }
       if (signal.aborted || this.#isEnough()) break;
@@ -157,6 +155,7 @@ export class Follower {
   async #meetUnknown({ record, offset: at }: DecodedEntry): Promise<Offset | null> {
     const unknown = "tables" in record ? this.#carried.unknownIn(record.tables) : [];
     if (unknown.length === 0) return null;
+    await this.#appended; // P1: what the replica knows of its tables is stored, too.
     const from = this.#pieces.begin ?? at;
     await this.#pieces.abandon();
     this.#state = { ...this.#state, begin: null };

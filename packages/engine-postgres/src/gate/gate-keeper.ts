@@ -19,7 +19,8 @@ import { isLockTimeout, locked } from "./gate-lock.ts";
 import { expectGateRights } from "./gate-rights.ts";
 import { isReached } from "./lateness.ts";
 import { isStreaming, readFlushedPosition, readInsertPosition } from "./primary-positions.ts";
-import { proveArmed } from "./prove-armed.ts";
+import { GIVE_UP_MS, proveArmed } from "./prove-armed.ts";
+import { aloneOnServer } from "./server-lock.ts";
 import { expectServerAllows } from "./server-allows.ts";
 import { withStandby } from "./standby-names.ts";
 import { expectSight } from "./watching-rights.ts";
@@ -206,7 +207,10 @@ export class GateKeeper implements AsyncDisposable {
     const { signal } = this.#ended;
     await using connected = await connect(signal);
     const sessions = { prober, observer: connected.client };
-    await proveArmed(sessions, names, (isHeld) => stream.hold(isHeld), signal);
+    const prove = async (): Promise<void> =>
+      await proveArmed(sessions, names, (isHeld) => stream.hold(isHeld), signal);
+    // Each would wait for what the other holds back.
+    await aloneOnServer(connected.client, prove, GIVE_UP_MS + 1_000);
   }
 
   async #beArmed(client: Client, note: GateNote): Promise<void> {

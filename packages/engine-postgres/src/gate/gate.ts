@@ -2,7 +2,7 @@ import type { Gate, GateReport, GateStandby } from "@lockstep/core";
 import { DatabaseError, type Client } from "pg";
 import { onDatabase, type DatabaseOptions } from "../command-session.ts";
 import { readSlot } from "../source/slot.ts";
-import { locked } from "./gate-lock.ts";
+import { isLockTimeout, locked } from "./gate-lock.ts";
 import { expectFreeWalsender } from "./free-walsender.ts";
 import { expectGateRights } from "./gate-rights.ts";
 import {
@@ -68,9 +68,12 @@ async function turnOff(client: Client, names: GateNames): Promise<GateReport> {
   return await report(client, names, [statement, RELOAD]);
 }
 
-/** A run looks now, instead of a little later. */
+/** A run looks now, instead of a little later: not worth waiting for a commit that has notified others, and waits. */
 async function ring(client: Client, { publication }: GateNames): Promise<void> {
-  await client.query("select pg_catalog.pg_notify($1, '')", [publication]);
+  await client.query(`set lock_timeout = ${OFF_LOCK_MS}`);
+  await client.query("select pg_catalog.pg_notify($1, '')", [publication]).catch((error: unknown) => {
+    if (!isLockTimeout(error)) throw error;
+  });
 }
 
 /** Where the publication is gone, so is what was noted, and no run can arm anything. */

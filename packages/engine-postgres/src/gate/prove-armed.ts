@@ -9,7 +9,7 @@ const LOOK_MS = 5;
 const PROBE_MS = 1_000;
 const PAUSE_MS = 20;
 /** A checkpointer reads its settings between two pages. */
-const GIVE_UP_MS = 5_000;
+export const GIVE_UP_MS = 5_000;
 
 export interface ProbedSessions {
   /** Commits, to see whether that waits. */

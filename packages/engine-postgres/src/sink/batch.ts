@@ -1,4 +1,4 @@
-import { Deferred } from "@lockstep/core";
+import { Deferred, NotAppended } from "@lockstep/core";
 import type { Client, Connection, Submittable } from "pg";
 
 export interface Statement {
@@ -54,7 +54,8 @@ export class BatchRunner {
     try {
       await batch.done;
     } catch (error) {
-      for (const text of fresh) this.#prepared.delete(text); // Names are never used twice.
+      const isPrepared = error instanceof NotAppended;
+      if (!isPrepared) for (const text of fresh) this.#prepared.delete(text); // Names are never used twice.
       throw error;
     }
   }

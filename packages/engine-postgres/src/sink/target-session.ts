@@ -51,7 +51,10 @@ export class TargetSession implements CatchUpSession {
     const apply = async (): Promise<ApplyResult> => {
       const appended = window.appended && abortable(window.appended, signal);
       appended?.catch(() => undefined); // Nobody waits for it where a statement fails.
-      const conflicts = await this.#applyWindow(window, appended);
+      const conflicts = await this.#applyWindow(window, appended).catch(async (error: unknown) => {
+        await appended; // What is not in the log is refused by nobody.
+        throw error;
+      });
       this.progress = window.progress;
       return { events: countEvents(window.groups), conflicts };
     };
