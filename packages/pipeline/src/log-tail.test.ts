@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test, vi } from "vitest";
+import { setImmediate } from "node:timers/promises";
+import { expect, onTestFinished, test, vi } from "vitest";
 import {
   encodeRecord,
   nextOffset,
@@ -153,7 +153,7 @@ test("what is being appended is there at once for who takes it, and for others w
   expect((await taking).entries).toEqual([entry]);
   let isThere = false;
   void other.then(() => (isThere = true));
-  await sleep(20);
+  await setImmediate();
   expect(isThere).toBe(false);
   append();
   tail.handOver(entry);
@@ -167,8 +167,10 @@ test("an append that has been under way for a while is offered to nobody any mor
   await using _ = tail;
   write("us");
   const { entry } = appending(topic, offset(1));
+  vi.useFakeTimers({ toFake: ["performance"], now: 0 });
+  onTestFinished(() => void vi.useRealTimers());
   tail.handOver(entry);
-  await sleep(150);
+  vi.advanceTimersByTime(150);
   expect((await tail.read(offset(1), "appending", signal)).entries).toEqual([]);
 });
 

@@ -1,26 +1,19 @@
-import { median, medianOfKnown, percentile, rounded } from "../medians.ts";
-import type { Machine, SideResult } from "../result.ts";
+import { median, medianOfKnown, rounded } from "../medians.ts";
+import type { BenchResult, Machine, SideResult } from "../result.ts";
 import type { LogKind } from "../servers.ts";
+import { DURABILITY } from "../summary.ts";
 import type { RunFigures, Stretch } from "./figures.ts";
+import { rateOf, type Rate } from "./rates.ts";
 import { isMissed, ratioOf, ROWS, type Row } from "./rows.ts";
 
-/** What `--json` prints on its last line: medians over all runs. */
-export interface CommitResult {
+/** What `--json` prints on its last line: medians over all runs; `ratio`, `ours` and `native` are the first row's. */
+export interface CommitResult extends Omit<BenchResult, "scenario" | "rows" | "turns"> {
   readonly scenario: "commit";
-  readonly log: LogKind;
-  readonly replicas: number;
-  readonly runs: number;
-  /** Of the first row, as are `ours` and `native`. */
-  readonly ratio: number;
-  readonly ours: SideResult & { readonly peakRssMb: number | null };
-  readonly native: SideResult;
   /** By the name of the row: ours by the other's, of commits a second, or of p50 where the row is about that. */
   readonly ratios: Readonly<Record<string, number>>;
   /** The rows that do not reach what they must. */
   readonly missed: readonly string[];
   readonly rows: readonly RowResult[];
-  readonly durability: { readonly ours: string; readonly native: string };
-  readonly machine: Machine;
 }
 
 interface RowResult {
@@ -33,12 +26,6 @@ interface RowResult {
   readonly other: Rate;
 }
 
-interface Rate {
-  readonly perSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-}
-
 interface Summarized {
   readonly log: LogKind;
   readonly replicas: number;
@@ -46,15 +33,8 @@ interface Summarized {
   readonly machine: Machine;
 }
 
-/** Durable everywhere: what a commit that has returned has survived. */
-const DURABILITY = {
-  ours: {
-    kafka:
-      "replicas commit with synchronous_commit = on, fsync on; Kafka acks = all, one broker, no fsync of each append",
-    embedded: "replicas commit with synchronous_commit = on, fsync on; the embedded log syncs each append",
-  },
-  native: "subscriptions with synchronous_commit = on, fsync on",
-} as const;
+/** Unlike subscriptions as they come. */
+const DURABLE_NATIVE = "subscriptions with synchronous_commit = on, fsync on";
 
 export function commitSummary(
   { log, replicas, runs, machine }: Summarized,
@@ -76,7 +56,7 @@ export function commitSummary(
     ratios: Object.fromEntries(rows.map(({ name, ratio }) => [name, ratio])),
     missed: ROWS.filter((row, index) => isMissed(row, rows[index]?.ratio ?? 0)).map(({ name }) => name),
     rows,
-    durability: { ours: DURABILITY.ours[log], native: DURABILITY.native },
+    durability: { ours: DURABILITY.ours[log], native: DURABLE_NATIVE },
     machine,
   };
 }
@@ -105,16 +85,6 @@ function rowResult(row: Row, taken: readonly RunFigures[]): RowResult {
     aim,
     ours: rateOf(taken.map(ours)),
     other: rateOf(taken.map(other)),
-  };
-}
-
-function rateOf(stretches: readonly Stretch[]): Rate {
-  const at = (share: number): number =>
-    rounded(median(stretches.map(({ latenciesMs }) => percentile(latenciesMs, share))), 2);
-  return {
-    perSecond: Math.round(median(stretches.map(({ perSecond }) => perSecond))),
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
   };
 }
 

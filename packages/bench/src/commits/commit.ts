@@ -9,7 +9,7 @@ import type { RunFigures, SideFigures, Stretch } from "./figures.ts";
 export interface CommitOptions {
   readonly log: LogKind;
   readonly runs: number;
-  /** Of each stretch, after one to warm up. */
+  /** Of each stretch, after as many to warm up, three at the most. */
   readonly seconds: number;
 }
 

@@ -1,9 +1,9 @@
 import { LockstepSide } from "../lockstep-side.ts";
-import { median, percentile, rounded } from "../medians.ts";
 import type { Machine } from "../result.ts";
 import { Servers, type LogKind } from "../servers.ts";
 import { CommitTurn, onDatabases, warmBroker } from "./commit-turn.ts";
 import type { Stretch } from "./figures.ts";
+import { rateOf, type Rate } from "./rates.ts";
 
 export interface ModesOptions {
   readonly log: LogKind;
@@ -43,14 +43,11 @@ export interface ModesResult {
   readonly machine: Machine;
 }
 
-interface ModeResult {
+/** Latencies are from the call to the commit's answer, which comes when the mode's quorum shows the row. */
+interface ModeResult extends Rate {
   readonly name: string;
   readonly wantedPerSecond: number;
-  readonly perSecond: number;
   readonly mostMs: number;
-  /** From the call to the commit's answer, which comes when the mode's quorum shows the row. */
-  readonly p50Ms: number;
-  readonly p99Ms: number;
 }
 
 /** Each mode at a steady pace, with an application whose commits wait for the mode's quorum. */
@@ -114,16 +111,7 @@ async function takeMode(
 }
 
 function modeResult({ name, perSecond, mostMs }: Mode, stretches: readonly Stretch[]): ModeResult {
-  const at = (share: number): number =>
-    rounded(median(stretches.map(({ latenciesMs }) => percentile(latenciesMs, share))), 2);
-  return {
-    name,
-    wantedPerSecond: perSecond,
-    perSecond: Math.round(median(stretches.map((stretch) => stretch.perSecond))),
-    mostMs,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-  };
+  return { name, wantedPerSecond: perSecond, mostMs, ...rateOf(stretches) };
 }
 
 function isMissed({ wantedPerSecond, perSecond, mostMs, p50Ms }: ModeResult): boolean {

@@ -138,7 +138,7 @@ class Batch implements Submittable {
       () => this.#sync(connection),
       (error: unknown) => {
         this.#undone = error;
-        if (this.#isSynced) return;
+        if (this.#isSynced || !connection.stream.writable) return;
         connection.parse({ name: "", text: "rollback", types: [] }, true);
         connection.bind({ portal: "", statement: "", binary: "", values: [] }, true);
         connection.execute({ portal: "", rows: "" }, true);
