@@ -8,9 +8,9 @@ import {
   type LockstepProcess,
 } from "@lockstep/testkit";
 import { command } from "./command.ts";
-import { gated, msOf, turn, untilWaiting } from "./gate/gated.ts";
+import { gateScenario, gated, msOf, turn, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
-import { createDatabases, Scenario } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
 import { statusOf } from "./status-of.ts";
 
 /* Where commits would wait too long, and what is made up for afterwards. */
@@ -24,15 +24,8 @@ afterAll(async () => {
   await broker[Symbol.asyncDispose]();
 });
 
-async function newScenario(extra: string): Promise<Scenario> {
-  const scenario = await Scenario.create({
-    brokers: broker.brokers,
-    urls: await createDatabases(servers),
-    extra,
-  });
-  await scenario.onPrimary("create table items (id int primary key, v text)");
-  return scenario;
-}
+const newScenario = async (extra: string): Promise<Scenario> =>
+  await gateScenario(servers, { extra, brokers: broker.brokers });
 
 async function gateOf(run: LockstepProcess): Promise<unknown> {
   return (await statusOf(run)).primary.gate;

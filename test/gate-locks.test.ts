@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from "vitest";
-import { execute, openSession, sharedKafka } from "@lockstep/testkit";
-import { gated, letGo, turn, untilWaiting } from "./gate/gated.ts";
+import { execute, openSession } from "@lockstep/testkit";
+import { gateScenario, gated, letGo, turn, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
-import { createDatabases, Scenario } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
 
 /* Commits that wait for a run, and hold what it may need: locks until they return, or the gate half set. */
 const servers = ownServers(2);
@@ -11,12 +11,7 @@ const MAY_TAKE_MS = 20_000;
 /** A test that fails leaves nobody waiting. */
 afterEach(async () => await letGo(servers[0]));
 
-async function newScenario(): Promise<Scenario> {
-  const urls = await createDatabases(servers);
-  const scenario = await Scenario.create({ brokers: sharedKafka(), urls, extra: "mode: sync" });
-  await scenario.onPrimary("create table items (id int primary key, v text)");
-  return scenario;
-}
+const newScenario = async (): Promise<Scenario> => await gateScenario(servers);
 
 async function expectReturned(work: Promise<unknown>): Promise<void> {
   const isReturned = work.then(() => true);

@@ -1,23 +1,18 @@
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { eventually, openSession, sharedKafka, type DatabaseSession } from "@lockstep/testkit";
+import { eventually, openSession, type DatabaseSession } from "@lockstep/testkit";
 import { command } from "./command.ts";
-import { gated, letGo, msOf, off, SETTING, turn } from "./gate/gated.ts";
+import { SETTING, gateScenario, gated, letGo, msOf, off, turn } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
-import { createDatabases, Scenario } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
 
 /* Where the gate cannot be, which is said, and the application goes on. */
 const servers = ownServers(2);
 
 afterEach(async () => await letGo(servers[0]));
 
-async function newScenario(extra: string): Promise<Scenario> {
-  const urls = await createDatabases(servers);
-  const scenario = await Scenario.create({ brokers: sharedKafka(), urls, extra });
-  await scenario.onPrimary("create table items (id int primary key, v text)");
-  return scenario;
-}
+const newScenario = async (extra: string): Promise<Scenario> => await gateScenario(servers, { extra });
 
 /** Refused for a reason, with nothing changed, and no commit waits. */
 async function expectRefused(scenario: Scenario, action: "on" | "off", why: string): Promise<void> {

@@ -1,21 +1,16 @@
 import { afterEach, expect, test } from "vitest";
 import { openSession, sharedKafka } from "@lockstep/testkit";
 import { command } from "./command.ts";
-import { letGo, msOf, off, SETTING } from "./gate/gated.ts";
+import { SETTING, gateScenario, letGo, msOf, off } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
-import { createDatabases, Scenario } from "./scenario.ts";
+import { Scenario } from "./scenario.ts";
 
 /* The gate by a role that is no superuser. */
 const servers = ownServers(3);
 
 afterEach(async () => await letGo(servers[0]));
 
-async function newScenario(): Promise<Scenario> {
-  const urls = await createDatabases(servers);
-  const scenario = await Scenario.create({ brokers: sharedKafka(), urls, extra: "mode: sync" });
-  await scenario.onPrimary("create table items (id int primary key, v text)");
-  return scenario;
-}
+const newScenario = async (): Promise<Scenario> => await gateScenario(servers);
 
 function as(url: string, username: string): string {
   return Object.assign(new URL(url), { username }).toString();

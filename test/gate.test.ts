@@ -1,9 +1,9 @@
 import { afterEach, expect, test } from "vitest";
-import { eventually, execute, lockTable, openSession, sharedKafka } from "@lockstep/testkit";
+import { eventually, execute, lockTable, openSession } from "@lockstep/testkit";
 import { command } from "./command.ts";
-import { gated, letGo, msOf, off, SETTING, turn, untilWaiting } from "./gate/gated.ts";
+import { SETTING, gateScenario, gated, letGo, msOf, off, turn, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
-import { createDatabases, Scenario } from "./scenario.ts";
+import type { Scenario } from "./scenario.ts";
 import { get, metricsOf, statusOf, valueOf } from "./status-of.ts";
 import { tokenNow } from "./token-now.ts";
 
@@ -13,15 +13,8 @@ const servers = ownServers(3);
 /** A test that fails leaves nobody waiting. */
 afterEach(async () => await letGo(servers[0]));
 
-async function newScenario(extra = "mode: sync"): Promise<Scenario> {
-  const scenario = await Scenario.create({
-    brokers: sharedKafka(),
-    urls: await createDatabases(servers),
-    extra,
-  });
-  await scenario.onPrimary("create table items (id int primary key, v text)");
-  return scenario;
-}
+const newScenario = async (extra?: string): Promise<Scenario> =>
+  await gateScenario(servers, extra === undefined ? {} : { extra });
 
 test("a commit returns when every replica of the quorum has it, and unpublished ones, and those of other databases, at once", async () => {
   const scenario = await newScenario();

@@ -1,9 +1,25 @@
 import { expect } from "vitest";
-import { eventually, execute, type LockstepProcess, type PostgresServer } from "@lockstep/testkit";
+import {
+  eventually,
+  execute,
+  sharedKafka,
+  type LockstepProcess,
+  type PostgresServer,
+} from "@lockstep/testkit";
 import { command } from "../command.ts";
-import type { Scenario } from "../scenario.ts";
+import { createDatabases, Scenario } from "../scenario.ts";
 
 export const SETTING = "select setting from pg_settings where name = 'synchronous_standby_names'";
+
+/** A table on the primary, and replicas that commits may wait for. */
+export async function gateScenario(
+  servers: readonly PostgresServer[],
+  { extra = "mode: sync", brokers = sharedKafka() } = {},
+): Promise<Scenario> {
+  const scenario = await Scenario.create({ brokers, urls: await createDatabases(servers), extra });
+  await scenario.onPrimary("create table items (id int primary key, v text)");
+  return scenario;
+}
 
 /** A run whose gate is armed. */
 export async function gated(scenario: Scenario): Promise<LockstepProcess> {
