@@ -17,6 +17,7 @@ test("tail prints every event of the topic, for people and as JSON", async () =>
   await scenario.onPrimary("update items set id = 3 where id = 1");
   await scenario.onPrimary("delete from items where id = 2");
   await scenario.onPrimary("truncate items");
+  await scenario.onPrimary("insert into items values (4, 'vier')"); // Empty, both would be equal before any of it.
   await scenario.expectEqual();
   await using tail = new LockstepProcess([
     "tail",
@@ -37,8 +38,9 @@ test("tail prints every event of the topic, for people and as JSON", async () =>
     { kind: "update", before: { id: "1" }, after: { id: "3", label: "eins" } },
     { kind: "delete", before: { id: "2" } },
     { kind: "truncate", tables: ["public.items"] },
+    { kind: "insert", table: "public.items", after: { id: "4", label: "vier" } },
   ]);
-  await following.waitForOutput("truncate");
+  await following.waitForOutput("vier");
   following.kill("SIGINT");
   expect(await following.exited).toEqual({ code: 0, signal: null });
   expect(following.output.join("\n")).toContain(`public.items  {"id":"1"} →  {"id":"3","label":"eins"}`);
