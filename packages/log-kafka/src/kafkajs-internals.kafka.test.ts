@@ -5,6 +5,7 @@ import { Kafka, logLevel } from "kafkajs";
 import { expect, test, vi } from "vitest";
 import { eventually, sharedKafka, uniqueName, withAdmin } from "@lockstep/testkit";
 import { createCluster, mendRequestQueue, Sockets } from "./kafkajs-internals.ts";
+import { produce } from "./produce.ts";
 
 /* Each thing that this package relies on and kafkajs does not promise. */
 
@@ -39,22 +40,16 @@ test("a broker answers fetch, produce, initProducerId and listOffsets in the sha
     });
     const second = await coordinator.initProducerId({ transactionalId: topic, transactionTimeout: 60_000 });
     expect([second.producerId, second.producerEpoch]).toEqual([first.producerId, first.producerEpoch + 1]);
-    const produce = async (firstSequence: number): Promise<string | undefined> => {
-      const messages = [{ value: Buffer.from("v"), headers: { name: "é" }, timestamp: 1 }];
-      const topicData = [{ topic, partitions: [{ partition: 0, firstSequence, messages }] }];
-      const request = {
-        acks: -1,
-        timeout: 5_000,
-        transactionalId: undefined,
-        compression: 0,
-        topicData,
-      } as const;
-      return (await broker.produce({ ...request, ...second })).topics[0]?.partitions[0]?.baseOffset;
+    const append = async (sequence: number): Promise<bigint> => {
+      const message = { value: Buffer.from("v"), headers: { name: "é" }, timestampMs: 1 };
+      const { producerEpoch } = second;
+      const producer = { producerId: BigInt(second.producerId), producerEpoch, sequence };
+      return await produce(broker, { topic, timeoutMs: 5_000, ...producer, ...message });
     };
-    expect(await produce(0)).toBe("0");
-    expect(await produce(0)).toBe("0"); // The same sequence number is the same append.
-    expect(await produce(1)).toBe("1");
-    await expect(produce(7)).rejects.toMatchObject({ type: "OUT_OF_ORDER_SEQUENCE_NUMBER" });
+    expect(await append(0)).toBe(0n);
+    expect(await append(0)).toBe(0n); // The same sequence number is the same append.
+    expect(await append(1)).toBe(1n);
+    await expect(append(7)).rejects.toMatchObject({ type: "OUT_OF_ORDER_SEQUENCE_NUMBER" });
     const partition = { partition: 0, fetchOffset: "1", maxBytes: 1_000 };
     const wanted = {
       replicaId: -1,

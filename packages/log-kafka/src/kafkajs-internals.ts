@@ -4,15 +4,17 @@ import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { ReplicationError } from "@lockstep/core";
 import type { ISocketFactory, Kafka } from "kafkajs";
 import type { ApiVersions } from "./broker-apis.ts";
+import type { Connection } from "./raw-request.ts";
 
 /*
  * What this package needs of kafkajs 2.2.4 beyond its public API, and two mends. Every line here is held by
  * kafkajs-internals.kafka.test.ts; the version is pinned exactly.
  *
  * - The cluster and broker objects behind the public clients: a fetch at our own offset, without a group
- *   (a group's seek fails in silence and is forgotten at a rejoin), and produce requests with a producer
- *   epoch and a sequence number of our own (so that a retry is the same append, and a successor fences); and a
- *   group's offset committed without joining the group (the admin client's way takes it three seconds).
+ *   (a group's seek fails in silence and is forgotten at a rejoin); and a group's offset committed without joining
+ *   the group (the admin client's way takes it three seconds).
+ * - The connections behind those, for produce requests that we encode ourselves (raw-request.ts), with a producer
+ *   epoch and a sequence number of our own: so that a retry is the same append, and a successor fences.
  * - What a broker says that it understands (`versions`).
  * - Its request queue starts a timer every 10 ms whether or not anything waits.
  * - Its sockets use Nagle's algorithm.
@@ -29,6 +31,8 @@ export interface Broker {
   readonly brokerAddress: string;
   /** Of each request, by its key: which versions the broker takes. */
   readonly versions: ApiVersions | null;
+  /** Connects anew where that is needed; 0: not the one for fetches. */
+  readonly connectionPool: { getConnection(index: 0): Promise<Connection> };
   isConnected(): boolean;
   fetch(request: {
     replicaId: -1;
@@ -41,22 +45,6 @@ export interface Broker {
       partitions: { partition: number; fetchOffset: string; maxBytes: number }[];
     }[];
   }): Promise<{ responses: readonly { partitions: readonly { messages: readonly FetchedMessage[] }[] }[] }>;
-  produce(request: {
-    acks: -1;
-    timeout: number;
-    transactionalId: undefined;
-    producerId: string;
-    producerEpoch: number;
-    compression: 0;
-    topicData: readonly {
-      topic: string;
-      partitions: {
-        partition: number;
-        firstSequence: number;
-        messages: { value: Buffer; headers: Readonly<Record<string, string>>; timestamp: number }[];
-      }[];
-    }[];
-  }): Promise<{ topics: readonly { partitions: readonly { baseOffset: string }[] }[] }>;
   initProducerId(request: {
     transactionalId: string;
     transactionTimeout: number;

@@ -12,6 +12,7 @@ import { costOf, withAccount } from "./account.ts";
 import { cut, type Message } from "./fragments.ts";
 import { protocolTypeOf } from "./kafka-errors.ts";
 import type { LeaderLink } from "./leader-link.ts";
+import { produce, type ProduceRequest } from "./produce.ts";
 import { MAX_MESSAGE_BYTES } from "./topic.ts";
 
 /** The broker's own wait for its replicas. */
@@ -32,10 +33,7 @@ interface KafkaPublisherOptions {
   readonly readBytes: () => Promise<number>;
 }
 
-interface ProducerEpoch {
-  readonly producerId: string;
-  readonly producerEpoch: number;
-}
+type ProducerEpoch = Pick<ProduceRequest, "producerId" | "producerEpoch">;
 
 /**
  * Appends with plain idempotent requests under the (producer id, epoch) of a transactional id. Whoever takes
@@ -79,7 +77,7 @@ export class KafkaPublisher implements LogPublisher {
   }
 
   async #appendMessage({ headers, value }: Message, signal: AbortSignal): Promise<Offset> {
-    const message = { value, headers, timestamp: Date.now() };
+    const message = { value, headers, timestampMs: Date.now() };
     const backoff = new Backoff();
     for (let attempt = 1; ; attempt++) {
       try {
@@ -110,30 +108,20 @@ export class KafkaPublisher implements LogPublisher {
   }
 
   async #produce(
-    message: { value: Buffer; headers: EncodedRecord["headers"]; timestamp: number },
+    message: Pick<ProduceRequest, "value" | "headers" | "timestampMs">,
     signal: AbortSignal,
   ): Promise<Offset> {
-    const { producerId, producerEpoch } = this.#epoch;
-    const firstSequence = this.#sequence;
-    const { topics } = await this.#link.request(
-      async (leader) =>
-        await leader.produce({
-          acks: -1,
-          timeout: PRODUCE_TIMEOUT_MS,
-          transactionalId: undefined,
-          producerId,
-          producerEpoch,
-          compression: 0,
-          topicData: [
-            { topic: this.#topic, partitions: [{ partition: 0, firstSequence, messages: [message] }] },
-          ],
-        }),
-      signal,
-    );
-    const baseOffset = topics[0]?.partitions[0]?.baseOffset;
-    if (baseOffset === undefined || baseOffset === "-1")
-      throw uncertain(this.#topic, "the broker named no offset");
-    this.#sequence = (firstSequence + 1) % SEQUENCE_MODULUS;
+    const sequence = this.#sequence;
+    const request = {
+      ...message,
+      ...this.#epoch,
+      sequence,
+      topic: this.#topic,
+      timeoutMs: PRODUCE_TIMEOUT_MS,
+    };
+    const baseOffset = await this.#link.request(async (leader) => await produce(leader, request), signal);
+    if (baseOffset < 0n) throw uncertain(this.#topic, "the broker named no offset");
+    this.#sequence = (sequence + 1) % SEQUENCE_MODULUS;
     return offset(baseOffset);
   }
 
@@ -173,7 +161,7 @@ async function takeEpoch(link: LeaderLink, topic: string, signal: AbortSignal): 
   const backoff = new Backoff({ firstDelayMs: 20, maxDelayMs: 500 });
   for (let attempt = 1; ; attempt++) {
     try {
-      return await link.coordinate(
+      const { producerId, producerEpoch } = await link.coordinate(
         { groupId: topic, coordinatorType: 1 },
         async (coordinator) =>
           await coordinator.initProducerId({
@@ -182,6 +170,7 @@ async function takeEpoch(link: LeaderLink, topic: string, signal: AbortSignal): 
           }),
         signal,
       );
+      return { producerId: BigInt(producerId), producerEpoch };
     } catch (error) {
       const isAnswer = hasCode(error, "log-unavailable") && protocolTypeOf(error.cause) !== null;
       if (!isAnswer || attempt >= TAKE_EPOCH_ATTEMPTS) throw error;

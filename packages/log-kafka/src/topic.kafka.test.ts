@@ -29,6 +29,12 @@ test.each([
       value: entry,
     }));
     await admin.alterConfigs({ validateOnly: false, resources: [{ ...resource, configEntries }] });
+    // Answered by the controller; the broker learns of it a moment later.
+    await eventually("the broker has the setting", async () => {
+      const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
+      const entry = resources[0]?.configEntries.find(({ configName }) => configName === name);
+      expect(entry?.configValue).toBe(value);
+    });
   });
   const refused = log.prepare(signal());
   await expect(refused).rejects.toMatchObject({ code: "topic-misconfigured" });
