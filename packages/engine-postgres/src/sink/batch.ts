@@ -1,5 +1,6 @@
 import { Deferred, NotAppended } from "@lockstep/core";
 import type { Client, Connection, Submittable } from "pg";
+import { serialize } from "pg-protocol";
 
 export interface Statement {
   readonly text: string;
@@ -95,17 +96,20 @@ class Batch implements Submittable {
     this.done = this.#settled.promise;
   }
 
+  /** All of it in one write: many small ones cost more than what they carry. */
   submit(connection: Connection): void {
-    connection.stream.cork();
+    const messages: Buffer[] = [];
     for (const { name, text, values, isNew } of this.#statements) {
-      if (isNew) connection.parse({ name, text, types: [] }, true);
-      connection.bind({ portal: "", statement: name, binary: "", values: [...values] }, true);
-      connection.execute({ portal: "", rows: "" }, true);
+      if (isNew) messages.push(serialize.parse({ name, text, types: [] }));
+      messages.push(serialize.bind({ statement: name, values: [...values] }), serialize.execute());
     }
-    if (this.#beforeCommit !== undefined) connection.flush();
-    else if (this.#appended === undefined) this.#sync(connection);
-    else this.#endOnceAppended(this.#appended, connection);
-    process.nextTick(() => connection.stream.uncork());
+    if (this.#beforeCommit !== undefined) messages.push(serialize.flush());
+    else if (this.#appended !== undefined) this.#endOnceAppended(this.#appended, connection);
+    else {
+      this.#isSynced = true;
+      messages.push(serialize.sync());
+    }
+    connection.stream.write(Buffer.concat(messages));
   }
 
   handleError(error: unknown, connection: Connection): void {
@@ -139,10 +143,15 @@ class Batch implements Submittable {
       (error: unknown) => {
         this.#undone = error;
         if (this.#isSynced || !connection.stream.writable) return;
-        connection.parse({ name: "", text: "rollback", types: [] }, true);
-        connection.bind({ portal: "", statement: "", binary: "", values: [] }, true);
-        connection.execute({ portal: "", rows: "" }, true);
-        this.#sync(connection);
+        this.#isSynced = true;
+        connection.stream.write(
+          Buffer.concat([
+            serialize.parse({ text: "rollback" }),
+            serialize.bind(),
+            serialize.execute(),
+            serialize.sync(),
+          ]),
+        );
       },
     );
   }
