@@ -16,7 +16,7 @@ export interface Answer {
 /** A client's connection to a shop: one question at a time. */
 export class ShopLink {
   readonly #socket: Socket;
-  readonly #lines: AsyncIterator<string>;
+  readonly #lines: ReturnType<typeof createInterface>;
 
   static async connect(port: number): Promise<ShopLink> {
     const socket = connect({ host: "127.0.0.1", port, noDelay: true });
@@ -27,21 +27,29 @@ export class ShopLink {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on("error", () => undefined); // The next question finds it closed.
-    this.#lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+    this.#lines = createInterface({ input: socket });
   }
 
   /** Rejects when the link is lost or no answer comes; then it is of no use any more. */
   async ask(question: object): Promise<Answer> {
-    const timer = setTimeout(() => this.#socket.destroy(), ANSWER_MS);
-    try {
-      this.#socket.write(`${JSON.stringify(question)}\n`);
-      const { value, done } = await this.#lines.next();
-      if (done === true) throw new Error("no answer");
-      const answer: Answer = JSON.parse(value);
-      return answer;
-    } finally {
-      clearTimeout(timer);
-    }
+    return await new Promise<Answer>((resolve, reject) => {
+      const lost = (): void => {
+        clearTimeout(timer);
+        this.#lines.off("line", answered);
+        reject(new Error("no answer"));
+      };
+      const answered = (line: string): void => {
+        clearTimeout(timer);
+        this.#socket.off("close", lost);
+        const answer: Answer = JSON.parse(line);
+        resolve(answer);
+      };
+      const timer = setTimeout(() => this.#socket.destroy(), ANSWER_MS);
+      this.#lines.once("line", answered);
+      this.#socket.once("close", lost);
+      if (this.#socket.destroyed) lost();
+      else this.#socket.write(`${JSON.stringify(question)}\n`);
+    });
   }
 
   close(): void {
