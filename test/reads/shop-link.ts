@@ -26,8 +26,8 @@ export class ShopLink {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    socket.on("error", () => undefined); // The next question finds it closed.
     this.#lines = createInterface({ input: socket });
+    for (const end of [socket, this.#lines]) end.on("error", () => undefined); // The next question finds it closed.
   }
 
   /** Rejects when the link is lost or no answer comes; then it is of no use any more. */

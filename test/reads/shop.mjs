@@ -49,8 +49,9 @@ try {
 
 async function serve() {
   const server = createServer({ noDelay: true }, (socket) => {
-    socket.on("error", () => undefined); // Clients go as they like.
-    createInterface({ input: socket }).on("line", (text) => {
+    const lines = createInterface({ input: socket });
+    for (const end of [socket, lines]) end.on("error", () => undefined); // Clients go as they like.
+    lines.on("line", (text) => {
       const send = (answer) => socket.write(`${JSON.stringify(answer)}\n`);
       answerTo(JSON.parse(text)).then(send, (error) => send({ error: error.code ?? String(error) }));
     });
