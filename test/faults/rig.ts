@@ -20,6 +20,8 @@ import type { LogKind } from "./fault.ts";
 /** What large transactions write, beside the bank. */
 const PAGES_TABLE = "create table pages (id bigint primary key, filler text);";
 const REPLICAS = 2;
+/** A link that died in silence at the same time may keep it from that for as long as it takes to notice. */
+const PRINTED_MS = 90_000;
 
 /** What can break: a server together with the link to it. */
 export type Part = "primary" | "replica" | "broker";
@@ -144,10 +146,11 @@ export class Rig implements AsyncDisposable {
     const seen = (): number =>
       [...this.#runs].flatMap(({ log }) => log).filter((line) => line.text.includes(text)).length;
     const before = seen();
-    await eventually(`a run prints ${text}`, async () => {
+    const look = async (): Promise<void> => {
       await Promise.resolve();
       if (seen() <= before) throw new Error("not yet");
-    });
+    };
+    await eventually(`a run prints ${text}`, look, { timeoutMs: PRINTED_MS });
   }
 
   /** Ends what a round has left behind. */
