@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { execute, openSession } from "@lockstep/testkit";
+import { eventually, execute, openSession } from "@lockstep/testkit";
 import { gateScenario, gated, letGo, turn, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
 import type { Scenario } from "./scenario.ts";
@@ -134,6 +134,26 @@ test("killed while it arms the gate, `gate off` leaves nothing that a restart of
   expect(await written(scenario)).toHaveLength(1);
   await turn(scenario, "off");
   expect(await written(scenario)).toEqual([]);
+});
+
+test("a note that somebody has locked when a run is told to look at it is looked at again soon", async () => {
+  const scenario = await newScenario();
+  await using run = scenario.run();
+  await run.waitForLog("tables are live");
+  run.kill("SIGSTOP"); // So that the note is locked before it hears of it.
+  await turn(scenario, "on");
+  await using holder = await openSession(scenario.primaryUrl);
+  const key = `hashtextextended('lockstep_${scenario.pipeline} comment', 0)`;
+  await holder.query(`begin; select pg_advisory_xact_lock(${key})`);
+  run.kill("SIGCONT");
+  const waiting = async (): Promise<number> =>
+    (await holder.query("select from pg_locks where locktype = 'advisory' and not granted")).length;
+  await eventually("it waits for the lock", async () => expect(await waiting()).toBe(1));
+  await eventually("it has given up", async () => expect(await waiting()).toBe(0));
+  await holder.query("rollback");
+  await run.waitForLog("the gate is armed", { timeoutMs: 5_000 });
+  await turn(scenario, "off");
+  await run.stop();
 });
 
 test("a standby that somebody adds beside the gate stays when the gate goes", async () => {

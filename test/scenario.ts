@@ -29,6 +29,8 @@ export interface ScenarioOptions {
   readonly disabled?: readonly number[];
   /** More of the configuration file. */
   readonly extra?: string;
+  /** What runs it instead of the command, and is told the same. */
+  readonly bin?: string;
 }
 
 /** One pipeline as a user has it: a configuration file, and databases that it names. */
@@ -37,6 +39,7 @@ export class Scenario {
   readonly primaryUrl: string;
   readonly replicaUrls: readonly string[];
   readonly configPath: string;
+  readonly #bin: string | undefined;
   readonly #runs: LockstepProcess[] = [];
 
   static async create(options: ScenarioOptions): Promise<Scenario> {
@@ -46,13 +49,14 @@ export class Scenario {
     return scenario;
   }
 
-  private constructor({ urls, pipeline = uniqueName("shop") }: ScenarioOptions, configPath: string) {
+  private constructor({ urls, pipeline = uniqueName("shop"), bin }: ScenarioOptions, configPath: string) {
     const [primaryUrl, ...replicaUrls] = urls;
     if (primaryUrl === undefined) throw new Error("a scenario needs a primary");
     this.pipeline = pipeline;
     this.primaryUrl = primaryUrl;
     this.replicaUrls = replicaUrls;
     this.configPath = configPath;
+    this.#bin = bin;
   }
 
   /** Runs SQL on the primary and on every replica. */
@@ -67,7 +71,7 @@ export class Scenario {
   /** `lockstep run`. */
   run(environment: Readonly<Record<string, string>> = {}, options: readonly string[] = []): LockstepProcess {
     const args = ["run", "-c", this.configPath, "--log-format", "json", ...options];
-    const run = new LockstepProcess(args, environment);
+    const run = new LockstepProcess(args, environment, this.#bin);
     this.#runs.push(run);
     return run;
   }

@@ -17,11 +17,21 @@ export interface Round {
   readonly random: Random;
 }
 
+interface Sample {
+  /** What `npm test` may inject; default: what the fault says itself. */
+  readonly isSampled?: (fault: Fault) => boolean;
+  readonly most?: number;
+}
+
 /**
- * What is injected, in order: each sampled fault once, in an order of the seed; or, where LOCKSTEP_TEST_ROUNDS
- * asks for so many rounds, any fault, and now and then two. The seed is LOCKSTEP_TEST_SEED or a new one.
+ * What is injected, in order: each sampled fault once, or so many of them, in an order of the seed; or, where
+ * LOCKSTEP_TEST_ROUNDS asks for so many rounds, any fault, none again before all were there, and now and then a
+ * second one with it. The seed is LOCKSTEP_TEST_SEED or a new one.
  */
-export function planRounds(log: LogKind): readonly (readonly [name: string, round: Round])[] {
+export function planRounds(
+  log: LogKind,
+  { isSampled = ({ sampledOn }) => sampledOn.includes(log), most = Infinity }: Sample = {},
+): readonly (readonly [name: string, round: Round])[] {
   const seed = Number(process.env[SEED] ?? Math.floor(Math.random() * 2 ** 31));
   const random = new Random(seed);
   const known = FAULTS.filter(({ logs }) => logs.includes(log));
@@ -29,10 +39,10 @@ export function planRounds(log: LogKind): readonly (readonly [name: string, roun
   const chosen =
     rounds === undefined
       ? shuffled(
-          known.filter(({ sampledOn }) => sampledOn.includes(log)).map((fault): Fault[] => [fault]),
+          known.filter(isSampled).map((fault): Fault[] => [fault]),
           random,
-        )
-      : Array.from({ length: Number(rounds) }, () => chooseFaults(known, random));
+        ).slice(0, most)
+      : chooseRounds(known, Number(rounds), random);
   process.stdout.write(`faults on the ${log} log: ${chosen.length} rounds, ${SEED}=${seed}\n`);
   return chosen.map((faults, index) => {
     const what = faults.map(({ name }) => name).join(" and ");
@@ -40,8 +50,15 @@ export function planRounds(log: LogKind): readonly (readonly [name: string, roun
   });
 }
 
-function chooseFaults(known: readonly Fault[], random: Random): Fault[] {
-  const first = random.pick(known);
+function chooseRounds(known: readonly Fault[], rounds: number, random: Random): Fault[][] {
+  const decks = Array.from({ length: Math.ceil(rounds / known.length) }, () => shuffled(known, random));
+  return decks
+    .flat()
+    .slice(0, rounds)
+    .map((first) => withAnother(first, known, random));
+}
+
+function withAnother(first: Fault, known: readonly Fault[], random: Random): Fault[] {
   if (random.next() >= TWO_AT_ONCE) return [first];
   const others = known.filter((fault) => fault.kind === "disturbance" && mayMeet(first, fault));
   return others.length === 0 ? [first] : [first, random.pick(others)];

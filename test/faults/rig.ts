@@ -18,8 +18,10 @@ import { createDatabases, Scenario } from "../scenario.ts";
 import type { LogKind } from "./fault.ts";
 
 /** What large transactions write, beside the bank. */
-const PAGES_TABLE = "create table pages (id bigint primary key, filler text)";
+const PAGES_TABLE = "create table pages (id bigint primary key, filler text);";
 const REPLICAS = 2;
+/** A link that died in silence at the same time may keep it from that for as long as it takes to notice. */
+const PRINTED_MS = 90_000;
 
 /** What can break: a server together with the link to it. */
 export type Part = "primary" | "replica" | "broker";
@@ -41,6 +43,15 @@ interface RigOptions {
   readonly broker: Reached<KafkaBroker> | null;
   readonly logDisk: FillableDisk | null;
   readonly scenario: Scenario;
+  readonly tables: readonly string[];
+}
+
+/** What a rig has beyond the bank. */
+interface RigExtras {
+  /** See `ScenarioOptions`. */
+  readonly bin?: string;
+  /** A table more, and the statement that creates it. */
+  readonly table?: { readonly name: string; readonly definition: string };
 }
 
 /** One pipeline of two replicas, each part of it behind a link that can be broken, and a bank on its primary. */
@@ -49,11 +60,13 @@ export class Rig implements AsyncDisposable {
   readonly replicas: readonly ReachedDatabase[];
   readonly scenario: Scenario;
   readonly bank: Bank;
+  /** The names of all its tables. */
+  readonly tables: readonly string[];
   readonly #broker: Reached<KafkaBroker> | null;
   readonly #logDisk: FillableDisk | null;
   readonly #runs = new Set<LockstepProcess>();
 
-  static async start(log: LogKind): Promise<Rig> {
+  static async start(log: LogKind, { bin, table }: RigExtras = {}): Promise<Rig> {
     const [servers, broker] = await Promise.all([
       startPostgresServers(1 + REPLICAS),
       log === "kafka" ? startBroker() : null,
@@ -69,20 +82,23 @@ export class Rig implements AsyncDisposable {
     if (primary === undefined) throw new Error("a rig needs a primary");
     const reachedAs = [primary, ...replicas].map(({ url, link }) => withPort(url, link.port));
     const brokers = broker === null ? {} : { brokers: broker.server.brokers };
-    const scenario = await Scenario.create({ urls, reachedAs, ...brokers });
+    const program = bin === undefined ? {} : { bin };
+    const scenario = await Scenario.create({ urls, reachedAs, ...brokers, ...program });
     const folder = join(dirname(scenario.configPath), "log");
     const logDisk = broker === null ? await fillableDisk(folder) : null;
-    const rig = new Rig({ primary, replicas, broker, logDisk, scenario });
-    await rig.#open();
+    const tables = ["accounts", "transfers", "pages", ...(table === undefined ? [] : [table.name])];
+    const rig = new Rig({ primary, replicas, broker, logDisk, scenario, tables });
+    await rig.#open(table?.definition ?? "");
     return rig;
   }
 
-  private constructor({ primary, replicas, broker, logDisk, scenario }: RigOptions) {
+  private constructor({ primary, replicas, broker, logDisk, scenario, tables }: RigOptions) {
     this.primary = primary;
     this.replicas = replicas;
     this.#broker = broker;
     this.#logDisk = logDisk;
     this.scenario = scenario;
+    this.tables = tables;
     this.bank = new Bank(scenario.primaryUrl, { accounts: 50, clients: 4, pauseMs: 5 });
   }
 
@@ -106,6 +122,11 @@ export class Rig implements AsyncDisposable {
     return `lockstep.${this.scenario.pipeline}`;
   }
 
+  /** Those of this round that have not ended, the newest first. */
+  get runs(): readonly LockstepProcess[] {
+    return [...this.#runs].filter(({ hasExited }) => !hasExited).toReversed();
+  }
+
   /** `lockstep run`; ended with the round if it has not ended by then. */
   run(environment: Readonly<Record<string, string>> = {}): LockstepProcess {
     const run = this.scenario.run(environment);
@@ -125,10 +146,11 @@ export class Rig implements AsyncDisposable {
     const seen = (): number =>
       [...this.#runs].flatMap(({ log }) => log).filter((line) => line.text.includes(text)).length;
     const before = seen();
-    await eventually(`a run prints ${text}`, async () => {
+    const look = async (): Promise<void> => {
       await Promise.resolve();
       if (seen() <= before) throw new Error("not yet");
-    });
+    };
+    await eventually(`a run prints ${text}`, look, { timeoutMs: PRINTED_MS });
   }
 
   /** Ends what a round has left behind. */
@@ -173,8 +195,8 @@ export class Rig implements AsyncDisposable {
     }
   }
 
-  async #open(): Promise<void> {
-    await this.scenario.everywhere(`${BANK_TABLES} ${PAGES_TABLE}`);
+  async #open(definition: string): Promise<void> {
+    await this.scenario.everywhere(`${BANK_TABLES} ${PAGES_TABLE} ${definition}`);
     await this.following();
     await this.bank.open();
     await this.scenario.expectEqual();

@@ -5,11 +5,24 @@ import type { Fault } from "./fault.ts";
 import type { Random } from "./random.ts";
 import type { Rig } from "./rig.ts";
 
+/** What goes on beside the bank. */
+export interface Load {
+  run(signal: AbortSignal): Promise<void>;
+  /** Resolves once it has gone on after the call. */
+  progressed(): Promise<void>;
+}
+
 /** Injects faults under load, then proves that nothing was lost, doubled or torn, and that it stops cleanly. */
-export async function runRound(rig: Rig, faults: readonly Fault[], random: Random): Promise<void> {
-  const watches = await underLoad(rig, async () => {
+export async function runRound(
+  rig: Rig,
+  faults: readonly Fault[],
+  random: Random,
+  load?: Load,
+): Promise<void> {
+  const watches = await underLoad(rig, load, async () => {
     const run = await inject(rig, faults, random);
     await rig.progressed();
+    await load?.progressed();
     expect(run.hasExited).toBe(false);
     return run;
   });
@@ -26,11 +39,12 @@ export async function runRound(rig: Rig, faults: readonly Fault[], random: Rando
 
 async function underLoad(
   rig: Rig,
+  load: Load | undefined,
   work: () => Promise<LockstepProcess>,
 ): Promise<{ run: LockstepProcess; totals: readonly TotalWatch[] }> {
   const { bank, scenario } = rig;
   const stop = new AbortController();
-  const working = bank.run(stop.signal);
+  const working = Promise.all([bank.run(stop.signal), load?.run(stop.signal)]);
   const watching = scenario.replicaUrls.map(async (url) => await watchTotal(url, bank.total, stop.signal));
   try {
     const run = await work();

@@ -61,7 +61,7 @@ const IN_A_COPY: RunFault = {
   sampledOn: BOTH_LOGS,
   inject: async (rig, random) => {
     const replica = random.pick(rig.replicas);
-    const emptied = "truncate accounts, transfers, pages; drop schema lockstep cascade";
+    const emptied = `truncate ${rig.tables.join(", ")}; drop schema lockstep cascade`;
     await eventually("the replica has nothing", async () => await execute(replica.url, emptied));
     const place = random.pick([
       "copy-begun",

@@ -1,8 +1,9 @@
-export { hasCode, ReplicationError, type ErrorCode, type Logger } from "@lockstep/core";
+export { hasCode, ReplicationError, type ErrorCode, type Failpoints, type Logger } from "@lockstep/core";
 export { configSchema, type Config } from "./config-schema.ts";
 export type { StatusReport } from "./watching/status-report.ts";
 export { statusSchema } from "./watching/status-schema.ts";
 export { loadConfig } from "./config.ts";
+export { failpointsFromEnvironment } from "./failpoint-kills.ts";
 export {
   LoadBalancedDatabase,
   type LoadBalancedOptions,

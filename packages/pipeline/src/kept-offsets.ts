@@ -14,6 +14,8 @@ export class KeptOffsets {
   readonly #replicas: Set<string>;
   readonly #kept = new Map<string, Offset | null>();
   readonly #known = new Set<string>();
+  /** Whose session, if there is one, has begun since the replica was enabled. */
+  readonly #heard = new Set<string>();
 
   constructor(replicas: readonly string[]) {
     this.#replicas = new Set(replicas);
@@ -28,7 +30,13 @@ export class KeptOffsets {
   /** A replica is disabled: nothing is kept for it. */
   leave(replica: string): void {
     this.#replicas.delete(replica);
+    this.#heard.delete(replica);
     for (const key of this.#kept.keys()) if (isOf(replica, key)) this.#kept.delete(key);
+  }
+
+  /** No session with the replica is left of what was before; what the next one says counts. */
+  begin(replica: string): void {
+    if (this.#replicas.has(replica)) this.#heard.add(replica);
   }
 
   /** Every replica has said what it needs. */
@@ -38,9 +46,9 @@ export class KeptOffsets {
 
   /** `null`: everything, since it is not known yet; `undefined`: nothing. */
   keep(replica: string, keeper: Keeper, from: Offset | null | undefined): void {
+    if (!this.#heard.has(replica)) return; // Its session is on its way out, whether or not it is enabled again.
     this.#known.add(replica);
     const key = JSON.stringify([replica, keeper]);
-    if (!this.#replicas.has(replica)) return; // Its session is on its way out.
     if (from === undefined) this.#kept.delete(key);
     else this.#kept.set(key, from);
   }

@@ -102,6 +102,7 @@ async function runReplica(
       await aborted(both);
       continue;
     }
+    kept.begin(replica);
     try {
       await applier.run(both, asked); // Who asks may do so since the replica hangs.
     } catch (error) {

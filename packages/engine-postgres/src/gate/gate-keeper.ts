@@ -132,8 +132,8 @@ export class GateKeeper implements AsyncDisposable {
 
   async #look(client: Client): Promise<void> {
     const { names } = this.#options;
+    this.#isIdle = false; // What is locked is not known.
     const note = await readGateNote(client, names);
-    this.#isIdle = false;
     await this.#keep(client, note);
     const givesWayTo = GIVES_WAY_TO[this.#state] ?? null;
     if (givesWayTo !== note.givesWayTo) await noteGate(client, names, { givesWayTo });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Deferred, NotAppended } from "@lockstep/core";
-import { eventually, execute, lockTable } from "@lockstep/testkit";
+import { eventually, execute, lockTable, openSession } from "@lockstep/testkit";
 import { insert, never, Replica, windowOf } from "./replica.fixture.ts";
 
 /* What is applied while its record is being appended (P1). */
@@ -47,6 +47,26 @@ describe.each([
       events: 1,
     });
     expect(await replica.items()).toEqual(["(2,one,1)"]);
+  });
+
+  test("what waits for somebody else's lock does not outlast an append that is given up", async () => {
+    await using replica = await Replica.create();
+    await replica.session.apply(window("1", 1, Promise.resolve()), never());
+    await using lock = await openSession(replica.url);
+    await lock.query("begin; insert into items values (2, 'held', 0)");
+    const appended = new Deferred<void>();
+    const applying = replica.session.apply(window("2", 2, appended.promise), never());
+    await eventually("it waits", async () =>
+      expect(await execute(replica.url, "select from pg_locks where not granted")).toHaveLength(1),
+    );
+    appended.reject(new NotAppended("late"));
+    await expect(applying).rejects.toThrow(new NotAppended("late"));
+    await execute(replica.url, "update items set label = 'free' where id = 1"); // Nobody has the progress row either.
+    await lock.query("rollback");
+    for (let id = 3; id < 20; id++)
+      // No word of the cancelling reaches what follows.
+      await replica.session.apply(window(String(id), id, Promise.resolve()), never());
+    expect(await replica.items()).toHaveLength(18);
   });
 
   test("what the replica refuses is told once it is in the log, and not when it never is", async () => {

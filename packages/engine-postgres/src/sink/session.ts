@@ -20,6 +20,8 @@ import { TargetSession } from "./target-session.ts";
 
 export interface PostgresSinkSessionOptions {
   readonly connected: Connected;
+  /** Cancels what the connection does now. */
+  readonly cancel: () => Promise<void>;
   readonly replica: string;
   readonly pipeline: string;
   readonly owner: string;

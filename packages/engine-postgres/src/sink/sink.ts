@@ -17,6 +17,7 @@ import {
 import type { Client } from "pg";
 import { connect, toReplicationError, type Connected } from "../connection.ts";
 import { applicationName } from "../link/target.ts";
+import { cancelStatement } from "./cancelling.ts";
 import { PostgresCopyTarget } from "./copy/copy-target.ts";
 import { primaryItself } from "./primary-itself.ts";
 import { claimedByAnother, readProgressRow, takeProgressRow, type OwnedProgress } from "./progress.ts";
@@ -104,6 +105,7 @@ class PostgresSink implements Sink {
       if (progress?.isPaused === true) throw paused(replica);
       return new PostgresSinkSession({
         connected,
+        cancel: async () => await cancelStatement(this.#connection, connected),
         replica,
         pipeline,
         owner,

@@ -14,6 +14,7 @@ import {
 import type { Connected } from "../connection.ts";
 import { BatchRunner, type Statement } from "./batch.ts";
 import { bulkStatements } from "./bulk.ts";
+import { cancelledOnceUndone } from "./cancelling.ts";
 import { OrderedApply } from "./ordered.ts";
 import { TablePlans } from "./plans.ts";
 import { explainedByOrder, explainFailure } from "./refusal.ts";
@@ -29,6 +30,8 @@ export interface TargetSessionOptions {
   /** The compare-and-set that moves what is stored from one progress to the next (A4). */
   readonly advance: (stored: Progress, next: Progress) => Statement;
   readonly join?: (tables: readonly ReplicaTable[]) => Promise<void>;
+  /** Cancels what the connection does now; where nothing is applied before it is appended it is not needed. */
+  readonly cancel?: () => Promise<void>;
 }
 
 /** One connection that applies, with the progress in the same target transactions, wherever that is stored. */
@@ -51,9 +54,12 @@ export class TargetSession implements CatchUpSession {
     const apply = async (): Promise<ApplyResult> => {
       const appended = window.appended && abortable(window.appended, signal);
       appended?.catch(() => undefined); // Nobody waits for it where a statement fails.
-      const conflicts = await this.#applyWindow(window, appended).catch(async (error: unknown) => {
-        await appended; // What is not in the log is refused by nobody.
-        throw error;
+      const { cancel = async () => undefined } = this.#options;
+      const conflicts = await cancelledOnceUndone(appended, cancel, async () => {
+        return await this.#applyWindow(window, appended).catch(async (error: unknown) => {
+          await appended; // What is not in the log is refused by nobody.
+          throw error;
+        });
       });
       this.progress = window.progress;
       return { events: countEvents(window.groups), conflicts };

@@ -1,4 +1,4 @@
-import { ReplicationError, type Logger } from "@lockstep/core";
+import { ReplicationError, type Failpoints, type Logger } from "@lockstep/core";
 import type { Pipeline } from "@lockstep/pipeline";
 import type { Config } from "../config-schema.ts";
 import { createLogger } from "../logging.ts";
@@ -16,6 +16,8 @@ export interface ManagerOptions {
   readonly folder?: string;
   /** How many sessions with each database `ReplicatedDatabase` and `LoadBalancedDatabase` may use; default: 10. */
   readonly maxSessions?: number;
+  /** For tests: called at each named place that is passed. */
+  readonly failpoints?: Failpoints | undefined;
 }
 
 export interface WaitForOptions {
@@ -53,9 +55,9 @@ export class DatabaseReplicationManager {
   async start(): Promise<void> {
     if (this.#stop.signal.aborted) throw stopped();
     const { logger = createLogger({ level: "warn", isJson: true }), folder = process.cwd() } = this.#options;
-    const { maxSessions = DEFAULT_MAX_SESSIONS } = this.#options;
+    const { maxSessions = DEFAULT_MAX_SESSIONS, failpoints } = this.#options;
     const bounds = { maxSessions, signal: this.#stop.signal };
-    this.#starting ??= RunningPipeline.start({ config: this.#config, folder, logger }, bounds);
+    this.#starting ??= RunningPipeline.start({ config: this.#config, folder, logger, failpoints }, bounds);
     this.#running = await this.#starting;
   }
 

@@ -1,0 +1,47 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Client } from "pg";
+import { connect, type ConnectOptions } from "../connection.ts";
+
+/** A statement that goes on for longer waits for somebody else's lock, most likely. */
+const CANCEL_AFTER_MS = 100;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * Runs `work`; from the moment that `appended` rejects its statements are cancelled, so that what waits for somebody
+ * else's lock does not keep the rows which it has changed itself. Nothing is cancelled any more once this resolves.
+ */
+export async function cancelledOnceUndone<T>(
+  appended: Promise<void> | undefined,
+  cancel: () => Promise<void>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const over = new AbortController();
+  const cancelling = appended?.catch(async () => {
+    while (!over.signal.aborted) {
+      await sleep(CANCEL_AFTER_MS, undefined, { signal: over.signal }).catch(() => undefined);
+      if (!over.signal.aborted) await cancel();
+    }
+  });
+  let isUndone = false;
+  appended?.catch(() => (isUndone = true));
+  try {
+    return await work();
+  } finally {
+    over.abort();
+    if (isUndone) await cancelling;
+  }
+}
+
+/** Over a connection of its own. One that cannot be had cancels nothing. */
+export async function cancelStatement(
+  options: ConnectOptions,
+  { client }: { readonly client: Client },
+): Promise<void> {
+  const processId = "processID" in client ? client.processID : null;
+  try {
+    await using other = await connect(options, AbortSignal.timeout(CONNECT_TIMEOUT_MS));
+    await other.client.query("select pg_catalog.pg_cancel_backend($1)", [processId]);
+  } catch {
+    // The link watch finds out whether the server is there.
+  }
+}
