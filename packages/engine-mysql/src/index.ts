@@ -1,0 +1,5 @@
+export { BinlogDecoder, type BinlogDecoderOptions } from "./binlog/binlog-decoder.ts";
+export { readCharsetTable, readCollations, type CharsetInfo, type RunQuery } from "./binlog/charset-query.ts";
+export { Charsets, UnknownCharset } from "./binlog/charsets.ts";
+export type { DecodedEvent, EventContent } from "./binlog/decoded-event.ts";
+export type { Flavour } from "./flavour.ts";
