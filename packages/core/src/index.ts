@@ -1,4 +1,5 @@
 export { abortable } from "./abortable.ts";
+export { Arrived, type DecodedPiece } from "./arrived.ts";
 export { Arrivals } from "./arrivals.ts";
 export type {
   DatabaseIdentity,
