@@ -3,4 +3,3 @@ export { readCharsetTable, readCollations, type CharsetInfo, type RunQuery } fro
 export { Charsets, UnknownCharset } from "./binlog/charsets.ts";
 export type { DecodedEvent, EventContent } from "./binlog/decoded-event.ts";
 export type { Flavour } from "./flavour.ts";
-export {};

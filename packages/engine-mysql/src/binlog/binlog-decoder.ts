@@ -134,7 +134,7 @@ export class BinlogDecoder {
       case EVENT.ROTATE:
         return readRotate(cursor);
       case EVENT.HEARTBEAT:
-        return readHeartbeat(cursor, buffer.readUInt32LE(start + END_AT));
+        return readHeartbeat(cursor, buffer.readUInt32LE(start + END_AT), this.#options.flavour);
       case EVENT.HEARTBEAT_V2:
         return readHeartbeatV2(cursor);
       case EVENT.TRANSACTION_PAYLOAD:

@@ -131,7 +131,8 @@ function charsetOf({ collation }: MappedColumn, { charsets, label }: DefinitionC
 
 function nameOf({ type, size }: MappedColumn, { decode, maxBytes }: Charset): string {
   const isText = decode !== null;
-  const characters = Math.floor(size / maxBytes);
+  // A compressed value has one byte of its own in front.
+  const characters = Math.floor((type === TYPE.VARCHAR_COMPRESSED ? size - 1 : size) / maxBytes);
   switch (type) {
     case TYPE.BLOB:
     case TYPE.BLOB_COMPRESSED:

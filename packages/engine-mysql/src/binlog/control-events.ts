@@ -1,4 +1,5 @@
 import { ReplicationError } from "@lockstep/core";
+import type { Flavour } from "../flavour.ts";
 import type { Cursor } from "./cursor.ts";
 import type { EventContent } from "./decoded-event.ts";
 import { xaName } from "./xid.ts";
@@ -42,9 +43,14 @@ export function readRotate(cursor: Cursor): EventContent {
   return { kind: "rotate", file, position };
 }
 
-/* HEARTBEAT: name of the file to the end; the position is in the event's head. */
-export function readHeartbeat(cursor: Cursor, endPosition: number): EventContent {
-  return { kind: "heartbeat", file: cursor.utf8(cursor.left), position: BigInt(endPosition) };
+/*
+ * HEARTBEAT: name of the file to the end; the position is in the event's head. MariaDB puts a position beyond 4 GiB
+ * first in the body, as an Int64; the head then has 0.
+ */
+export function readHeartbeat(cursor: Cursor, endPosition: number, flavour: Flavour): EventContent {
+  const isInBody = flavour === "mariadb" && endPosition === 0 && cursor.left >= 8;
+  const position = isInBody ? cursor.uint64() : BigInt(endPosition);
+  return { kind: "heartbeat", file: cursor.utf8(cursor.left), position };
 }
 
 /* HEARTBEAT of version 2: fields of packed type, packed length and value: 1 name of the file, 2 packed position; 0 ends. */

@@ -6,6 +6,8 @@ import { fixed, type ColumnReader } from "./column-reader.ts";
  */
 const SMALLEST_PLAIN = 1e-4;
 const FLOAT32_PLAIN = 1e6;
+/** Below it a float32 has fewer digits. */
+const SMALLEST_NORMAL = 2 ** -126;
 const FLOAT64_PLAIN = 1e15;
 
 export function float(): ColumnReader {
@@ -34,9 +36,8 @@ export function float32Text(value: number): string {
 /** The float64 whose shortest text is the shortest of the float32. */
 function shortestFloat32(value: number): number {
   if (!Number.isFinite(value)) return value;
-  for (let digits = 6; digits < 9; digits++) {
-    const text = value.toPrecision(digits);
-    const candidate = Number(text);
+  for (let digits = Math.abs(value) < SMALLEST_NORMAL ? 1 : 6; digits < 9; digits++) {
+    const candidate = Number(value.toPrecision(digits));
     if (Math.fround(candidate) === value) return candidate;
     const above = nextAbove(candidate, digits);
     if (Math.fround(above) === value) return above; // At a power of two the interval reaches further up.

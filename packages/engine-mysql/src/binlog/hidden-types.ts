@@ -30,7 +30,7 @@ function inet4(): ColumnReader {
   return padded(4, (value) => [...value].join("."));
 }
 
-/** As the server prints it: the longest run of zero groups is `::`, an embedded IPv4 address has points. */
+/** As the server prints it: the longest run of zero groups, be it of one, is `::`, an embedded IPv4 address has points. */
 function inet6(): ColumnReader {
   return padded(16, (value) => {
     const groups = Array.from({ length: 8 }, (_, index) => value.readUInt16BE(index * 2));
@@ -41,7 +41,7 @@ function inet6(): ColumnReader {
       value.readUInt32BE(12) > 0xffff;
     const texts = groups.map((group) => group.toString(16));
     if (hasPoints) texts.splice(6, 2, [...value.subarray(12)].join("."));
-    if (length < 2) return texts.join(":");
+    if (length === 0) return texts.join(":");
     return `${texts.slice(0, start).join(":")}::${texts.slice(start + length).join(":")}`;
   });
 }

@@ -18,6 +18,9 @@ import { decodeUtf8 } from "./text.ts";
  * begins. A string is its length (7 bits a byte, low ones first, 0x80: more follows) and utf8mb4.
  */
 const LITERALS: readonly string[] = ["null", "true", "false"];
+/** Where the server's doubles have no exponent; whole ones from `LARGEST_PLAIN` on have one. */
+const SMALLEST_PLAIN = 1e-15;
+const LARGEST_PLAIN = 1e15;
 /** The server's own limit. */
 const MAX_DEPTH = 100;
 
@@ -180,12 +183,22 @@ function isInlined(type: number, width: number): boolean {
 }
 
 /** As the server prints a double in JSON: with a point or an exponent, so that it stays a double. */
-export function jsonDouble(value: number): string {
-  if (Object.is(value, -0)) return "-0.0";
+function jsonDouble(value: number): string {
+  const size = Math.abs(value);
+  if (value === 0) return Object.is(value, -0) ? "-0.0" : "0.0";
+  const isInteger = Number.isInteger(value);
+  if (size < SMALLEST_PLAIN || (isInteger && size >= LARGEST_PLAIN))
+    return value.toExponential().replace("e+", "e");
+  if (isInteger) return `${value}.0`;
   const text = String(value);
-  if (text.includes("e")) return text.replace("e+", "e");
-  if (!Number.isInteger(value)) return text;
-  return text.length > 17 ? value.toExponential().replace("e+", "e") : `${text}.0`;
+  return text.includes("e") ? withoutExponent(value) : text;
+}
+
+/** Of a number below 1. */
+function withoutExponent(value: number): string {
+  const [mantissa = "", exponent = ""] = Math.abs(value).toExponential().split("e");
+  const digits = mantissa.replace(".", "");
+  return `${value < 0 ? "-" : ""}0.${"0".repeat(-Number(exponent) - 1)}${digits}`;
 }
 
 function fail(what: string): never {
