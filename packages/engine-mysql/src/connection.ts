@@ -24,10 +24,21 @@ export interface ConnectOptions {
 export interface Connected extends AsyncDisposable {
   readonly session: Session;
   readonly server: Server;
+  /** As which it connected, for a connection of another kind. */
+  readonly account: Account;
   /** `host:port/database`, for messages. */
   readonly place: string;
   /** Aborted as soon as the link is known to be lost, with the error as its reason. */
   readonly lost: AbortSignal;
+}
+
+export interface Account {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** Where the connection has TLS. */
+  readonly ssl?: SslOptions;
 }
 
 /** Pinned in every session of ours, so that text means the same at both ends (V1). */
@@ -92,6 +103,7 @@ async function connectOnce(
     return {
       session,
       server,
+      account: accountOf(target, ssl),
       place: target.place,
       lost,
       [Symbol.asyncDispose]: async () => {
@@ -115,15 +127,15 @@ function openSocket({ host, port }: Target): Socket {
   return socket.connect(port, host);
 }
 
+function accountOf({ host, port, user, password }: Target, ssl: SslOptions | null): Account {
+  return { host, port, user, password, ...(ssl === null ? {} : { ssl: { ...ssl } }) };
+}
+
 function driverOptions(target: Target, socket: Socket, ssl: SslOptions | null): ConnectionOptions {
-  const { host, port, user, password, database } = target;
+  const { database } = target;
   return {
-    host,
-    port,
-    user,
-    password,
+    ...accountOf(target, ssl),
     ...(database === null ? {} : { database }),
-    ...(ssl === null ? {} : { ssl: { ...ssl } }),
     stream: socket,
     charset: "UTF8MB4_BIN",
     connectTimeout: CONNECT_TIMEOUT_MS,

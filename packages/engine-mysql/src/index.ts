@@ -1,5 +1,2 @@
-export { BinlogDecoder, type BinlogDecoderOptions } from "./binlog/binlog-decoder.ts";
-export { readCharsetTable, readCollations, type CharsetInfo, type RunQuery } from "./binlog/charset-query.ts";
-export { Charsets, UnknownCharset } from "./binlog/charsets.ts";
-export type { DecodedEvent, EventContent } from "./binlog/decoded-event.ts";
+export { MysqlSource, type MysqlSourceOptions } from "./source/source.ts";
 export type { Flavour } from "./flavour.ts";

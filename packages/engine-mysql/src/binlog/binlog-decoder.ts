@@ -1,4 +1,4 @@
-import { ReplicationError, tableLabel, type Table } from "@lockstep/core";
+import { ReplicationError, tableLabel, type Table, type TableName } from "@lockstep/core";
 import { CHECKSUM_BYTES, endsInChecksum } from "./checksum.ts";
 import { RowTooLong } from "./compressed.ts";
 import {
@@ -58,6 +58,11 @@ export class BinlogDecoder {
   /** Every definition seen in this stream, by the id that events use. */
   get tables(): ReadonlyMap<number, Table> {
     return this.#maps.tables;
+  }
+
+  /** As `TableMaps.numberOf`. */
+  numberOf(table: TableName): number | null {
+    return this.#maps.numberOf(table);
   }
 
   /**

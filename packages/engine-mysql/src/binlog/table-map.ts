@@ -68,6 +68,12 @@ export class TableMaps {
     return this.#byTableId.get(tableId)?.mapped;
   }
 
+  /** By which number events name a table; one that no rows told of yet has no columns. Null where it is not included. */
+  numberOf(name: TableName): number | null {
+    if (!this.#options.includes(name)) return null;
+    return (this.#byName.get(tableKey(name)) ?? this.#tableOf(name, []).table).id;
+  }
+
   /** The server repeats table maps before each statement; only another one is read. */
   accept(cursor: Cursor): void {
     const { bytes, end } = cursor;
@@ -123,7 +129,7 @@ export class TableMaps {
     if (known !== undefined && sameColumns(known, table)) return { table: known, isAltered: false };
     this.tables.set(table.id, table);
     this.#byName.set(key, table);
-    return { table, isAltered: known !== undefined };
+    return { table, isAltered: known !== undefined && known.columns.length > 0 };
   }
 }
 

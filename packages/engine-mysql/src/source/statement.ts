@@ -36,7 +36,7 @@ interface Token {
 
 /** Comments are as the session sent them; what is within an executable one counts. */
 const TOKEN =
-  /\/\*![0-9]*|\*\/|\/\*[\s\S]*?\*\/|(?:--[\s]|#)[^\n]*|`((?:[^`]|``)*)`|"((?:[^"]|"")*)"|\.|[^\s.`"/*]+|\S/g;
+  /\/\*![0-9]*|\*\/|\/\*[\s\S]*?\*\/|(?:--[\s]|#)[^\n]*|`((?:[^`]|``)*)`|"((?:[^"]|"")*)"|[.;]|[^\s.;`"/*]+|\S/g;
 /** As many as the longest meaning needs. */
 const MAX_TOKENS = 6;
 
