@@ -70,12 +70,14 @@ export class BinlogDecoder {
    * that are no event, and types that are not known, with `protocol-violation`; the stream must then be read anew.
    */
   decode(buffer: Buffer, start: number, end: number): DecodedEvent | null {
-    return this.#guarded(buffer, start, () => {
+    try {
       if (end - start < HEAD_BYTES || buffer.readUInt32LE(start + LENGTH_AT) !== end - start)
         throw new RangeError("an event has another length than its packet");
       const type = buffer.readUInt8(start + TYPE_AT);
       return this.#event(buffer, start, this.#bodyEnd(buffer, start, end, type), end - start, this.#cursor);
-    });
+    } catch (error) {
+      throw this.#failure(error, buffer, start, end);
+    }
   }
 
   /** Where the event's own bytes end. What the server makes up while it sends may come before any format. */
@@ -212,31 +214,29 @@ export class BinlogDecoder {
 
   *#payload(cursor: Cursor): Generator<DecodedEvent> {
     const inner = new Cursor();
+    const { bytes, at, end } = cursor;
     const maxEventBytes = 2 * this.#options.maxRowBytes + MAX_GATHERED_BYTES;
-    const packed = new Cursor(cursor.bytes, cursor.at, cursor.end);
-    const events = payloadEvents(packed, maxEventBytes);
-    for (;;) {
-      const next = this.#guarded(packed.bytes, packed.at, () => events.next());
-      if (next.done === true) return;
-      const { value } = next;
-      const event = this.#guarded(value, 0, () => {
-        if (value.readUInt8(TYPE_AT) === EVENT.TRANSACTION_PAYLOAD)
-          throw new RangeError("a payload in another");
-        return this.#event(value, 0, value.length, value.length, inner);
-      });
-      if (event !== null) yield event;
+    try {
+      for (const event of payloadEvents(new Cursor(bytes, at, end), maxEventBytes)) {
+        const decoded = this.#inner(event, inner);
+        if (decoded !== null) yield decoded;
+      }
+    } catch (error) {
+      throw this.#failure(error, bytes, at - HEAD_BYTES, end);
     }
   }
 
+  /** An event of a payload; it is as long as it says. */
+  #inner(event: Buffer, cursor: Cursor): DecodedEvent | null {
+    if (event.readUInt8(TYPE_AT) === EVENT.TRANSACTION_PAYLOAD) throw new RangeError("a payload in another");
+    return this.#event(event, 0, event.length, event.length, cursor);
+  }
+
   /** Whatever reads beyond an event is the server's fault or a broken link, and never goes unsaid. */
-  #guarded<Result>(buffer: Buffer, start: number, read: () => Result): Result {
-    try {
-      return read();
-    } catch (error) {
-      if (error instanceof RangeError) throw malformed(buffer, start, error);
-      if (error instanceof RowTooLong) throw eventTooLarge(error, this.#options.maxRowBytes);
-      throw error;
-    }
+  #failure(error: unknown, buffer: Buffer, start: number, end: number): unknown {
+    if (error instanceof RangeError) return malformed(buffer, start, end, error);
+    if (error instanceof RowTooLong) return eventTooLarge(error, this.#options.maxRowBytes);
+    return error;
   }
 }
 
@@ -253,13 +253,13 @@ function eventTooLarge(cause: RowTooLong, maxRowBytes: number): ReplicationError
   );
 }
 
-function malformed(buffer: Buffer, start: number, cause: RangeError): ReplicationError {
-  const hasHead = start + HEAD_BYTES <= buffer.length;
-  const type = hasHead ? buffer.readUInt8(start + TYPE_AT) : null;
-  const end = hasHead ? buffer.readUInt32LE(start + END_AT) : null;
+function malformed(buffer: Buffer, start: number, end: number, cause: RangeError): ReplicationError {
+  const hasHead = end - start >= HEAD_BYTES;
+  const type = hasHead ? String(buffer.readUInt8(start + TYPE_AT)) : "(none)";
+  const position = hasHead ? String(buffer.readUInt32LE(start + END_AT)) : "(none)";
   return new ReplicationError(
     "protocol-violation",
-    `a binlog event of type ${type ?? "(none)"} that ends at ${end ?? "(none)"} is malformed: ${cause.message}`,
+    `a binlog event of type ${type} that ends at ${position} is malformed: ${cause.message}`,
     {
       cause,
       fix: "report it with the server's version; the stream is read again from the last confirmed position",

@@ -14,7 +14,7 @@ export interface CharsetInfo {
 const QUADS = 39_420;
 /** What the server puts in the place of what it cannot convert. */
 const QUESTION_MARK = 0x3f;
-/** Some charsets have it for bytes that mean nothing: what they were is lost. */
+/** Some charsets have it for many sequences that mean nothing: what they were is lost. */
 const REPLACEMENT = 0xfffd;
 const NIBBLES = Array.from({ length: 16 }, (_, digit) => `select ${digit} as d`).join(" union all ");
 
@@ -39,16 +39,33 @@ export async function readCharsetTable(query: RunQuery, charset: CharsetInfo): P
     throw new ReplicationError("protocol-violation", `a charset named ${charset.name}`);
   const ask = async (codes: string, count: number): Promise<Uint32Array> =>
     await readCodePoints(query, charset.name, codes, count);
-  const single = await ask("unhex(lpad(hex(n), 2, '0'))", 256);
-  if (charset.maxBytes === 1) return { single };
-  const double = await ask("unhex(lpad(hex(n), 4, '0'))", 65_536);
-  if (charset.maxBytes === 2) return { single, double };
-  if (charset.maxBytes === 3)
-    return { single, double, triple: await ask("unhex(concat('8F', lpad(hex(n), 4, '0')))", 65_536) };
-  const quad =
-    "unhex(concat(lpad(hex(0x81 + n div 12600), 2, '0'), lpad(hex(0x30 + n div 1260 % 10), 2, '0'), " +
-    "lpad(hex(0x81 + n div 10 % 126), 2, '0'), lpad(hex(0x30 + n % 10), 2, '0')))";
-  return { single, double, quad: await ask(quad, QUADS) };
+  const table: CharsetTable = {
+    single: await ask("unhex(lpad(hex(n), 2, '0'))", 256),
+    ...(charset.maxBytes > 1 ? { double: await ask("unhex(lpad(hex(n), 4, '0'))", 65_536) } : {}),
+    ...(charset.maxBytes === 3
+      ? { triple: await ask("unhex(concat('8F', lpad(hex(n), 4, '0')))", 65_536) }
+      : {}),
+    ...(charset.maxBytes === 4 ? { quad: await ask(QUAD, QUADS) } : {}),
+  };
+  forgetReplacements(
+    [table.single, table.double, table.triple, table.quad].filter((part) => part !== undefined),
+  );
+  return table;
+}
+
+/** The n-th sequence of four bytes. */
+const QUAD =
+  "unhex(concat(lpad(hex(0x81 + n div 12600), 2, '0'), lpad(hex(0x30 + n div 1260 % 10), 2, '0'), " +
+  "lpad(hex(0x81 + n div 10 % 126), 2, '0'), lpad(hex(0x30 + n % 10), 2, '0')))";
+
+function forgetReplacements(parts: readonly Uint32Array[]): void {
+  const count = parts.reduce((sum, part) => sum + part.filter((code) => code === REPLACEMENT).length, 0);
+  if (count < 2) return; // One sequence is the character itself.
+  for (const part of parts) {
+    part.forEach((code, index) => {
+      if (code === REPLACEMENT) part[index] = NO_CODE_POINT;
+    });
+  }
 }
 
 async function readCodePoints(
@@ -71,7 +88,6 @@ async function readCodePoints(
     if (typeof point !== "string" || point.length !== 8) continue;
     const code = Number.parseInt(point, 16);
     const index = Number(row["n"]);
-    if (code === REPLACEMENT) continue;
     if (code !== QUESTION_MARK || (index === QUESTION_MARK && count === 256)) points[index] = code;
   }
   return points;

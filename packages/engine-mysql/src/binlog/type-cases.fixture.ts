@@ -290,6 +290,7 @@ function strings(): TypeCase[] {
     "repeat('é', 100)",
     "'a\\0b'",
     "'\u0065\u0301'",
+    "'\uFFFD stays, as it was stored'",
     "'12 ASCII yes'",
     "'13 ASCII yes!'",
   ];
