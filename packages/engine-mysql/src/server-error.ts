@@ -38,10 +38,23 @@ const NO_RIGHT = [1044, 1142, 1143, 1227, 1345, 1370, 1419];
 /** It wants TLS for this user. */
 const TLS_WANTED = 3159;
 const NO_DATABASE = 1049;
+const LOCK_WAIT = 1205;
+/** 1054 no such column, 1146 no such table, 1412 its definition changed. */
+const TABLE_CHANGED = [1054, 1146, 1412];
 
 const LOST =
   /^(?:ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|PROTOCOL_CONNECTION_LOST|ERR_STREAM_DESTROYED)/;
 const LOST_MESSAGE = /closed state|Connection lost|connection is in closed state|socket has been ended/i;
+
+/** Whether somebody else held what the statement needed, for as long as it would wait. */
+export function isLockWait(error: unknown): boolean {
+  return error instanceof ServerError && error.number === LOCK_WAIT;
+}
+
+/** Whether a table is not, or no longer, as the session's view has it. */
+export function isTableChanged(error: unknown): boolean {
+  return error instanceof ServerError && TABLE_CHANGED.includes(error.number);
+}
 
 /** Sorts what a connection throws; what it does not know comes back as it is. Never with a password (S1). */
 export function toReplicationError(thrown: unknown, where: string): unknown {

@@ -13,6 +13,9 @@ export interface Done {
   readonly warnings: number;
 }
 
+/** Rows of a stream that are read before they are taken. */
+const ROWS_AHEAD = 100;
+
 /** One connection's statements, as text, one after the other. Rejects with `ServerError` for what a server refuses. */
 export class Session {
   readonly #connection: Connection;
@@ -40,6 +43,18 @@ export class Session {
     return (Array.isArray(result) ? result : [result]).flatMap((one: unknown) => doneOf(one) ?? []);
   }
 
+  /** The rows of one statement as they arrive, each a list of its values; one that is not taken stops the link. */
+  async *stream(sql: string): AsyncGenerator<readonly (string | null)[], void, undefined> {
+    const rows: AsyncIterable<unknown> = this.#connection
+      .query({ sql, rowsAsArray: true })
+      .stream({ highWaterMark: ROWS_AHEAD });
+    try {
+      for await (const row of rows) if (isTexts(row)) yield row;
+    } catch (error) {
+      throw serverErrorOf(error);
+    }
+  }
+
   /** Closes the link: what is under way rejects, and the server rolls back. */
   destroy(): void {
     this.#socket.destroy();
@@ -53,6 +68,10 @@ export class Session {
       });
     });
   }
+}
+
+function isTexts(row: unknown): row is readonly (string | null)[] {
+  return Array.isArray(row);
 }
 
 function isRows<R extends TextRow>(result: unknown): result is R[] {
