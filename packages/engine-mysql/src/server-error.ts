@@ -5,7 +5,7 @@ import { TLS_NAMES } from "./link/tls-settings.ts";
  * What a server said of a statement. The driver's own error holds the statement, and so rows (S1); the message may
  * hold a value, too.
  */
-class ServerError extends Error {
+export class ServerError extends Error {
   /** The server's number; the same on both flavours for what both know. */
   readonly number: number;
   readonly sqlState: string;
@@ -24,6 +24,11 @@ export function serverErrorOf(error: unknown): unknown {
   const { errno, sqlState, message } = error;
   if (typeof errno !== "number" || typeof sqlState !== "string") return error;
   return new ServerError(message, errno, sqlState);
+}
+
+/** The server's number for what it said, or null. */
+export function numberOf(error: unknown): number | null {
+  return error instanceof ServerError ? error.number : null;
 }
 
 /** Says: not now. By number: 1205 a lock, 1213 a deadlock, 1290 and 1836 read-only, 1317 a statement that was ended. */
