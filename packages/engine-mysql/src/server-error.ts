@@ -56,6 +56,10 @@ export function isLockWait(error: unknown): boolean {
   return error instanceof ServerError && error.number === LOCK_WAIT;
 }
 
+export function isRightMissing(error: unknown): boolean {
+  return error instanceof ServerError && NO_RIGHT.includes(error.number);
+}
+
 /** Whether a table is not, or no longer, as the session's view has it. */
 export function isTableChanged(error: unknown): boolean {
   return error instanceof ServerError && TABLE_CHANGED.includes(error.number);

@@ -39,6 +39,10 @@ const BUILT_IN: ReadonlyMap<string, DecodeText | null> = new Map([
   ["utf32", decodeUtf32],
 ]);
 
+export function isBuiltIn(charset: string): boolean {
+  return BUILT_IN.has(charset);
+}
+
 /** What a server's collations mean. Tables are added as they are needed. */
 export class Charsets {
   readonly #collations: ReadonlyMap<number, CharsetInfo>;

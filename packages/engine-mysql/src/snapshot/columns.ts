@@ -53,10 +53,11 @@ function copiedColumn(row: ColumnRow): CopiedColumn {
   const nativeType = row["type"] ?? "";
   const isUnsigned = nativeType.includes(" unsigned");
   const { type, ask = asItIs, textOf = unchanged } = meaningOf(kind, isUnsigned, row["charset"] ?? null);
+  const isFilled = nativeType.includes(" zerofill");
   return {
-    column: { name, type, nativeType: nativeType.replace(/ zerofill/, ""), isKey: row["isKey"] === "1" },
+    column: { name, type, nativeType: nativeType.replace(" zerofill", ""), isKey: row["isKey"] === "1" },
     expression: ask(quoteIdentifier(name), Number(row["bits"] ?? 0)),
-    textOf,
+    textOf: isFilled ? (answer) => textOf(answer.replace(/^0+(?=\d)/, "")) : textOf,
   };
 }
 

@@ -16,7 +16,7 @@ import { toReplicationError } from "../server-error.ts";
 import type { Session } from "../session.ts";
 import { readCopiedTables, type CopiedTable } from "./columns.ts";
 import { rangesOf, type TableSize } from "./ranges.ts";
-import { Readers } from "./readers.ts";
+import { letGo, Readers } from "./readers.ts";
 import { openView, type SharedView } from "./view.ts";
 
 const PLACE = "the primary";
@@ -35,7 +35,9 @@ export async function openSnapshot(
   try {
     const view = await openView(connection, READERS, signal);
     try {
-      return await describe(view, tables, rangeBytes);
+      const [reader] = view.readers;
+      if (reader === undefined) throw new TypeError("a view without sessions");
+      return await letGo(reader.session, async () => await describe(view, reader, tables, rangeBytes));
     } catch (error) {
       await closeAll(view.readers);
       throw error;
@@ -48,12 +50,10 @@ export async function openSnapshot(
 
 async function describe(
   view: SharedView,
+  { session, server }: Connected,
   names: readonly TableName[],
   rangeBytes: number,
 ): Promise<Snapshot> {
-  const [reader] = view.readers;
-  if (reader === undefined) throw new TypeError("a view without sessions");
-  const { session, server } = reader;
   const copied = await readCopiedTables(session, names);
   const sizes = await readSizes(session, names);
   const byRange = new Map<TableRange, CopiedTable>();

@@ -2,7 +2,7 @@ import { Backoff, ReplicationError, type Position } from "@lockstep/core";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { readPrimaryLog } from "../source/primary-log.ts";
 import { readPrimarySettings } from "../setup-check/primary-settings.ts";
-import { isLockWait } from "../server-error.ts";
+import { isLockWait, isRightMissing } from "../server-error.ts";
 
 /**
  * So long others may wait for the moment in which nothing is committed (H1): whoever changes rows is waited for, and
@@ -30,8 +30,7 @@ export async function openView(
   const readers: Connected[] = [];
   try {
     for (let index = 0; index < count; index++) readers.push(await connect(connection, signal));
-    for (const { session } of readers)
-      await session.run("set session transaction isolation level repeatable read");
+    for (const reader of readers) await prepare(reader);
     await lock(locker, signal);
     for (const { session } of readers)
       await session.run("start transaction with consistent snapshot, read only");
@@ -45,6 +44,16 @@ export async function openView(
     await Promise.all(readers.map(async (reader) => await reader[Symbol.asyncDispose]()));
     throw error;
   }
+}
+
+async function prepare({ session, server }: Connected): Promise<void> {
+  await session.run("set session transaction isolation level repeatable read");
+  if (server.flavour !== "mariadb") return;
+  // MariaDB keeps a session's locks on tables through a savepoint, while what the session does would be logged (H1).
+  // Without the right to say so, who alters a table waits until all are copied.
+  await session.run("set session sql_log_bin = 0").catch((error: unknown) => {
+    if (!isRightMissing(error)) throw error;
+  });
 }
 
 /** A statement that runs for long is not waited for longer than others may be held up, but asked after again. */

@@ -4,16 +4,20 @@ import { MysqlSource } from "./source.ts";
 
 export const never = (): AbortSignal => new AbortController().signal;
 
-export const MAX_ROW_BYTES: number = 1024 * 1024;
+const MAX_ROW_BYTES: number = 1024 * 1024;
 
 /** Of the database that the url names. */
-export function sourceOf(url: string, pipeline: string = uniqueName("source")): MysqlSource {
+export function sourceOf(
+  url: string,
+  pipeline: string = uniqueName("source"),
+  maxRowBytes: number = MAX_ROW_BYTES,
+): MysqlSource {
   const database = new URL(url).pathname.slice(1);
   return new MysqlSource({
     url,
     pipeline,
     tables: { include: [`${database === "" ? "*" : database}.*`], exclude: ["*.hidden"] },
-    maxRowBytes: MAX_ROW_BYTES,
+    maxRowBytes,
     logger: silentLogger,
   });
 }

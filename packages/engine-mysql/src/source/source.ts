@@ -12,8 +12,6 @@ import {
   type TableFilter,
 } from "@lockstep/core";
 import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
-import { readCharsetTable, readCollations, type CharsetInfo } from "../binlog/charset-query.ts";
-import { Charsets } from "../binlog/charsets.ts";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
@@ -22,6 +20,7 @@ import { hiddenTypeKey, isForUsers, listTables, readHiddenTypes } from "../schem
 import { toReplicationError } from "../server-error.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
 import { Assembler } from "./assembler.ts";
+import { CharsetTables } from "./charset-tables.ts";
 import { BinlogStream, type BinlogStreamOptions } from "./binlog-stream.ts";
 import { readPrimaryLog, startOf, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
@@ -52,14 +51,15 @@ export class MysqlSource {
   readonly isPosition: (text: string) => text is Position = isPosition;
   readonly #options: MysqlSourceOptions;
   readonly #connection: ConnectOptions;
-  /** Charsets that a stream named and nobody had asked for yet. */
-  readonly #missing = new Map<string, CharsetInfo>();
+  /** What a stream named and no table has any more, too. */
+  readonly #charsets: CharsetTables;
   /** Of our session that had the lock last. */
   #former: number | null = null;
 
   constructor(options: MysqlSourceOptions) {
     this.#options = options;
     this.#connection = { url: options.url, folder: options.folder };
+    this.#charsets = new CharsetTables(options.tables);
   }
 
   /** As `Source.acquire`. Where the topic is unwritten, what is committed from now on is streamed. */
@@ -110,7 +110,7 @@ export class MysqlSource {
       stream: await this.#newStream(admin, log, start),
       readEnd: async (signal) => await this.#readEnd(settings.hasIds, signal),
       takeInTables: async (signal) => await this.#takeInTables(signal),
-      onUnknownCharset: ({ charset }) => this.#missing.set(charset.name, charset),
+      onUnknownCharset: ({ charset }) => this.#charsets.want(charset),
     });
   }
 
@@ -121,11 +121,7 @@ export class MysqlSource {
   ): Promise<BinlogStream> {
     const { tables: filter, maxRowBytes, pipeline } = this.#options;
     const { flavour } = server;
-    const query = async (sql: string): Promise<Readonly<Record<string, string | null>>[]> =>
-      await session.query(sql);
-    const charsets = new Charsets(await readCollations(query));
-    for (const charset of this.#missing.values())
-      charsets.add(charset, await readCharsetTable(query, charset));
+    const charsets = await this.#charsets.read(session);
     const hidden = flavour === "mariadb" ? await readHiddenTypes(session) : new Map<string, string>();
     const decoder = new BinlogDecoder({
       flavour,
