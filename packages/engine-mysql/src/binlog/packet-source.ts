@@ -44,11 +44,31 @@ export class PacketSource extends ZongJi {
     this.#dumpClass = class extends dumpClass {
       override execute(packet: Packet | undefined, connection: unknown): boolean {
         // The first call has no packet: it sends the command.
-        if (packet === undefined || this.next === null) return super.execute(packet, connection);
+        if (packet === undefined || this.next === null) {
+          followSequence(connection);
+          return super.execute(packet, connection);
+        }
         return handOn(packet, handlers);
       }
     };
   }
+}
+
+/**
+ * A server that stops numbers its last packet from the start; mysql2 writes a warning to the process's stderr then.
+ * Nothing is lost in between: the order is the link's.
+ */
+function followSequence(connection: unknown): void {
+  if (!isNumbered(connection)) return;
+  const handle = connection.handlePacket.bind(connection);
+  connection.handlePacket = (packet) => {
+    if (packet !== undefined) connection.sequenceId = packet.sequenceId;
+    handle(packet);
+  };
+}
+
+function isNumbered(connection: unknown): connection is NumberedConnection {
+  return typeof connection === "object" && connection !== null && "handlePacket" in connection;
 }
 
 /** Answers whether it was the last. */
@@ -70,6 +90,12 @@ type DumpClass = new (callback: unknown) => {
   next: unknown;
   execute(packet: Packet | undefined, connection: unknown): boolean;
 };
+
+/** What of mysql2's connection numbers packets. */
+interface NumberedConnection {
+  sequenceId: number;
+  handlePacket(packet: { readonly sequenceId: number } | undefined): void;
+}
 
 interface Packet {
   readonly buffer: Buffer;
