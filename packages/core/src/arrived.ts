@@ -31,6 +31,11 @@ export class Arrived {
     return this.#bytes;
   }
 
+  /** A batch was closed by a piece of a large transaction. */
+  get isLarge(): boolean {
+    return this.#closed.length > 0;
+  }
+
   /** Everything through `position` has been decoded; it never moves back. */
   moveTo(position: Position): void {
     this.#position = position;

@@ -1,2 +1,2 @@
-export { MysqlSource, type MysqlSourceOptions } from "./source/source.ts";
 export type { Flavour } from "./flavour.ts";
+export { MysqlSource, type MysqlSourceOptions } from "./source/source.ts";

@@ -13,7 +13,7 @@ import {
 import { Cursor } from "./cursor.ts";
 import type { DecodedEvent, EventContent } from "./decoded-event.ts";
 import { EVENT, ROWS } from "./event-type.ts";
-import { readGtid, readMariaDbGtid, readTagged } from "./gtid.ts";
+import { GtidReader, readMariaDbGtid, readTagged } from "./gtid.ts";
 import { readQuery } from "./query.ts";
 import { MAX_GATHERED_BYTES, RowsReader, type RowsForm } from "./rows.ts";
 import { TableMaps, type TableMapOptions } from "./table-map.ts";
@@ -45,6 +45,7 @@ export class BinlogDecoder {
   readonly #options: BinlogDecoderOptions;
   readonly #maps: TableMaps;
   readonly #rows: RowsReader;
+  readonly #gtids = new GtidReader();
   readonly #cursor = new Cursor();
   /** Null before the first format description. */
   #hasChecksums: boolean | null = null;
@@ -121,11 +122,11 @@ export class BinlogDecoder {
         return null;
       case EVENT.GTID:
       case EVENT.ANONYMOUS_GTID:
-        return { kind: "gtid", ...readGtid(cursor, type === EVENT.ANONYMOUS_GTID) };
+        return this.#gtids.read(cursor, type === EVENT.ANONYMOUS_GTID);
       case EVENT.MARIADB_GTID:
-        return { kind: "gtid", ...readMariaDbGtid(cursor, buffer.readUInt32LE(start + SERVER_ID_AT)) };
+        return readMariaDbGtid(cursor, buffer.readUInt32LE(start + SERVER_ID_AT));
       case EVENT.GTID_TAGGED:
-        return { kind: "gtid", ...readTagged(cursor) };
+        return readTagged(cursor);
       case EVENT.QUERY:
       case EVENT.MARIADB_QUERY_COMPRESSED:
         return readQuery(cursor, this.#options.charsets, type !== EVENT.QUERY);

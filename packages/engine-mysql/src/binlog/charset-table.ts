@@ -24,7 +24,7 @@ const OTHER_PLANES_AT = 189_000;
 const OTHER_PLANES = 0x10_0000;
 
 /** Counts GB18030's four-byte sequences: the second and fourth byte are 0x30-0x39, the others 0x81-0xFE. */
-export function quadIndex(first: number, second: number, third: number, fourth: number): number {
+function quadIndex(first: number, second: number, third: number, fourth: number): number {
   const isOne =
     first >= 0x81 &&
     first <= 0xfe &&

@@ -57,8 +57,10 @@ describe.each(RELEASES)("every charset of %s", (release) => {
       const [row] = await session.query(
         `select hex(convert(convert(${literal(text)} using ${charset}) using utf8mb4)) as back`,
       );
-      const back = [...Buffer.from(row?.["back"] ?? "", "hex").toString()];
-      const same = [...text].filter((character, index) => back[index] === character).join("");
+      const back = Array.from(Buffer.from(row?.["back"] ?? "", "hex").toString());
+      const same = Array.from(text)
+        .filter((character, index) => back[index] === character)
+        .join("");
       if (same !== "") kept.push(same);
     }
     return kept;

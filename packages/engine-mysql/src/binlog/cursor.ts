@@ -1,3 +1,6 @@
+/** Names up to this length are cheaper to build byte by byte than by a call out of JavaScript. */
+const SHORT_NAME_BYTES = 12;
+
 /** Thrown where a row goes on beyond `rowLimit` although its event does. */
 export class RowLimitReached extends Error {}
 
@@ -109,9 +112,18 @@ export class Cursor {
     return this.bytes.subarray(start, start + length);
   }
 
+  /** A name. */
   utf8(length: number): string {
     const start = this.take(length);
-    return this.bytes.toString("utf8", start, start + length);
+    const { bytes } = this;
+    if (length > SHORT_NAME_BYTES) return bytes.toString("utf8", start, start + length);
+    let text = "";
+    for (let at = start; at < start + length; at++) {
+      const byte = bytes[at] ?? 0x80;
+      if (byte >= 0x80) return bytes.toString("utf8", start, start + length);
+      text += String.fromCharCode(byte);
+    }
+    return text;
   }
 
   expectEnd(): void {

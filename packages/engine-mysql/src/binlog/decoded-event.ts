@@ -8,7 +8,7 @@ export interface DecodedEvent {
   readonly serverId: number;
   /** Where the event ends in its file, modulo 2^32; 0 where the primary does not say. */
   readonly endPosition: number;
-  /** How many bytes it has, uncompressed. */
+  /** How many bytes it has; of an event in a payload, unpacked. */
   readonly bytes: number;
   readonly content: EventContent;
 }
@@ -33,7 +33,10 @@ export type EventContent =
   | { readonly kind: "query"; readonly schema: string; readonly sql: string }
   | RowsEvent
   | { readonly kind: "heartbeat"; readonly file: string; readonly position: bigint }
-  /** A compressed transaction's events but for its GTID, with no place of their own; to be read once, in order. */
+  /**
+   * A compressed transaction's events but for its GTID, with no place of their own; to be read once, and before
+   * the next event is decoded.
+   */
   | { readonly kind: "payload"; readonly events: Iterable<DecodedEvent> };
 
 export type XaAction = "start" | "end" | "commit" | "rollback";
@@ -52,7 +55,7 @@ export interface GtidEvent {
   readonly xa: { readonly xid: string; readonly step: "prepare" | "complete" } | null;
 }
 
-export interface RowsEvent {
+interface RowsEvent {
   readonly kind: "rows";
   readonly table: Table;
   readonly events: readonly ReplicationEvent[];

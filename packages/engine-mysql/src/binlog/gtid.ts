@@ -20,9 +20,6 @@ export type Gtid =
       readonly sequence: bigint;
     };
 
-/** `committedAtUs` here is always known, but in logs of MySQL 5.7. */
-export type GtidContent = Omit<GtidEvent, "kind">;
-
 /*
  * GTID and ANONYMOUS_GTID of MySQL:
  *
@@ -34,38 +31,61 @@ export type GtidContent = Omit<GtidEvent, "kind">;
  *
  * MySQL 5.7 ends after the logical clock.
  */
+const UUID_BYTES = 16;
 const CLOCK_BYTES = 17;
 const HAS_ORIGINAL = 0x80;
 
-export function readGtid(cursor: Cursor, isAnonymous: boolean): GtidContent {
-  cursor.take(1);
-  const source = uuidText(cursor.slice(16));
-  const number = cursor.uint64();
-  cursor.take(CLOCK_BYTES);
-  const gtid = isAnonymous ? null : ({ flavour: "mysql", source, tag: "", number } as const);
-  const common = { gtid, isStandalone: false, xa: null };
-  if (cursor.left === 0) return { ...common, committedAtUs: null, transactionBytes: null };
-  const { microseconds, hasOriginal } = readMicroseconds(cursor);
-  const committedAtUs = hasOriginal ? readMicroseconds(cursor).microseconds : microseconds;
-  const transactionBytes = cursor.left === 0 ? null : cursor.packed();
-  return { ...common, committedAtUs, transactionBytes };
+/** Reads the GTIDs of one stream. */
+export class GtidReader {
+  #source: Buffer = Buffer.alloc(UUID_BYTES);
+  #sourceText: string = uuidText(this.#source);
+
+  read(cursor: Cursor, isAnonymous: boolean): GtidEvent {
+    cursor.take(1);
+    const source = this.#uuid(cursor);
+    const number = cursor.uint64();
+    cursor.take(CLOCK_BYTES);
+    let committedAtUs: number | null = null;
+    let transactionBytes: number | null = null;
+    if (cursor.left > 0) {
+      committedAtUs = readMicroseconds(cursor, () => readMicroseconds(cursor, null));
+      if (cursor.left > 0) transactionBytes = cursor.packed();
+    }
+    return {
+      kind: "gtid",
+      gtid: isAnonymous ? null : { flavour: "mysql", source, tag: "", number },
+      committedAtUs,
+      transactionBytes,
+      isStandalone: false,
+      xa: null,
+    };
+  }
+
+  /** Nearly always the one before. */
+  #uuid(cursor: Cursor): string {
+    const at = cursor.take(UUID_BYTES);
+    if (this.#source.compare(cursor.bytes, at, at + UUID_BYTES) === 0) return this.#sourceText;
+    this.#source = Buffer.from(cursor.bytes.subarray(at, at + UUID_BYTES));
+    this.#sourceText = uuidText(this.#source);
+    return this.#sourceText;
+  }
 }
 
-function readMicroseconds(cursor: Cursor): { readonly microseconds: number; readonly hasOriginal: boolean } {
+/** `original` is read where the time on the server it came from follows. */
+function readMicroseconds(cursor: Cursor, original: (() => number) | null): number {
   const at = cursor.take(7);
   const { view } = cursor;
   const top = view.getUint8(at + 6);
+  if ((top & HAS_ORIGINAL) !== 0 && original !== null) return original();
   const high = view.getUint16(at + 4, true) + (top & ~HAS_ORIGINAL) * 65_536;
-  return {
-    microseconds: high * 4_294_967_296 + view.getUint32(at, true),
-    hasOriginal: (top & HAS_ORIGINAL) !== 0,
-  };
+  return high * 4_294_967_296 + view.getUint32(at, true);
 }
 
 /** GTID_TAGGED of MySQL 8.3 and later; see tagged-gtid.ts. */
-export function readTagged(cursor: Cursor): GtidContent {
+export function readTagged(cursor: Cursor): GtidEvent {
   const { source, tag, number, committedAtUs, transactionBytes } = readTaggedGtid(cursor);
   return {
+    kind: "gtid",
     gtid: { flavour: "mysql", source: uuidText(source), tag, number },
     committedAtUs,
     transactionBytes,
@@ -90,13 +110,14 @@ const GROUP_COMMIT = 0x02;
 const XA_PREPARE = 0x40;
 const XA_COMPLETE = 0x80;
 
-export function readMariaDbGtid(cursor: Cursor, serverId: number): GtidContent {
+export function readMariaDbGtid(cursor: Cursor, serverId: number): GtidEvent {
   const sequence = cursor.uint64();
   const domainId = cursor.uint32();
   const flags = cursor.uint8();
   if ((flags & GROUP_COMMIT) !== 0) cursor.take(8);
   const xid = (flags & (XA_PREPARE | XA_COMPLETE)) === 0 ? null : readXid(cursor);
   return {
+    kind: "gtid",
     gtid: { flavour: "mariadb", domainId, serverId, sequence },
     committedAtUs: null,
     transactionBytes: null,

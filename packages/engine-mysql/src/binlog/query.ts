@@ -21,18 +21,30 @@ export function readQuery(cursor: Cursor, charsets: Charsets, isCompressed: bool
   cursor.take(8);
   const schemaLength = cursor.uint8();
   cursor.take(2);
-  const variables = cursor.slice(cursor.uint16());
+  const variablesLength = cursor.uint16();
+  const variablesAt = cursor.take(variablesLength);
   const schema = cursor.utf8(schemaLength);
   if (cursor.uint8() !== 0) throw new RangeError("a schema's name does not end");
+  if (isBegin(cursor)) return { kind: "begin", schema };
+  const variables = cursor.bytes.subarray(variablesAt, variablesAt + variablesLength);
   const statement = isCompressed ? inflated(cursor) : cursor.slice(cursor.left);
   return contentOf(schema, statementText(statement, clientCollation(variables), charsets));
 }
 
-/** What a statement of EXECUTE_LOAD_QUERY stands for is not in the log as rows. */
-export function contentOf(schema: string, sql: string): EventContent {
+/** Every transaction of MySQL has one. */
+function isBegin({ bytes, at, left }: Cursor): boolean {
+  return (
+    left === 5 &&
+    bytes[at] === 0x42 &&
+    bytes[at + 1] === 0x45 &&
+    bytes[at + 2] === 0x47 &&
+    bytes[at + 3] === 0x49 &&
+    bytes[at + 4] === 0x4e
+  );
+}
+
+function contentOf(schema: string, sql: string): EventContent {
   switch (sql) {
-    case "BEGIN":
-      return { kind: "begin", schema };
     case "COMMIT":
       return { kind: "commit" };
     case "ROLLBACK":

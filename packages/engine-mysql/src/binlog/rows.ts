@@ -28,7 +28,7 @@ const NO_TABLE = 0xff_ffff;
 /** The server gathers rows up to `binlog_row_event_max_size`; a larger row has an event of its own. */
 export const MAX_GATHERED_BYTES: number = 64 * 1024 * 1024;
 
-export type RowChange = "insert" | "update" | "delete";
+type RowChange = "insert" | "update" | "delete";
 
 export interface RowsForm {
   readonly change: RowChange;

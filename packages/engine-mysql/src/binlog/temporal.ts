@@ -14,7 +14,7 @@ const TIME_OFFSET = 0x80_0000;
 const MAX_FRACTION_DIGITS = 6;
 const SECONDS_A_DAY = 86_400;
 
-export const TWO_DIGITS: readonly string[] = Array.from({ length: 100 }, (_, number) =>
+const TWO_DIGITS: readonly string[] = Array.from({ length: 100 }, (_, number) =>
   String(number).padStart(2, "0"),
 );
 

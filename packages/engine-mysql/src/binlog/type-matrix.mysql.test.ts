@@ -3,7 +3,8 @@ import { tableLabel, type Column, type ReplicationEvent } from "@lockstep/core";
 import { startMysql, type MysqlRelease, type MysqlServer } from "@lockstep/testkit";
 import type { EventContent } from "./decoded-event.ts";
 import { decodeLog, openSession, recordLog, type Session } from "./recorded-log.fixture.ts";
-import { typeCases, type Comparison, type TypeCase } from "./type-cases.fixture.ts";
+import type { Comparison, TypeCase } from "./type-case.fixture.ts";
+import { typeCases } from "./type-cases.fixture.ts";
 
 const RELEASES: readonly MysqlRelease[] = ["mysql", "mariadb", "mariadb-10.11"];
 

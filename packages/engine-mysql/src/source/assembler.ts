@@ -38,14 +38,13 @@ export class Assembler {
     switch (content.kind) {
       case "gtid":
         return this.#begin(content, event);
-      case "payload":
-        for (const inner of content.events) this.push({ ...inner, endPosition: event.endPosition });
-        return;
       case "rotate":
         return this.#options.reached.inFile(content.file);
       case "format":
       case "heartbeat":
         return;
+      case "payload":
+        throw new TypeError("a payload's events are handed over one by one");
       default:
         return this.#inTransaction(event);
     }

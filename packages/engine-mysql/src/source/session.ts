@@ -12,9 +12,9 @@ import {
 } from "@lockstep/core";
 import { UnknownCharset } from "../binlog/charsets.ts";
 import { comparePositions } from "../position.ts";
-import type { BinlogStream } from "./binlog-stream.ts";
 import type { PrimaryLog } from "./primary-log.ts";
 import type { SourceLock } from "./source-lock.ts";
+import type { TransactionStream } from "./transaction-stream.ts";
 
 export interface SourceSessionOptions {
   readonly log: PrimaryLog;
@@ -22,7 +22,7 @@ export interface SourceSessionOptions {
   readonly tables: readonly SourceTable[];
   /** Both end with the session. */
   readonly lock: SourceLock;
-  readonly stream: BinlogStream;
+  readonly stream: TransactionStream;
   /** Where the primary's log ends now. */
   readonly readEnd: (signal: AbortSignal) => Promise<Position>;
   takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
@@ -62,7 +62,6 @@ export class MysqlSourceSession implements SourceSession {
   async *stream(signal: AbortSignal): AsyncGenerator<SourceBatch, never, undefined> {
     const { stream, lock } = this.#options;
     const both = AbortSignal.any([signal, lock.lost]);
-    stream.start();
     try {
       return yield* stream.batches(both);
     } catch (error) {

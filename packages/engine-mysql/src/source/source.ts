@@ -12,6 +12,7 @@ import {
   type TableFilter,
 } from "@lockstep/core";
 import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
+import { BinlogStream, type StreamStart } from "../binlog/binlog-stream.ts";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
@@ -21,11 +22,11 @@ import { toReplicationError } from "../server-error.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
 import { Assembler } from "./assembler.ts";
 import { CharsetTables } from "./charset-tables.ts";
-import { BinlogStream, type BinlogStreamOptions } from "./binlog-stream.ts";
 import { readPrimaryLog, startOf, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import { MysqlSourceSession } from "./session.ts";
 import { SourceLock } from "./source-lock.ts";
+import { TransactionStream } from "./transaction-stream.ts";
 
 /** A larger transaction is handed on in pieces of this size: a record's worth. */
 const PIECE_BYTES = 512 * 1024;
@@ -115,10 +116,10 @@ export class MysqlSource {
   }
 
   async #newStream(
-    { session, server, account }: Connected,
+    { session, server, account, place }: Connected,
     log: PrimaryLog,
     start: Position,
-  ): Promise<BinlogStream> {
+  ): Promise<TransactionStream> {
     const { tables: filter, maxRowBytes, pipeline } = this.#options;
     const { flavour } = server;
     const charsets = await this.#charsets.read(session);
@@ -141,7 +142,14 @@ export class MysqlSource {
       truncated: (table) => decoder.numberOf(table),
     });
     const serverId = SERVER_ID_BASE + hashOf(pipeline);
-    return new BinlogStream({ account, serverId, from: fromOf(start), decoder, assembler, arrived, reached });
+    const stream = new BinlogStream({
+      connection: { ...account },
+      place,
+      serverId,
+      decoder,
+      failpoints: this.#options.failpoints,
+    });
+    return new TransactionStream({ stream, from: fromOf(start), assembler, arrived, reached });
   }
 
   async #readEnd(hasIds: boolean, signal: AbortSignal): Promise<Position> {
@@ -160,10 +168,10 @@ export class MysqlSource {
   }
 }
 
-function fromOf(start: Position): BinlogStreamOptions["from"] {
+function fromOf(start: Position): StreamStart {
   const from = parsed(start);
-  if (from?.kind === "file") return { filename: from.file, position: Number(from.offset) };
-  return { gtidSet: from?.kind === "set" || from?.kind === "domains" ? String(from.ids) : "" };
+  if (from?.kind === "file") return { kind: "file", file: from.file, position: Number(from.offset) };
+  return { kind: "gtid", gtids: from?.kind === "set" || from?.kind === "domains" ? String(from.ids) : "" };
 }
 
 function emptyOf({ reading }: PrimaryLog): GtidSet | DomainPositions | null {
