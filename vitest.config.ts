@@ -21,7 +21,7 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-const WITH_SERVERS = ["packages/*/src/**/*.{pg,kafka}.test.ts"];
+const WITH_SERVERS = ["packages/*/src/**/*.{pg,mysql,kafka}.test.ts"];
 
 function project(
   name: string,

@@ -1,4 +1,5 @@
 export { abortable } from "./abortable.ts";
+export { Arrived, type DecodedPiece } from "./arrived.ts";
 export { Arrivals } from "./arrivals.ts";
 export type {
   DatabaseIdentity,
@@ -55,6 +56,7 @@ export type { Gate, GateReport, GateStandby } from "./gate.ts";
 export type { Logger } from "./logger.ts";
 export { NotAppended } from "./not-appended.ts";
 export { nextOffset, offset, type Offset } from "./offset.ts";
+export { firstOrigin, lastOrigin, originOf, originText, type Origin } from "./origin.ts";
 export { secureContextOf, type Pem, type PemFiles } from "./pem-files.ts";
 export { includes, position, type ComparePositions, type Position, type PositionOrder } from "./position.ts";
 export type {

@@ -20,10 +20,11 @@ export interface Source {
   /**
    * Checks and prepares the primary (publication, slot), then takes the source's lock: whoever holds it may
    * publish. Rejects with `source-busy` while another run holds it, after it has ended a holder that no
-   * longer lives; call again to keep standing by. Nothing has been read from the stream yet. Without
-   * `mayCreate` the source's place in the log must exist already: rejects with `slot-missing`.
+   * longer lives; call again to keep standing by. Nothing has been read from the stream yet. `reached`: where
+   * the topic ends; null, it is unwritten. Else the source's place in the log must exist already: rejects with
+   * `slot-missing`.
    */
-  acquire(options: { readonly mayCreate: boolean }, signal: AbortSignal): Promise<SourceSession>;
+  acquire(options: { readonly reached: Position | null }, signal: AbortSignal): Promise<SourceSession>;
 
   /**
    * While no session is held: lets go commits on the primary that wait for one for too long. Resolves when aborted, or

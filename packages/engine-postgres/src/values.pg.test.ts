@@ -74,7 +74,7 @@ class Road implements AsyncDisposable {
       maxRowBytes: 1_000_000,
       degradeAfterMs: null,
       logger,
-    }).acquire({ mayCreate: true }, never());
+    }).acquire({ reached: null }, never());
     const onConflict = { kind: "halt" } as const;
     const existing = "refuse";
     const sink = await createPostgresSink({

@@ -46,8 +46,8 @@ export interface Opened extends AsyncDisposable {
 export async function open(options: OpeningOptions, signal: AbortSignal): Promise<Opened> {
   const { log, source } = options;
   await log.prepare(signal);
-  const { epoch } = await readHistory(log, signal);
-  const session = await source.acquire({ mayCreate: epoch === null }, signal);
+  const { reached } = await readHistory(log, signal);
+  const session = await source.acquire({ reached: reached?.position ?? null }, signal);
   let publisher: LogPublisher | null = null;
   const dispose = async (): Promise<void> => {
     await publisher?.[Symbol.asyncDispose]();

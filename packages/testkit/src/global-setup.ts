@@ -5,8 +5,10 @@ import type { TestProject } from "vitest/node";
 import { archiveKafkaClasses } from "./kafka-archive.ts";
 import { startKafka } from "./kafka-broker.ts";
 import { kafkaRuntime } from "./kafka-runtime.ts";
+import { neededServers } from "./needed-servers.ts";
 import { shareTemplate } from "./postgres-data.ts";
 import { startPostgresServers } from "./postgres-server.ts";
+import { provideMysql } from "./provide-mysql.ts";
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -18,38 +20,25 @@ interface Shared extends AsyncDisposable {
 
 /** Builds what tests spawn, and starts the servers that the run's tests share, all at once. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  if (!needsServers()) {
-    project.provide("kafkaBrokers", []);
-    project.provide("postgresUrls", []);
-    return async () => undefined;
-  }
+  const needed = neededServers(process.argv.slice(2));
   const startedMs = performance.now();
-  await run("npx", ["tsc", "-b"], { cwd: ROOT });
-  const [kafka, postgres] = await Promise.all([
-    provideKafka(project),
-    providePostgres(project),
-    archiveKafkaClasses(),
+  if (needed.product) await run("npx", ["tsc", "-b"], { cwd: ROOT });
+  const [shared] = await Promise.all([
+    Promise.all([
+      ...(needed.product ? [provideKafka(project), providePostgres(project)] : []),
+      ...(needed.mysql ? [provideMysql(project)] : []),
+    ]),
+    needed.product ? archiveKafkaClasses() : null,
   ]);
-  await shareTemplate();
-  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
-  process.stdout.write(
-    `servers: ${kafka.label}, ${postgres.label}, Node ${process.version}; ready in ${seconds} s\n`,
-  );
+  if (needed.product) await shareTemplate();
+  if (shared.length > 0) {
+    const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
+    const labels = shared.map(({ label }) => label).join(", ");
+    process.stdout.write(`servers: ${labels}, Node ${process.version}; ready in ${seconds} s\n`);
+  }
   return async () => {
-    await kafka[Symbol.asyncDispose]();
-    await postgres[Symbol.asyncDispose]();
+    for (const server of shared) await server[Symbol.asyncDispose]();
   };
-}
-
-/** Files called `x.test.ts` inside a package need none; the command line names the files of a partial run. */
-function needsServers(): boolean {
-  const filters = process.argv
-    .slice(2)
-    .filter((argument) => /[/.]/.test(argument) && !argument.startsWith("-"));
-  return (
-    filters.length === 0 ||
-    filters.some((filter) => !/^packages\/core|\/src\/[\w/-]+\.test\.ts$/.test(filter))
-  );
 }
 
 async function provideKafka(project: TestProject): Promise<Shared> {

@@ -12,6 +12,9 @@ export { startOldKafka } from "./old-kafka.ts";
 export { withAdmin } from "./with-admin.ts";
 export { loseTail } from "./kafka-segments.ts";
 export { LOCKSTEP_BIN, LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
+export type { MysqlFlavour, MysqlRelease } from "./mysql-program.ts";
+export { queryMysql } from "./mysql-query.ts";
+export { startMysql, type MysqlServer, type MysqlSettings, type StartMysqlOptions } from "./mysql-server.ts";
 export {
   startPostgres,
   startPostgresServers,
@@ -21,6 +24,7 @@ export {
 } from "./postgres-server.ts";
 export { FileBackup, startAsStandby, startOnNewTimeline } from "./postgres-files.ts";
 export { SASL_PASSWORD, SASL_USER, startSecuredKafka, type SecuredKafka } from "./secured-kafka.ts";
+export { freshMysqlDatabase, MYSQL_FLAVOURS } from "./shared-mysql.ts";
 export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-servers.ts";
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
 export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";

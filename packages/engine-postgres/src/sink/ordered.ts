@@ -6,11 +6,12 @@ import {
   type RecordChanges,
   type ReplicationEvent,
   type Row,
+  originOf,
+  type Origin,
 } from "@lockstep/core";
 import type { Client } from "pg";
 import { sqlStateOf } from "../connection.ts";
 import type { Statement } from "./batch.ts";
-import { originOf, type Origin } from "./origin.ts";
 import { haltedChange, refusedChange, type RefusedChange } from "./refusal.ts";
 import {
   deleteStatement,

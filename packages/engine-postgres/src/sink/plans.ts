@@ -5,9 +5,10 @@ import {
   type RecordChanges,
   type ReplicationEvent,
   type Table,
+  firstOrigin,
+  originText,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { firstOrigin, originText } from "./origin.ts";
 import { definitionKey, planTable, type TablePlan } from "./table-plan.ts";
 
 /** What each of the source's tables is in the replica: looked up once a session and definition. */

@@ -1,7 +1,15 @@
-import { actionOf, hasCode, ReplicationError, type ErrorCode, type RecordChanges } from "@lockstep/core";
+import {
+  actionOf,
+  hasCode,
+  ReplicationError,
+  type ErrorCode,
+  type RecordChanges,
+  lastOrigin,
+  originText,
+  type Origin,
+} from "@lockstep/core";
 import { DatabaseError, type Client } from "pg";
 import { sqlStateOf, toReplicationError } from "../connection.ts";
-import { lastOrigin, originText, type Origin } from "./origin.ts";
 import type { TablePlans } from "./plans.ts";
 import { PROGRESS_MISMATCH } from "./schema.ts";
 

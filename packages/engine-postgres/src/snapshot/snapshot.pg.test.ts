@@ -19,7 +19,7 @@ test("an open snapshot locks no table, partition or sequence: whoever truncates 
   const url = await freshDatabase(0);
   await execute(url, TABLES);
   const source = sourceOf(url, uniqueName("snapshot"));
-  await using session = await source.acquire({ mayCreate: true }, never());
+  await using session = await source.acquire({ reached: null }, never());
   await using snapshot = await source.openSnapshot(
     session.tables,
     { rangeBytes: 64 * 1024 * 1024, waitsForAll: false },

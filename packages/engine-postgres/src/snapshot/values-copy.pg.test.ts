@@ -117,7 +117,7 @@ async function copyAll(
 ): Promise<Map<string, string>> {
   const pipeline = uniqueName("copy");
   const source = sourceOf(primary, pipeline);
-  await using session = await source.acquire({ mayCreate: true }, never());
+  await using session = await source.acquire({ reached: null }, never());
   const sink = createPostgresSink({
     replica: "r",
     url: replica,

@@ -1,3 +1,4 @@
+import { position } from "@lockstep/core";
 import { expect, test } from "vitest";
 import {
   eventually,
@@ -14,12 +15,12 @@ test("a second source finds the slot busy; the same one ends its own earlier ses
   const pipeline = uniqueName("busy");
   await execute(url, "create table items (id int primary key)");
   const source = sourceOf(url, pipeline);
-  const first = await source.acquire({ mayCreate: true }, never());
+  const first = await source.acquire({ reached: null }, never());
   await first.proveLock(never());
-  await expect(sourceOf(url, pipeline).acquire({ mayCreate: true }, never())).rejects.toMatchObject({
+  await expect(sourceOf(url, pipeline).acquire({ reached: null }, never())).rejects.toMatchObject({
     code: "source-busy",
   });
-  await using second = await source.acquire({ mayCreate: true }, never());
+  await using second = await source.acquire({ reached: null }, never());
   await second.proveLock(never());
   await expect(first.proveLock(never())).rejects.toMatchObject({ code: "connection-lost" });
   await first[Symbol.asyncDispose]();
@@ -31,7 +32,7 @@ test("no session of ours waits for a synchronous standby (H1)", async () => {
   await server.query("alter system set synchronous_standby_names = 'nobody'");
   await server.query("select pg_reload_conf()");
   const acquiring = sourceOf(server.url(), uniqueName("h1")).acquire(
-    { mayCreate: true },
+    { reached: null },
     AbortSignal.timeout(15_000),
   );
   await using session = await acquiring;
@@ -52,7 +53,7 @@ test("a primary that dies while the slot is being made is waited for", async () 
   await server.query("create table items (id int primary key)");
   const held = await openSession(server.url());
   await held.query("begin; insert into items values (1)"); // A slot waits for it.
-  const acquiring = sourceOf(server.url(), uniqueName("dying")).acquire({ mayCreate: true }, never());
+  const acquiring = sourceOf(server.url(), uniqueName("dying")).acquire({ reached: null }, never());
   const failing = acquiring.catch((error: unknown) => error);
   await eventually("the slot waits", async () => {
     const waiting = await server.query(
@@ -69,14 +70,14 @@ test("a table that cannot be followed, made while the pipeline runs, stops nothi
   const url = await freshDatabase();
   const source = sourceOf(url, uniqueName("newcomer"));
   await execute(url, "create table items (id int primary key)");
-  await using first = await source.acquire({ mayCreate: true }, never());
+  await using first = await source.acquire({ reached: null }, never());
   await execute(url, "create unlogged table staging (v int)");
   await first[Symbol.asyncDispose]();
-  await using second = await source.acquire({ mayCreate: false }, never());
+  await using second = await source.acquire({ reached: position("0/0") }, never());
   expect(second.tables).toHaveLength(1);
   await second[Symbol.asyncDispose]();
   await execute(url, "alter table items replica identity nothing");
-  await expect(source.acquire({ mayCreate: false }, never())).rejects.toMatchObject({
+  await expect(source.acquire({ reached: position("0/0") }, never())).rejects.toMatchObject({
     code: "table-not-supported",
   });
 });

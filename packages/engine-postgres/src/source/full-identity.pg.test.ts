@@ -1,3 +1,4 @@
+import { position } from "@lockstep/core";
 import { expect, test } from "vitest";
 import {
   eventually,
@@ -26,7 +27,7 @@ async function follow(sql: string, work: (pipeline: Pipeline) => Promise<void>):
   await execute(url, `${sql}; alter table items replica identity full`);
   const source = sourceOf(url, uniqueName("full"));
   const seen: { readonly xid: string; readonly key: string }[] = [];
-  let following = new Following(await source.acquire({ mayCreate: true }, never()));
+  let following = new Following(await source.acquire({ reached: null }, never()));
   const take = (): void => {
     for (const { xid, events } of following.transactions) {
       if (seen.some((former) => former.xid === xid)) continue;
@@ -44,7 +45,7 @@ async function follow(sql: string, work: (pipeline: Pipeline) => Promise<void>):
       if (following.failure !== null) {
         expect(following.failure).toMatchObject({ code: "connection-lost" });
         await following[Symbol.asyncDispose]();
-        following = new Following(await source.acquire({ mayCreate: false }, never()));
+        following = new Following(await source.acquire({ reached: position("0/0") }, never()));
       }
       if (seen.length < changes) throw new Error(`${seen.length} have arrived`);
     });
@@ -87,10 +88,10 @@ test("a key that was created while nobody read is not one for what came before i
   const url = await freshDatabase();
   await execute(url, "create table items (id int, other int); alter table items replica identity full");
   const source = sourceOf(url, uniqueName("full"));
-  await (await source.acquire({ mayCreate: true }, never()))[Symbol.asyncDispose]();
+  await (await source.acquire({ reached: null }, never()))[Symbol.asyncDispose]();
   await execute(url, "insert into items values (1, 1), (1, 2)");
   await execute(url, "delete from items where other = 2; alter table items add primary key (id)");
-  await using following = new Following(await source.acquire({ mayCreate: false }, never()));
+  await using following = new Following(await source.acquire({ reached: position("0/0") }, never()));
   await following.waitFor(2);
   await execute(url, "insert into items values (3, 3)");
   await following.waitFor(3);
@@ -102,10 +103,10 @@ test("a key that is older than the slot is one for all that nobody has read yet"
   const url = server.url();
   await execute(url, `${TABLE}; alter table items replica identity full`);
   const source = sourceOf(url, uniqueName("full"));
-  await (await source.acquire({ mayCreate: true }, never()))[Symbol.asyncDispose]();
+  await (await source.acquire({ reached: null }, never()))[Symbol.asyncDispose]();
   await execute(url, "insert into items values (1, 1)");
   await execute(url, "update items set other = 2");
-  await using following = new Following(await source.acquire({ mayCreate: false }, never()));
+  await using following = new Following(await source.acquire({ reached: position("0/0") }, never()));
   await following.waitFor(2);
   expect(keysOf(following)).toEqual([["id"], ["id"]]);
 });

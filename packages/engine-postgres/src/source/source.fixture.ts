@@ -25,5 +25,5 @@ export async function follow(
   pipeline: string,
   onBatch?: (batch: SourceBatch) => Promise<void> | void,
 ): Promise<Following> {
-  return new Following(await sourceOf(url, pipeline).acquire({ mayCreate: true }, never()), onBatch);
+  return new Following(await sourceOf(url, pipeline).acquire({ reached: null }, never()), onBatch);
 }

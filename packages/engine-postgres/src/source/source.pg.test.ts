@@ -246,7 +246,7 @@ test("a table that is altered in mid-stream gets another definition where it tak
   const pipeline = uniqueName("ddl");
   await execute(url, "create table t (id int primary key, a text)");
   const source = sourceOf(url, pipeline);
-  await using following = new Following(await source.acquire({ mayCreate: true }, never()));
+  await using following = new Following(await source.acquire({ reached: null }, never()));
   await execute(url, "insert into t values (1, 'a')");
   await execute(url, "alter table t add column b int; insert into t values (2, 'b', 2)");
   await following.waitFor(2);
@@ -258,7 +258,7 @@ test("a table that is altered in mid-stream gets another definition where it tak
     async () => await Promise.resolve(expect(following.failure).toMatchObject({ code: "connection-lost" })),
   );
   await following[Symbol.asyncDispose]();
-  await using again = new Following(await source.acquire({ mayCreate: false }, never()));
+  await using again = new Following(await source.acquire({ reached: position("0/0") }, never()));
   await again.waitFor(3);
   const last = [...again.tables.values()].at(-1);
   expect(last?.columns.at(-1)).toMatchObject({ name: "c", nativeType: "numeric(7,3)" });

@@ -105,9 +105,12 @@ class PostgresSource implements Source {
     this.#holder = new SlotHolder(options.logger);
   }
 
-  async acquire(options: { readonly mayCreate: boolean }, signal: AbortSignal): Promise<SourceSession> {
+  async acquire(
+    { reached }: { readonly reached: Position | null },
+    signal: AbortSignal,
+  ): Promise<SourceSession> {
     try {
-      return await this.#acquire(options.mayCreate, signal);
+      return await this.#acquire(reached === null, signal);
     } catch (error) {
       signal.throwIfAborted();
       throw isSlotActive(error) ? this.#busy() : toReplicationError(error, PLACE);

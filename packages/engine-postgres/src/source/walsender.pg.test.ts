@@ -21,7 +21,7 @@ test("a walsender that leaves out a large transaction is decoding; one that wait
     degradeAfterMs: null,
     logger: silentLogger,
   };
-  await using _ = await createPostgresSource(options).acquire({ mayCreate: true }, never());
+  await using _ = await createPostgresSource(options).acquire({ reached: null }, never());
   const [slot] = await execute<{ pid: number }>(
     url,
     "select active_pid as pid from pg_replication_slots where slot_name = $1",

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import type { Arrived } from "./arrived.ts";
+import type { Arrived } from "@lockstep/core";
 
 /** Decoded and not yet pulled: above, the socket is paused, and the server waits. */
 const MAX_PENDING_BYTES = 1024 * 1024;

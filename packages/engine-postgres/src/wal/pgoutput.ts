@@ -4,10 +4,10 @@ import {
   ReplicationError,
   sameColumns,
   tableKey,
+  type DecodedPiece,
   type Position,
   type ReplicationEvent,
   type Row,
-  type SourcePiece,
   type Table,
   type Transaction,
 } from "@lockstep/core";
@@ -70,8 +70,6 @@ interface DecodedCommit {
   /** How many bytes of log it came in. */
   readonly bytes: number;
 }
-
-export type DecodedPiece = DistributiveOmit<SourcePiece, "lagMs" | "decodeMs">;
 
 /** Turns pgoutput messages into transactions, straight in the form the codec writes. One per stream. */
 export class PgoutputDecoder {
@@ -301,4 +299,3 @@ function malformed(kind: number | undefined, cause?: unknown): ReplicationError 
   });
 }
 
-type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;

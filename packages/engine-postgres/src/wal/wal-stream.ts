@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { LogicalReplicationService } from "pg-logical-replication";
 import {
+  Arrived,
   Deferred,
   ReplicationError,
   type Confirmation,
@@ -11,7 +12,6 @@ import {
 } from "@lockstep/core";
 import { toReplicationError, type ReplicationLink } from "../connection.ts";
 import type { SourceCatalog } from "../values.ts";
-import { Arrived } from "./arrived.ts";
 import { Framer } from "./framer.ts";
 import type { CatalogKeys } from "./full-identity-keys.ts";
 import { rowTooLarge } from "./oversized-row.ts";
@@ -295,8 +295,8 @@ export class WalStream implements AsyncDisposable {
   }
 
   #moveTo(position: Position): void {
-    this.#arrived.moveTo(position);
     this.#passing.moveTo(position);
+    this.#arrived.moveTo(this.#passing.position ?? position); // A keepalive may name an earlier one.
     this.#status.received(position);
   }
 

@@ -1,8 +1,11 @@
-import type { Position, SourceBatch, Table, Transaction } from "@lockstep/core";
-import { later } from "../position.ts";
-import type { DecodedPiece } from "./pgoutput.ts";
+import type { Table, Transaction } from "./event.ts";
+import type { Position } from "./position.ts";
+import type { SourceBatch, SourcePiece } from "./source.ts";
 
-/** What has been decoded and not been pulled yet. */
+/** A piece as it was decoded. */
+export type DecodedPiece = DistributiveOmit<SourcePiece, "lagMs" | "decodeMs">;
+
+/** What a source has decoded and nobody has pulled yet. */
 export class Arrived {
   readonly #tables: ReadonlyMap<number, Table>;
   /** Batches that were closed because a piece came. */
@@ -28,9 +31,14 @@ export class Arrived {
     return this.#bytes;
   }
 
-  /** Everything through `position` has been decoded. */
+  /** A batch was closed by a piece of a large transaction. */
+  get isLarge(): boolean {
+    return this.#closed.length > 0;
+  }
+
+  /** Everything through `position` has been decoded; it never moves back. */
   moveTo(position: Position): void {
-    this.#position = later(this.#position, position);
+    this.#position = position;
   }
 
   add(transaction: Transaction, bytes: number): void {
@@ -86,3 +94,5 @@ export class Arrived {
     return ms;
   }
 }
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;

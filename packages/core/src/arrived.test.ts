@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { position, type Position, type Transaction } from "@lockstep/core";
 import { Arrived } from "./arrived.ts";
+import type { Transaction } from "./event.ts";
+import { position, type Position } from "./position.ts";
 
 const at = (value: number): Position => position(`0/${value.toString(16).toUpperCase()}`);
 const transaction = (value: number): Transaction => ({

@@ -1,0 +1,53 @@
+import type { RowsForm } from "./rows.ts";
+
+/** Types of events (MySQL's source, "Log_event_type"; from 160 on MariaDB's own). */
+export const EVENT = {
+  QUERY: 2,
+  STOP: 3,
+  ROTATE: 4,
+  INTVAR: 5,
+  APPEND_BLOCK: 9,
+  RAND: 13,
+  USER_VAR: 14,
+  FORMAT_DESCRIPTION: 15,
+  XID: 16,
+  BEGIN_LOAD_QUERY: 17,
+  EXECUTE_LOAD_QUERY: 18,
+  TABLE_MAP: 19,
+  INCIDENT: 26,
+  HEARTBEAT: 27,
+  IGNORABLE: 28,
+  ROWS_QUERY: 29,
+  GTID: 33,
+  ANONYMOUS_GTID: 34,
+  PREVIOUS_GTIDS: 35,
+  TRANSACTION_CONTEXT: 36,
+  VIEW_CHANGE: 37,
+  XA_PREPARE: 38,
+  PARTIAL_UPDATE_ROWS: 39,
+  TRANSACTION_PAYLOAD: 40,
+  HEARTBEAT_V2: 41,
+  GTID_TAGGED: 42,
+  MARIADB_ANNOTATE_ROWS: 160,
+  MARIADB_BINLOG_CHECKPOINT: 161,
+  MARIADB_GTID: 162,
+  MARIADB_GTID_LIST: 163,
+  MARIADB_START_ENCRYPTION: 164,
+  MARIADB_QUERY_COMPRESSED: 165,
+} as const;
+
+/** By type; versions before 1 are older than any server that is supported. */
+export const ROWS: ReadonlyMap<number, RowsForm> = new Map([
+  [23, { change: "insert", version: 1, isCompressed: false }],
+  [24, { change: "update", version: 1, isCompressed: false }],
+  [25, { change: "delete", version: 1, isCompressed: false }],
+  [30, { change: "insert", version: 2, isCompressed: false }],
+  [31, { change: "update", version: 2, isCompressed: false }],
+  [32, { change: "delete", version: 2, isCompressed: false }],
+  [166, { change: "insert", version: 1, isCompressed: true }],
+  [167, { change: "update", version: 1, isCompressed: true }],
+  [168, { change: "delete", version: 1, isCompressed: true }],
+  [169, { change: "insert", version: 2, isCompressed: true }],
+  [170, { change: "update", version: 2, isCompressed: true }],
+  [171, { change: "delete", version: 2, isCompressed: true }],
+]);

@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { NOT_CARRIED, type ReplicationEvent } from "@lockstep/core";
+import { startMysql, type MysqlRelease, type MysqlServer } from "@lockstep/testkit";
+import {
+  decodeLog,
+  openSession,
+  recordLog,
+  type DecoderSettings,
+  type Session,
+} from "./recorded-log.fixture.ts";
+
+const RELEASES: readonly MysqlRelease[] = ["mysql", "mariadb", "mariadb-10.11"];
+const NONE = NOT_CARRIED;
+
+describe.each(RELEASES)("rows of %s", (release) => {
+  let server: MysqlServer;
+  let session: Session;
+  const flavour = release === "mysql" ? "mysql" : "mariadb";
+
+  beforeAll(async () => {
+    server = await startMysql(release, {
+      settings: { "sync-binlog": "0", "innodb-flush-log-at-trx-commit": "0" },
+    });
+    await server.query("create database images");
+    session = await openSession(server.url("images"));
+  });
+
+  afterAll(async () => {
+    await session[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  /** The events that statements leave in the log, without ids of tables. */
+  async function eventsOf(statements: readonly string[], settings: DecoderSettings = {}): Promise<object[]> {
+    const file = await session.freshLog();
+    for (const sql of statements) await session.query(sql);
+    const { contents } = await decodeLog(flavour, session, await recordLog(server.url(), file), settings);
+    return contents.flatMap((content) => (content.kind === "rows" ? content.events.map(withoutTable) : []));
+  }
+
+  const CHANGES = [
+    "insert into t (id, v, b) values (1, 'one', 'blob'), (2, null, null)",
+    "update t set n = 5 where id = 1",
+    "update t set b = null where id = 1",
+    "update t set id = 9 where id = 1",
+    "delete from t where id = 9",
+  ];
+  const CREATE = [
+    "drop table if exists t",
+    "create table t (id int primary key, v varchar(10), n int default 7, b blob)",
+  ];
+  const BLOB = "\\x626c6f62";
+
+  test("carry only the key of old rows, where it changed", async () => {
+    const events = await eventsOf([...CREATE, ...CHANGES], { wholeBefore: false });
+    expect(events).toEqual([
+      { kind: "insert", after: ["1", "one", "7", BLOB] },
+      { kind: "insert", after: ["2", null, "7", null] },
+      { kind: "update", after: ["1", "one", "5", BLOB] },
+      { kind: "update", after: ["1", "one", "5", null] },
+      { kind: "update", before: ["1", NONE, NONE, NONE], after: ["9", "one", "5", null] },
+      { kind: "delete", before: ["9", NONE, NONE, NONE] },
+    ]);
+  });
+
+  test("carry whole old rows where they are wanted", async () => {
+    const events = await eventsOf([...CREATE, ...CHANGES.slice(0, 2), ...CHANGES.slice(4)]);
+    expect(events.slice(2)).toEqual([
+      { kind: "update", before: ["1", "one", "7", BLOB], after: ["1", "one", "5", BLOB] },
+    ]);
+  });
+
+  test.each([
+    [
+      "minimal",
+      ["1", "one", NONE, BLOB],
+      ["9", NONE, NONE, NONE],
+      ["1", NONE, "5", NONE],
+      ["1", NONE, NONE, null],
+    ],
+    [
+      "noblob",
+      ["1", "one", "7", BLOB],
+      ["9", "one", "5", NONE],
+      ["1", "one", "5", NONE],
+      ["1", "one", "5", null],
+    ],
+  ])("say what they do not carry: %s", async (image, inserted, moved, updated, blobbed) => {
+    await session.query(`set session binlog_row_image = ${image}`);
+    const events = await eventsOf([...CREATE, ...CHANGES], { wholeBefore: false });
+    await session.query("set session binlog_row_image = full");
+    expect(events[0]).toEqual({ kind: "insert", after: inserted });
+    expect(events.slice(2)).toEqual([
+      { kind: "update", after: updated },
+      { kind: "update", after: blobbed },
+      { kind: "update", before: ["1", NONE, NONE, NONE], after: moved },
+      { kind: "delete", before: ["9", NONE, NONE, NONE] },
+    ]);
+  });
+
+  test("of a table without a key carry their old rows whole", async () => {
+    const events = await eventsOf(
+      [
+        "drop table if exists k",
+        "create table k (a int, v text)",
+        "insert into k values (1, null)",
+        "update k set v = 'x'",
+        "delete from k",
+      ],
+      { wholeBefore: false },
+    );
+    expect(events).toEqual([
+      { kind: "insert", after: ["1", null] },
+      { kind: "update", before: ["1", null], after: ["1", "x"] },
+      { kind: "delete", before: ["1", "x"] },
+    ]);
+  });
+
+  test("follow the table's definition through its changes", async () => {
+    const file = await session.freshLog();
+    for (const sql of [
+      "drop table if exists a",
+      "create table a (x int, id int, primary key (id))",
+      "insert into a values (1, 2)",
+      "alter table a add column first varchar(5) default 'é' first",
+      "insert into a values ('v', 1, 3)",
+      "alter table a drop column x, modify id bigint unsigned",
+      "update a set first = 'w' where id = 3",
+      "insert into a values ('z', 18446744073709551615)",
+      "flush tables",
+      "insert into a values ('s', 4)",
+      "drop table a",
+    ])
+      await session.query(sql);
+    const { contents, decoder } = await decodeLog(flavour, session, await recordLog(server.url(), file), {
+      wholeBefore: false,
+    });
+    const events = contents.flatMap((content) => (content.kind === "rows" ? content.events : []));
+    expect(events).toEqual([
+      { kind: "insert", table: 0, after: ["1", "2"] },
+      { kind: "schema", table: 1 },
+      { kind: "insert", table: 1, after: ["v", "1", "3"] },
+      { kind: "schema", table: 2 },
+      { kind: "update", table: 2, after: ["w", "3"] },
+      { kind: "insert", table: 2, after: ["z", "18446744073709551615"] },
+      { kind: "insert", table: 2, after: ["s", "4"] },
+    ]);
+    expect(
+      [...decoder.tables.values()].map(({ columns }) =>
+        columns.map((column) => `${column.name} ${column.nativeType}${column.isKey ? " key" : ""}`),
+      ),
+    ).toEqual([
+      ["x int", "id int key"],
+      ["first varchar(5)", "x int", "id int key"],
+      ["first varchar(5)", "id bigint unsigned key"],
+    ]);
+  });
+
+  test("of generated and invisible columns, and of keys that are a column's beginning, arrive", async () => {
+    const created = [
+      "drop table if exists g",
+      "create table g (v varchar(20) character set utf8mb4 not null, n int, twice int generated always as (n * 2) stored, more int generated always as (n + 1) virtual, hidden int invisible default 5, primary key (v(3)))",
+      "insert into g (v, n) values ('abcdef', 10)",
+      "delete from g",
+    ];
+    expect(await eventsOf(created, { wholeBefore: false })).toEqual([
+      { kind: "insert", after: ["abcdef", "10", "20", "11", "5"] },
+      { kind: "delete", before: ["abcdef", NONE, NONE, NONE, NONE] },
+    ]);
+  });
+
+  test("above maxRowBytes are refused, with their key", async () => {
+    const insert = "insert into t (id, v, b) values (77, 'x', repeat('y', 20000))";
+    await expect(eventsOf([...CREATE, insert], { maxRowBytes: 10_000 })).rejects.toMatchObject({
+      code: "row-too-large",
+      message: "the primary sends a row of images.t, key id=77, above 10000 bytes",
+    });
+    expect(await eventsOf([...CREATE, insert], { maxRowBytes: 20_100 })).toHaveLength(1);
+    expect(await eventsOf([...CREATE, insert], { maxRowBytes: 10_000, includes: () => false })).toEqual([]);
+  });
+
+  test("without the names of their columns are refused", async () => {
+    await session.query(`set global binlog_row_metadata = ${flavour === "mysql" ? "minimal" : "no_log"}`);
+    const events = eventsOf([...CREATE, ...CHANGES]);
+    await expect(events).rejects.toMatchObject({
+      code: "setup-incomplete",
+      fix: expect.stringContaining("binlog_row_metadata = FULL") as unknown,
+    });
+    await session.query("set global binlog_row_metadata = full");
+  });
+
+  test("that carry nothing are refused", async () => {
+    await session.query("set session binlog_row_image = minimal");
+    const events = eventsOf([
+      "drop table if exists e",
+      "create table e (a int default 1, b int default 2)",
+      "insert into e () values ()",
+    ]);
+    if (flavour === "mysql") await expect(events).rejects.toMatchObject({ code: "row-incomplete" });
+    else await expect(events).resolves.toBeDefined();
+    await session.query("set session binlog_row_image = full");
+  });
+});
+
+describe("a log of MySQL", () => {
+  test("with parts of JSON documents is refused, unless the table is not followed", async () => {
+    await using server = await startMysql("mysql");
+    await server.query("create database json; create table json.t (id int primary key, j json)");
+    await using session = await openSession(server.url("json"));
+    const file = await session.freshLog();
+    await session.query(
+      `set session binlog_row_value_options = 'PARTIAL_JSON'; insert into t values (1, '{"a":1,"b":"${"x".repeat(100)}"}'); update t set j = json_set(j, '$.a', 2)`,
+    );
+    const events = await recordLog(server.url(), file);
+    await expect(decodeLog("mysql", session, events)).rejects.toMatchObject({
+      code: "setup-incomplete",
+      message: "the primary's log has only a part of a JSON document of json.t",
+    });
+    await expect(decodeLog("mysql", session, events, { includes: () => false })).resolves.toBeDefined();
+  });
+});
+
+function withoutTable(event: ReplicationEvent): object {
+  const { table, ...rest } = { table: 0, ...event };
+  expect(table).toBeGreaterThanOrEqual(0);
+  return rest;
+}

@@ -1,0 +1,267 @@
+import {
+  NOT_CARRIED,
+  ReplicationError,
+  tableLabel,
+  type Cell,
+  type ReplicationEvent,
+  type Row,
+} from "@lockstep/core";
+import { inflate, RowTooLong } from "./compressed.ts";
+import { Cursor, RowLimitReached } from "./cursor.ts";
+import type { MappedTable, TableMaps } from "./table-map.ts";
+
+/*
+ * Rows of one table, as they were written, updated or deleted:
+ *
+ *     Int48 table id  Int16 flags, 1 = the statement's last
+ *     version 2: Int16 length of extra data, its own two bytes included  extra data
+ *     packed number of columns
+ *     a bit each, lowest first: carried; of an update once for the old rows and once for the new ones
+ *     rows to the end: a bit for each carried column, lowest first: is NULL; values; an update has pairs
+ *
+ * MariaDB's compressed forms end in one block: Int8 head, lowest three bits n; Int8[n] length, big-endian;
+ * zlib's bytes of all rows.
+ */
+const STATEMENT_END = 1;
+/** Closes a statement without rows. */
+const NO_TABLE = 0xff_ffff;
+/** The server gathers rows up to `binlog_row_event_max_size`; a larger row has an event of its own. */
+export const MAX_GATHERED_BYTES: number = 64 * 1024 * 1024;
+
+type RowChange = "insert" | "update" | "delete";
+
+export interface RowsForm {
+  readonly change: RowChange;
+  readonly version: 1 | 2;
+  readonly isCompressed: boolean;
+}
+
+export interface DecodedRows {
+  readonly mapped: MappedTable;
+  readonly events: ReplicationEvent[];
+  readonly isStatementEnd: boolean;
+}
+
+/** Which columns an image carries. */
+interface Carried {
+  readonly count: number;
+  /** By column; null where all are. */
+  readonly columns: readonly boolean[] | null;
+}
+
+export interface RowsOptions {
+  readonly maxRowBytes: number;
+  /** Old rows whole, as far as the log has them; else of a table with a key only the key, where it changed. */
+  readonly wholeBefore: boolean;
+}
+
+/** Reads rows events. */
+export class RowsReader {
+  readonly #maps: TableMaps;
+  readonly #options: RowsOptions;
+  /** What is read of the row under way, for an error that names its key. */
+  #cells: Cell[] = [];
+
+  constructor(maps: TableMaps, options: RowsOptions) {
+    this.#maps = maps;
+    this.#options = options;
+  }
+
+  /** Null where nothing of it is wanted. */
+  read(cursor: Cursor, form: RowsForm): DecodedRows | null {
+    const tableId = cursor.uint48();
+    const isStatementEnd = (cursor.uint16() & STATEMENT_END) !== 0;
+    const mapped = this.#maps.find(tableId);
+    if (mapped === null || (mapped === undefined && tableId === NO_TABLE)) return null;
+    if (mapped === undefined)
+      throw new ReplicationError(
+        "protocol-violation",
+        `rows came for table ${tableId}, which no table map names`,
+      );
+    this.#cells = [];
+    try {
+      const events = this.#rows(cursor, form, mapped);
+      return { mapped, events, isStatementEnd };
+    } catch (error) {
+      if (error instanceof RowLimitReached || error instanceof RowTooLong)
+        throw this.#tooLarge(mapped, error);
+      throw error;
+    }
+  }
+
+  #rows(
+    cursor: Cursor,
+    { change, version, isCompressed }: RowsForm,
+    mapped: MappedTable,
+  ): ReplicationEvent[] {
+    if (version === 2) {
+      const extra = cursor.uint16() - 2;
+      if (extra < 0) throw new RangeError("extra data shorter than its length");
+      cursor.take(extra);
+    }
+    const count = cursor.packed();
+    if (count !== mapped.readers.length)
+      throw new RangeError(`rows of ${count} columns for a table of ${mapped.readers.length}`);
+    const first = readCarried(cursor, count);
+    const second = change === "update" ? readCarried(cursor, count) : first;
+    const rows = isCompressed ? this.#inflated(cursor) : cursor;
+    if (first.count + second.count === 0) throw nothingCarried(tableLabel(mapped.table));
+    const events: ReplicationEvent[] = [];
+    if (mapped.isAltered) events.push({ kind: "schema", table: mapped.table.id });
+    mapped.isAltered = false;
+    while (rows.left > 0) {
+      if (change === "update") events.push(this.#update(rows, mapped, first, second));
+      else if (change === "insert")
+        events.push({ kind: "insert", table: mapped.table.id, after: this.#image(rows, mapped, first) });
+      else events.push({ kind: "delete", table: mapped.table.id, before: this.#old(rows, mapped, first) });
+    }
+    return events;
+  }
+
+  #update(cursor: Cursor, mapped: MappedTable, first: Carried, second: Carried): ReplicationEvent {
+    const { table, hasKey, isKey } = mapped;
+    if (second.columns === null) {
+      const before = this.#old(cursor, mapped, first);
+      const after = this.#image(cursor, mapped, second);
+      if (hasKey && !this.#options.wholeBefore && isSameKey(before, after, isKey))
+        return { kind: "update", table: table.id, after };
+      return { kind: "update", table: table.id, after, before };
+    }
+    // What the new row leaves out kept its value, which the old row may have.
+    const whole = this.#image(cursor, mapped, first);
+    const after = filled(this.#image(cursor, mapped, second), whole);
+    if (!hasKey || this.#options.wholeBefore)
+      return { kind: "update", table: table.id, after, before: whole };
+    if (isSameKey(whole, after, isKey)) return { kind: "update", table: table.id, after };
+    return { kind: "update", table: table.id, after, before: onlyKey(whole, isKey) };
+  }
+
+  #old(cursor: Cursor, mapped: MappedTable, carried: Carried): Cell[] {
+    const isWhole = !mapped.hasKey || this.#options.wholeBefore;
+    return isWhole ? this.#image(cursor, mapped, carried) : this.#key(cursor, mapped, carried);
+  }
+
+  /** Every cell that is carried. */
+  #image(cursor: Cursor, { readers }: MappedTable, { count, columns }: Carried): Cell[] {
+    cursor.limitRow(this.#options.maxRowBytes);
+    const nulls = cursor.take((count + 7) >> 3);
+    const { view } = cursor;
+    const cells: Cell[] = [];
+    this.#cells = cells;
+    let bit = 0;
+    let bits = 0;
+    for (let index = 0; index < readers.length; index++) {
+      if (columns !== null && columns[index] !== true) {
+        cells.push(NOT_CARRIED);
+        continue;
+      }
+      if ((bit & 7) === 0) bits = view.getUint8(nulls + (bit >> 3));
+      const isNull = (bits & 1) !== 0;
+      bits >>= 1;
+      bit += 1;
+      cells.push(isNull ? null : (readers[index]?.read(cursor) ?? null));
+    }
+    return cells;
+  }
+
+  /** The cells of the key; the others are stepped over. */
+  #key(cursor: Cursor, { readers, isKey }: MappedTable, { count, columns }: Carried): Cell[] {
+    cursor.limitRow(this.#options.maxRowBytes);
+    const nulls = cursor.take((count + 7) >> 3);
+    const { view } = cursor;
+    const cells: Cell[] = [];
+    this.#cells = cells;
+    let bit = 0;
+    let bits = 0;
+    for (let index = 0; index < readers.length; index++) {
+      if (columns !== null && columns[index] !== true) {
+        cells.push(NOT_CARRIED);
+        continue;
+      }
+      if ((bit & 7) === 0) bits = view.getUint8(nulls + (bit >> 3));
+      const isNull = (bits & 1) !== 0;
+      bits >>= 1;
+      bit += 1;
+      if (isKey[index] === true) cells.push(isNull ? null : (readers[index]?.read(cursor) ?? null));
+      else {
+        if (!isNull) readers[index]?.skip(cursor);
+        cells.push(NOT_CARRIED);
+      }
+    }
+    return cells;
+  }
+
+  #inflated(cursor: Cursor): Cursor {
+    const lengthBytes = cursor.uint8() & 7;
+    if (lengthBytes < 1 || lengthBytes > 4) throw new RangeError("compressed rows have no length");
+    const at = cursor.take(lengthBytes);
+    const length = cursor.bytes.readUIntBE(at, lengthBytes);
+    const maxBytes = 2 * this.#options.maxRowBytes + MAX_GATHERED_BYTES;
+    return new Cursor(inflate(cursor.slice(cursor.left), length, { isRaw: false, maxBytes }));
+  }
+
+  #tooLarge({ table, isKey }: MappedTable, cause: Error): ReplicationError {
+    const { maxRowBytes } = this.#options;
+    const key = table.columns.flatMap(({ name }, index) => {
+      const cell = this.#cells[index];
+      return isKey[index] === true && typeof cell === "string" ? [`${name}=${cell}`] : [];
+    });
+    const label = tableLabel(table);
+    const where = key.length === 0 ? "its key behind its large value" : `key ${key.join(", ")}`;
+    return new ReplicationError(
+      "row-too-large",
+      `the primary sends a row of ${label}, ${where}, above ${maxRowBytes} bytes`,
+      {
+        cause,
+        fix: "raise maxRowBytes (memory: up to eight times that); excluding the table helps only with later rows",
+        fields: { table: label, maxRowBytes },
+      },
+    );
+  }
+}
+
+function readCarried(cursor: Cursor, count: number): Carried {
+  const bytes = (count + 7) >> 3;
+  const at = cursor.take(bytes);
+  const { view } = cursor;
+  if (areAllSet(view, at, count)) return { count, columns: null };
+  const columns = Array.from({ length: count }, (_, index) => {
+    return ((view.getUint8(at + (index >> 3)) >> (index & 7)) & 1) !== 0;
+  });
+  return { count: columns.filter(Boolean).length, columns };
+}
+
+function areAllSet(view: DataView, at: number, count: number): boolean {
+  for (let left = count, byte = at; left > 0; left -= 8, byte++) {
+    const wanted = left >= 8 ? 0xff : (1 << left) - 1;
+    if ((view.getUint8(byte) & wanted) !== wanted) return false;
+  }
+  return true;
+}
+
+/** Under `binlog_row_image` other than `full`. */
+function filled(after: Cell[], before: Row): Cell[] {
+  return after.map((cell, index) => {
+    const old = before[index];
+    return cell === NOT_CARRIED && old !== undefined ? old : cell;
+  });
+}
+
+function onlyKey(row: Row, isKey: readonly boolean[]): Cell[] {
+  return row.map((cell, index) => (isKey[index] === true ? cell : NOT_CARRIED));
+}
+
+function isSameKey(before: Row, after: Row, isKey: readonly boolean[]): boolean {
+  for (let index = 0; index < isKey.length; index++) {
+    if (isKey[index] === true && before[index] !== after[index]) return false;
+  }
+  return true;
+}
+
+/** Then rows have no bytes, and nobody can say how many there are. */
+function nothingCarried(label: string): ReplicationError {
+  return new ReplicationError("row-incomplete", `the primary's log carries no column of rows of ${label}`, {
+    fix: "SET GLOBAL binlog_row_image = FULL, then follow the primary from a point behind that",
+    fields: { table: label },
+  });
+}

@@ -1,0 +1,164 @@
+import {
+  ReplicationError,
+  sameColumns,
+  tableKey,
+  tableLabel,
+  type Column,
+  type Table,
+  type TableName,
+} from "@lockstep/core";
+import type { Flavour } from "../flavour.ts";
+import type { Charsets } from "./charsets.ts";
+import { defineColumn } from "./column-definition.ts";
+import type { ColumnReader } from "./column-reader.ts";
+import { readColumn } from "./column-sizes.ts";
+import type { MappedColumn } from "./column-type.ts";
+import { Cursor } from "./cursor.ts";
+import { readOptionalMetadata } from "./optional-metadata.ts";
+
+/*
+ * TABLE_MAP, before the rows of each statement, one for each of its tables:
+ *
+ *     Int48 table id  Int16 flags
+ *     Int8 length  schema  0x00  Int8 length  name  0x00  packed number of columns  Int8 type each
+ *     packed length  sizes, see column-sizes.ts
+ *     a bit each, lowest first: may be NULL
+ *     optional metadata, see optional-metadata.ts
+ *
+ * A table id means nothing beyond its log file: the server gives a table another one when it opens it anew.
+ */
+/** So many table ids are remembered; only those of one statement are ever needed. */
+const MAX_TABLE_IDS = 4_096;
+
+export interface TableMapOptions {
+  readonly flavour: Flavour;
+  readonly charsets: Charsets;
+  readonly maxRowBytes: number;
+  /** Whether the table's rows are wanted; of others nothing is looked at. */
+  readonly includes: (table: TableName) => boolean;
+  /** What the catalog calls a type that the log shows as bytes: MariaDB's UUID, INET4, INET6, VECTOR. */
+  readonly nativeTypeOf: (table: TableName, column: string) => string | null;
+}
+
+/** A table, and how its rows are read. */
+export interface MappedTable {
+  readonly table: Table;
+  readonly readers: readonly ColumnReader[];
+  /** For each column whether it is part of the key. */
+  readonly isKey: readonly boolean[];
+  readonly hasKey: boolean;
+  /** Another definition than before, of which no event tells yet. */
+  isAltered: boolean;
+}
+
+/** Knows which table each table id is at this point of the stream. */
+export class TableMaps {
+  /** Every definition seen in this stream, by the id that events use. */
+  readonly tables: Map<number, Table> = new Map();
+  readonly #options: TableMapOptions;
+  readonly #byTableId = new Map<number, { readonly raw: Buffer; readonly mapped: MappedTable | null }>();
+  readonly #byName = new Map<string, Table>();
+
+  constructor(options: TableMapOptions) {
+    this.#options = options;
+  }
+
+  /** Null for a table that is not included; undefined where no table map told of it. */
+  find(tableId: number): MappedTable | null | undefined {
+    return this.#byTableId.get(tableId)?.mapped;
+  }
+
+  /** By which number events name a table; one that no rows told of yet has no columns. Null where it is not included. */
+  numberOf(name: TableName): number | null {
+    if (!this.#options.includes(name)) return null;
+    return (this.#byName.get(tableKey(name)) ?? this.#tableOf(name, []).table).id;
+  }
+
+  /** The server repeats table maps before each statement; only another one is read. */
+  accept(cursor: Cursor): void {
+    const { bytes, end } = cursor;
+    const tableId = cursor.uint48();
+    const known = this.#byTableId.get(tableId);
+    if (known !== undefined && known.raw.compare(bytes, cursor.at, end) === 0) return;
+    // Delete first: the map forgets the oldest.
+    this.#byTableId.delete(tableId);
+    const raw = Buffer.from(bytes.subarray(cursor.at, end));
+    const mapped = this.#read(cursor);
+    this.#byTableId.set(tableId, { raw, mapped });
+    if (this.#byTableId.size <= MAX_TABLE_IDS) return;
+    for (const oldest of this.#byTableId.keys()) {
+      this.#byTableId.delete(oldest);
+      break;
+    }
+  }
+
+  #read(cursor: Cursor): MappedTable | null {
+    cursor.take(2); // Flags.
+    const schema = readName(cursor);
+    const name = readName(cursor);
+    if (!this.#options.includes({ schema, name })) return null;
+    const label = tableLabel({ schema, name });
+    const columns = readColumns(cursor, label);
+    const metadata = readOptionalMetadata(cursor, columns, this.#options.flavour);
+    if (!metadata.hasNames) throw metadataMissing(label);
+    const context = (column: string) => ({
+      charsets: this.#options.charsets,
+      label: `${label}.${column}`,
+      maxRowBytes: this.#options.maxRowBytes,
+      hiddenTypeOf: () => this.#options.nativeTypeOf({ schema, name }, column),
+    });
+    const defined = columns.map((column) => defineColumn(column, context(column.name ?? "")));
+    const isKey = columns.map((_, index) => metadata.key.includes(index));
+    const fields = columns.map((column, index): Column => {
+      const { type = "other", nativeType = "" } = defined[index] ?? {};
+      return { name: column.name ?? "", type, nativeType, isKey: isKey[index] ?? false };
+    });
+    return {
+      ...this.#tableOf({ schema, name }, fields),
+      readers: defined.map(({ reader }) => reader),
+      isKey,
+      hasKey: metadata.key.length > 0,
+    };
+  }
+
+  /** The same definition is the same table. */
+  #tableOf(name: TableName, columns: readonly Column[]): Pick<MappedTable, "table" | "isAltered"> {
+    const key = tableKey(name);
+    const known = this.#byName.get(key);
+    const table: Table = { id: this.tables.size, ...name, columns };
+    if (known !== undefined && sameColumns(known, table)) return { table: known, isAltered: false };
+    this.tables.set(table.id, table);
+    this.#byName.set(key, table);
+    return { table, isAltered: known !== undefined && known.columns.length > 0 };
+  }
+}
+
+function readName(cursor: Cursor): string {
+  const name = cursor.utf8(cursor.uint8());
+  if (cursor.uint8() !== 0) throw new RangeError("a name does not end");
+  return name;
+}
+
+function readColumns(cursor: Cursor, label: string): MappedColumn[] {
+  const types = cursor.slice(cursor.packed());
+  const sizesLength = cursor.packed();
+  const sizesAt = cursor.take(sizesLength);
+  const sizes = new Cursor(cursor.bytes, sizesAt, sizesAt + sizesLength);
+  const columns = Array.from(types, (type) => readColumn(type, sizes, label));
+  sizes.expectEnd();
+  cursor.take((columns.length + 7) >> 3);
+  return columns;
+}
+
+function metadataMissing(label: string): ReplicationError {
+  return new ReplicationError(
+    "setup-incomplete",
+    `the primary's log does not say what the columns of ${label} are called`,
+    {
+      fix:
+        "SET GLOBAL binlog_row_metadata = FULL (and in the server's configuration), then follow the primary from " +
+        "a point behind that: what was written before cannot be read",
+      fields: { table: label },
+    },
+  );
+}

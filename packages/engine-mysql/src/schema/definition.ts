@@ -1,0 +1,40 @@
+import type { SchemaDefinition, TableName } from "@lockstep/core";
+import type { Flavour } from "../flavour.ts";
+import { quoteTable } from "../quoting.ts";
+import type { Session } from "../session.ts";
+
+/** What a primary's tables are, in the server's own words. */
+export interface MysqlSchema extends SchemaDefinition {
+  readonly dialect: Flavour;
+  readonly tables: readonly TableDefinition[];
+}
+
+export interface TableDefinition extends TableName {
+  /** `create table …`, its name unqualified; foreign keys name the databases of others. */
+  readonly create: string;
+}
+
+/** Tables that are gone are left out. */
+export async function readSchema(
+  session: Session,
+  flavour: Flavour,
+  tables: readonly TableName[],
+): Promise<MysqlSchema> {
+  const definitions: TableDefinition[] = [];
+  for (const { schema, name } of tables) {
+    const [row] = await session.query(`show create table ${quoteTable({ schema, name })}`);
+    const create = row?.["Create Table"];
+    if (create !== undefined && create !== null) definitions.push({ schema, name, create });
+  }
+  return { dialect: flavour, tables: definitions };
+}
+
+/** The same, as a sink gets it. */
+export function mysqlSchema(schema: SchemaDefinition): MysqlSchema {
+  if (isMysqlSchema(schema)) return schema;
+  throw new TypeError(`definitions in the words of ${schema.dialect} are not understood`);
+}
+
+function isMysqlSchema(schema: SchemaDefinition): schema is MysqlSchema {
+  return (schema.dialect === "mysql" || schema.dialect === "mariadb") && "tables" in schema;
+}

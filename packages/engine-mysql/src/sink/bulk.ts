@@ -1,0 +1,119 @@
+import type { Folded, FoldedTable, Row } from "@lockstep/core";
+import type { Connected } from "../connection.ts";
+import { runChanges, type Change } from "./packets.ts";
+import { cellSql, columnOf, comparedSql, settableColumns, type TablePlan } from "./table-plan.ts";
+import type { TargetKind } from "./target-type.ts";
+
+/** Measured: more rows a statement gain nothing. */
+const MAX_ROWS = 1_000;
+const MAX_STATEMENT_CHARS = 1024 * 1024;
+
+type Bulk = Extract<Folded, { kind: "bulk" }>;
+
+/**
+ * Applies a folded window inside the caller's transaction: truncates, then table by table deletes, updates, inserts.
+ * Each must meet exactly the rows that it names, and no value may be changed in silence; where that is not so it
+ * rejects, and the window is to be rolled back, and applied in order instead.
+ */
+export async function applyBulk(
+  { session, server }: Connected,
+  folded: Bulk,
+  planOf: (table: FoldedTable) => TablePlan,
+): Promise<void> {
+  for (const table of folded.tables) {
+    // TRUNCATE would commit (A3): rows are deleted instead.
+    if (table.isTruncated) await session.run(`delete from ${planOf(table).quoted}`);
+  }
+  await runChanges(session, bulkChanges(folded, planOf), server.maxPacketBytes);
+}
+
+function* bulkChanges(folded: Bulk, planOf: (table: FoldedTable) => TablePlan): Generator<Change> {
+  for (const table of folded.tables) {
+    const plan = planOf(table);
+    yield* deletes(plan, table.deletes);
+    for (const rows of table.updates) yield* updates(plan, rows);
+    yield* inserts(plan, table.inserts);
+  }
+}
+
+function* deletes(plan: TablePlan, rows: readonly Row[]): Generator<Change> {
+  const columns = plan.keyColumns.map((index) => [columnOf(plan, index), index] as const);
+  const names = columns.map(([{ quoted }]) => quoted).join(", ");
+  const key = columns.length === 1 ? names : `(${names})`;
+  for (const { texts, count } of chunks(rows, (row) => {
+    const values = columns.map(([column, index]) => comparedSql(column, row[index])).join(",");
+    return columns.length === 1 ? values : `(${values})`;
+  })) {
+    yield { sql: `delete from ${plan.quoted} where ${key} in (${texts})`, rows: count };
+  }
+}
+
+function* inserts(plan: TablePlan, rows: readonly Row[]): Generator<Change> {
+  const columns = plan.columns.flatMap((column, index) =>
+    column.isGenerated ? [] : [[column, index] as const],
+  );
+  const names = columns.map(([{ quoted }]) => quoted).join(", ");
+  for (const { texts, count } of chunks(rows, (row) => {
+    let values = "";
+    for (const [column, index] of columns)
+      values += (values === "" ? "(" : ",") + cellSql(column, row[index]);
+    return `${values})`;
+  })) {
+    yield { sql: `insert into ${plan.quoted} (${names}) values ${texts}`, rows: count };
+  }
+}
+
+/** A list of rows joined by their key; nothing where the rows carry nothing but that. */
+function* updates(plan: TablePlan, rows: readonly Row[]): Generator<Change> {
+  const settable = settableColumns(plan, rows[0] ?? []);
+  if (settable.length === 0) return;
+  const all = [...plan.keyColumns, ...settable];
+  const assignments = settable.map((index) => `t.${columnOf(plan, index).quoted} = v.c${index}`).join(", ");
+  const condition = plan.keyColumns.map((index) => keyCondition(plan, index)).join(" and ");
+  const names = all.map((index) => `null as c${index}`).join(",");
+  for (const { texts, count } of chunks(rows, (row) => {
+    const key = plan.keyColumns.map((index) => comparedSql(columnOf(plan, index), row[index]));
+    const values = settable.map((index) => cellSql(columnOf(plan, index), row[index]));
+    return `${plan.rowWord}(${[...key, ...values].join(",")})`;
+  })) {
+    const list = `(select ${names} from dual where false union all values ${texts}) as v`;
+    // The list first: rows are then found by their key, whatever the statistics say.
+    const sql = `update ${list} straight_join ${plan.quoted} as t on ${condition} set ${assignments}`;
+    yield { sql, rows: count };
+  }
+}
+
+/** A list's texts have no type of their own. */
+function keyCondition(plan: TablePlan, index: number): string {
+  const { quoted, kind, charset, collation } = columnOf(plan, index);
+  const given = `v.c${index}`;
+  if (charset !== null && collation !== null)
+    return `t.${quoted} = convert(${given} using ${charset}) collate ${collation}`;
+  const type = kind === null ? undefined : TEMPORAL[kind];
+  return `t.${quoted} = ${type === undefined ? given : `cast(${given} as ${type})`}`;
+}
+
+const TEMPORAL: Readonly<Partial<Record<TargetKind, string>>> = {
+  date: "date",
+  time: "time(6)",
+  datetime: "datetime(6)",
+  timestamp: "datetime(6)",
+};
+
+function* chunks(
+  rows: readonly Row[],
+  toSql: (row: Row) => string,
+): Generator<{ readonly texts: string; readonly count: number }> {
+  let texts: string[] = [];
+  let chars = 0;
+  for (const row of rows) {
+    const text = toSql(row);
+    if (texts.length > 0 && (texts.length === MAX_ROWS || chars + text.length > MAX_STATEMENT_CHARS)) {
+      yield { texts: texts.join(","), count: texts.length };
+      [texts, chars] = [[], 0];
+    }
+    texts.push(text);
+    chars += text.length + 1;
+  }
+  if (texts.length > 0) yield { texts: texts.join(","), count: texts.length };
+}

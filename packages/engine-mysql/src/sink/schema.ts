@@ -1,0 +1,31 @@
+import type { Session } from "../session.ts";
+
+/** What we keep in a replica: how far each pipeline has brought it, in the same transactions as the data (A3, A4). */
+const CREATE = `
+create database if not exists lockstep character set utf8mb4;
+create table if not exists lockstep.progress (
+  pipeline     varchar(255) not null primary key,
+  epoch_number bigint not null,
+  epoch_id     varchar(255) not null,
+  position     mediumtext not null,
+  \`offset\`     bigint not null,
+  open         bigint not null,
+  run          varchar(255) not null,
+  owner        varchar(255) not null,
+  is_copying   boolean not null default false,
+  is_paused    boolean not null default false,
+  updated_at   timestamp(6) not null default current_timestamp(6)
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin
+  comment = 'How far each pipeline has brought this replica; written by lockstep only'`;
+
+/** Creates our database in the replica unless it is there; only then the right to create is needed. */
+export async function ensureSchema(session: Session): Promise<void> {
+  if (!(await hasSchema(session))) await session.run(CREATE);
+}
+
+async function hasSchema(session: Session): Promise<boolean> {
+  const rows = await session.query(
+    "select 1 from information_schema.tables where table_schema = 'lockstep' and table_name = 'progress'",
+  );
+  return rows.length > 0;
+}

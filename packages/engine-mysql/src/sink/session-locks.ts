@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto";
+import { ReplicationError } from "@lockstep/core";
+import { quoteText } from "../quoting.ts";
+import { numberOf } from "../server-error.ts";
+import type { Session } from "../session.ts";
+
+/*
+ * Neither flavour shows a session's program name without performance_schema. What every server shows is who holds a
+ * named lock; it goes with its session, so a session of ours is found by the lock that it takes before anything else.
+ */
+
+/** The session that owns the replica, and those that copy beside it. */
+export const OWNER_SLOT = 0;
+const SLOTS = 33;
+
+/** How long a session that is told to end may take to roll back. */
+const END_TIMEOUT_S = 5;
+const NO_SUCH_SESSION = 1094;
+const NOT_OURS = 1095;
+
+/** Names of locks are the server's, not a database's, and at most 64 long. */
+function lockName(pipeline: string, slot: number): string {
+  const digest = createHash("sha256").update(pipeline).digest("hex").slice(0, 40);
+  return `lockstep/${digest}/${slot}`;
+}
+
+/**
+ * Ends every other session of the pipeline on the server, its own run's too: one of them may hold the row's lock (A4).
+ * Then takes the slot's lock, so that the next claim finds this session.
+ */
+export async function takeSlot(
+  session: Session,
+  pipeline: string,
+  slot: number,
+  replica: string,
+): Promise<void> {
+  const slots = slot === OWNER_SLOT ? Array.from({ length: SLOTS }, (_, one) => one) : [slot];
+  const held = await holders(session, pipeline, slots);
+  for (const id of held.values()) await end(session, id, replica);
+  for (const other of held.keys()) {
+    const isFree = await takeLock(session, lockName(pipeline, other));
+    if (!isFree) throw stillThere(replica);
+    if (other !== slot) await session.query(`select release_lock(${quoteText(lockName(pipeline, other))})`);
+  }
+  if (!held.has(slot) && !(await takeLock(session, lockName(pipeline, slot)))) throw stillThere(replica);
+}
+
+async function takeLock(session: Session, name: string): Promise<boolean> {
+  const [row] = await session.query(`select get_lock(${quoteText(name)}, ${END_TIMEOUT_S}) as taken`);
+  return row?.["taken"] === "1";
+}
+
+/** Who else holds which slot's lock. */
+async function holders(
+  session: Session,
+  pipeline: string,
+  slots: readonly number[],
+): Promise<Map<number, string>> {
+  const asked = slots.map((slot) => `is_used_lock(${quoteText(lockName(pipeline, slot))}) as s${slot}`);
+  const [row = {}] = await session.query(`select ${asked.join(", ")}`);
+  const held = new Map<number, string>();
+  for (const slot of slots) {
+    const id = row[`s${slot}`] ?? null;
+    if (id !== null && id !== String(session.id)) held.set(slot, id);
+  }
+  return held;
+}
+
+async function end(session: Session, id: string, replica: string): Promise<void> {
+  try {
+    await session.run(`kill ${id}`);
+  } catch (error) {
+    const number = numberOf(error);
+    if (number === NO_SUCH_SESSION) return;
+    if (number !== NOT_OURS) throw error;
+    throw new ReplicationError(
+      "permission-denied",
+      `session ${id} of the pipeline on replica ${replica} is another user's, and may not be ended`,
+      {
+        fix: "use the same user in every url of the replica, or grant it connection_admin there",
+        cause: error,
+      },
+    );
+  }
+}
+
+function stillThere(replica: string): ReplicationError {
+  return new ReplicationError(
+    "server-unavailable",
+    `sessions of the pipeline on replica ${replica} do not end`,
+    {
+      fix: "it is tried again until they do",
+    },
+  );
+}

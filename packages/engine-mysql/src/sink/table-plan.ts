@@ -1,0 +1,226 @@
+import {
+  NOT_CARRIED,
+  ReplicationError,
+  tableLabel,
+  type Cell,
+  type Column,
+  type Row,
+  type Table,
+} from "@lockstep/core";
+import { quoteIdentifier, quoteTable, quoteText } from "../quoting.ts";
+import type { Session, TextRow } from "../session.ts";
+import { comparisonFor, literalFor, UnfitValue, type Literal } from "./literal.ts";
+import { targetKindOf, type CatalogColumn, type TargetKind } from "./target-type.ts";
+
+/** How one column of the replica is written. */
+export interface TargetColumn {
+  readonly name: string;
+  readonly quoted: string;
+  readonly isKey: boolean;
+  /** The replica makes its own value. */
+  readonly isGenerated: boolean;
+  readonly kind: TargetKind | null;
+  readonly literal: Literal;
+  /** The value as it is compared with the column. */
+  readonly comparison: Literal;
+  /** Of a text: what a value of a list must be made before it is compared with the column. */
+  readonly charset: string | null;
+  readonly collation: string | null;
+}
+
+/** What a source's table is in the replica, checked. */
+export interface TablePlan {
+  readonly table: Table;
+  readonly quoted: string;
+  /** In the order of the source's columns. */
+  readonly columns: readonly TargetColumn[];
+  /** Empty: a table without a key, whose rows are found by all that they hold. */
+  readonly keyColumns: readonly number[];
+  /** What stands before each row of a VALUES list. */
+  readonly rowWord: "row" | "";
+}
+
+export interface PlanOptions {
+  readonly session: Session;
+  readonly replica: string;
+  readonly isMariadb: boolean;
+}
+
+/** Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. */
+export async function planTable(options: PlanOptions, table: Table): Promise<TablePlan> {
+  const { session, replica, isMariadb } = options;
+  const [columns, indexes] = [await readColumns(session, table), await readUniqueIndexes(session, table)];
+  try {
+    return matchTable(table, columns, indexes, isMariadb);
+  } catch (error) {
+    if (!(error instanceof Mismatch)) throw error;
+    const label = tableLabel(table);
+    throw new ReplicationError("schema-mismatch", `table ${label} on replica ${replica}: ${error.message}`, {
+      fix: error.fix,
+      fields: { replica, table: label },
+    });
+  }
+}
+
+async function readColumns(session: Session, { schema, name }: Table): Promise<CatalogColumn[]> {
+  const rows = await session.query(
+    `select column_name as n, data_type as d, column_type as t, character_set_name as cs, collation_name as co,
+            numeric_scale as s, datetime_precision as p, generation_expression as g, is_nullable as nl,
+            column_default as df, extra as x
+       from information_schema.columns
+      where table_schema = ${quoteText(schema)} and table_name = ${quoteText(name)} order by ordinal_position`,
+  );
+  return rows.map(catalogColumn);
+}
+
+function catalogColumn(row: TextRow): CatalogColumn {
+  const text = (name: string): string => row[name] ?? "";
+  const isNullable = text("nl") === "YES";
+  const fills = /auto_increment|default_generated/i.test(text("x"));
+  return {
+    name: text("n"),
+    dataType: text("d").toLowerCase(),
+    columnType: text("t"),
+    charset: row["cs"] ?? null,
+    collation: row["co"] ?? null,
+    scale: Number(row["s"] ?? row["p"] ?? 0),
+    isGenerated: text("g") !== "",
+    isRequired: !isNullable && row["df"] === null && !fills,
+  };
+}
+
+/** The columns of each unique index; one that compares only the beginning of a value, or an expression, is none. */
+async function readUniqueIndexes(session: Session, { schema, name }: Table): Promise<string[][]> {
+  const rows = await session.query(
+    `select index_name as i, group_concat(json_quote(column_name)) as c from information_schema.statistics
+      where table_schema = ${quoteText(schema)} and table_name = ${quoteText(name)} and non_unique = 0
+      group by index_name having count(column_name) = count(*) and count(sub_part) = 0`,
+  );
+  return rows.map((row) => namesOf(`[${row["c"] ?? ""}]`));
+}
+
+function namesOf(json: string): string[] {
+  const names: unknown = JSON.parse(json);
+  return Array.isArray(names) ? names.map(String) : [];
+}
+
+function matchTable(
+  table: Table,
+  rows: readonly CatalogColumn[],
+  indexes: readonly (readonly string[])[],
+  isMariadb: boolean,
+): TablePlan {
+  if (rows.length === 0) throw new Mismatch("it does not exist", "create it there as it is on the primary");
+  // The replica generates its own; the source's own are not written.
+  const targets = new Map(rows.map((row) => [row.name.toLowerCase(), row]));
+  const columns = table.columns.map((column) => {
+    const target = targets.get(column.name.toLowerCase());
+    targets.delete(column.name.toLowerCase());
+    return matchColumn(table, column, target, isMariadb);
+  });
+  for (const surplus of targets.values()) {
+    if (!surplus.isRequired || surplus.isGenerated) continue;
+    throw new Mismatch(
+      `column ${surplus.name} is not on the primary, and every row needs a value for it`,
+      `run there: alter table ${quoteTable(table)} alter column ${quoteIdentifier(surplus.name)} set default …`,
+    );
+  }
+  const keyColumns = table.columns.flatMap((column, index) => (column.isKey ? [index] : []));
+  if (keyColumns.length > 0)
+    requireKey(
+      keyColumns.map((index) => columns[index]?.name ?? ""),
+      indexes,
+    );
+  return { table, quoted: quoteTable(table), columns, keyColumns, rowWord: isMariadb ? "" : "row" };
+}
+
+function requireKey(key: readonly string[], indexes: readonly (readonly string[])[]): void {
+  const wanted = JSON.stringify(key.toSorted());
+  if (indexes.some((columns) => JSON.stringify(columns.toSorted()) === wanted)) return;
+  const names = key.map(quoteIdentifier).join(", ");
+  throw new Mismatch(
+    "its primary key is another",
+    `give it the primary's primary key, or a unique index on (${names})`,
+  );
+}
+
+function matchColumn(
+  table: Table,
+  column: Column,
+  target: CatalogColumn | undefined,
+  isMariadb: boolean,
+): TargetColumn {
+  const { name, type, nativeType, isKey } = column;
+  const alter = `run there: alter table ${quoteTable(table)}`;
+  if (target === undefined)
+    throw new Mismatch(
+      `column ${name} is missing`,
+      `if it was renamed on the primary, rename it there; only if it is new, ${alter} add column ${quoteIdentifier(name)} … (on the primary it is ${nativeType})`,
+    );
+  const literal = literalFor(type, target, isMariadb) ?? (target.isGenerated ? quoteText : null);
+  if (literal === null)
+    throw new Mismatch(
+      `column ${name} is ${target.columnType}, which does not hold every ${nativeType} of the primary`,
+      `${alter} modify column ${quoteIdentifier(name)} … to a type that does`,
+    );
+  return {
+    name: target.name,
+    quoted: quoteIdentifier(target.name),
+    isKey,
+    isGenerated: target.isGenerated,
+    kind: targetKindOf(target),
+    literal,
+    comparison: comparisonFor(literal, target),
+    charset: target.charset,
+    collation: target.collation,
+  };
+}
+
+/** SQL for a cell that is carried. Throws `UnfitValue`, which names the column. */
+export function cellSql(column: TargetColumn, cell: Cell | undefined): string {
+  return sqlOf(column, column.literal, cell);
+}
+
+/** As `cellSql`, for a comparison with the column. */
+export function comparedSql(column: TargetColumn, cell: Cell | undefined): string {
+  return sqlOf(column, column.comparison, cell);
+}
+
+function sqlOf(column: TargetColumn, literal: Literal, cell: Cell | undefined): string {
+  if (typeof cell !== "string") return "null";
+  try {
+    return literal(cell);
+  } catch (error) {
+    if (!(error instanceof UnfitValue)) throw error;
+    throw new UnfitValue(`column ${column.name}: ${error.message}`);
+  }
+}
+
+/** The columns that a row carries, that are not its key, and that are written. */
+export function settableColumns({ columns }: TablePlan, row: Row): number[] {
+  return columns.flatMap(({ isKey, isGenerated }, index) =>
+    !isKey && !isGenerated && row[index] !== NOT_CARRIED ? [index] : [],
+  );
+}
+
+/** By its index in the source's row. */
+export function columnOf(plan: TablePlan, index: number): TargetColumn {
+  const column = plan.columns[index];
+  if (column === undefined) throw new TypeError(`table ${plan.quoted} has no column ${index}`);
+  return column;
+}
+
+/** One text for each definition of a table, to remember its plan by. */
+export function definitionKey(table: Table): string {
+  return JSON.stringify([table.schema, table.name, table.columns]);
+}
+
+/** What differs, and what to do about it. */
+class Mismatch extends Error {
+  readonly fix: string;
+
+  constructor(what: string, fix: string) {
+    super(what);
+    this.fix = fix;
+  }
+}

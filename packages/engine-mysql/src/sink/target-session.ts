@@ -1,0 +1,203 @@
+import {
+  abortable,
+  hasCode,
+  lastOrigin,
+  NotAppended,
+  ReplicationError,
+  type ApplyResult,
+  type ApplyWindow,
+  type CatchUpSession,
+  type ConflictPolicy,
+  type Failpoints,
+  type Logger,
+  type Progress,
+  type RecordChanges,
+  type ReplicaTable,
+} from "@lockstep/core";
+import type { Connected } from "../connection.ts";
+import { applyBulk } from "./bulk.ts";
+import { countEvents } from "./count-events.ts";
+import { OrderedApply } from "./ordered.ts";
+import { TablePlans } from "./plans.ts";
+import { classified, explainedOrThrown, refusedWindow } from "./refusal.ts";
+import { MysqlTargetTransaction } from "./target-transaction.ts";
+
+export interface TargetSessionOptions {
+  readonly connected: Connected;
+  readonly replica: string;
+  readonly policy: ConflictPolicy;
+  readonly logger: Logger;
+  readonly failpoints: Failpoints | undefined;
+  readonly progress: Progress | null;
+  /** The compare-and-set that moves what is stored from one progress to the next, and meets one row (A4). */
+  readonly advance: (stored: Progress, next: Progress) => string;
+  readonly join?: (tables: readonly ReplicaTable[]) => Promise<void>;
+}
+
+/** One connection that applies, with the progress in the same target transactions, wherever that is stored. */
+export class TargetSession implements CatchUpSession {
+  readonly #options: TargetSessionOptions;
+  readonly #plans: TablePlans;
+  /** As stored in the replica. */
+  progress: Progress | null;
+
+  constructor(options: TargetSessionOptions) {
+    this.#options = options;
+    const { connected, replica, progress } = options;
+    const { session, server } = connected;
+    this.#plans = new TablePlans({ session, replica, isMariadb: server.flavour === "mariadb" });
+    this.progress = progress;
+  }
+
+  async apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult> {
+    const apply = async (): Promise<ApplyResult> => {
+      const appended = window.appended && abortable(window.appended, signal);
+      appended?.catch(() => undefined); // Nobody waits for it where a statement fails.
+      const conflicts = await this.#applyWindow(window, appended).catch(async (error: unknown) => {
+        await appended; // What is not in the log is refused by nobody.
+        throw error;
+      });
+      this.progress = window.progress;
+      return { events: countEvents(window.groups), conflicts };
+    };
+    return await this.closingOnAbort(signal, apply, window.groups);
+  }
+
+  async openTransaction(signal: AbortSignal): Promise<MysqlTargetTransaction> {
+    return await this.closingOnAbort(signal, async () => {
+      const { connected, logger, join } = this.#options;
+      await this.#begin(expectStored(this.progress)); // A4: first of all the row is proved to be ours, and locked.
+      return new MysqlTargetTransaction({
+        connected,
+        plans: this.#plans,
+        newOrderedApply: () => this.#newOrderedApply(),
+        logger,
+        guarded: async (abort, work, groups) => await this.closingOnAbort(abort, work, groups),
+        advance: async (progress) => await this.#advance(progress),
+        join: async (tables) => await join?.(tables),
+        onCommitted: (progress) => (this.progress = progress),
+      });
+    });
+  }
+
+  async saveProgress(progress: Progress, signal: AbortSignal): Promise<void> {
+    await this.closingOnAbort(signal, async () => {
+      await this.#advance(progress); // By itself a transaction.
+      this.progress = progress;
+    });
+  }
+
+  /** Runs work on the connection, and `groups` with it; an abort closes it, so that what was under way is rolled back. */
+  async closingOnAbort<T>(
+    signal: AbortSignal,
+    work: () => Promise<T>,
+    groups: readonly RecordChanges[] = [],
+  ): Promise<T> {
+    signal.throwIfAborted();
+    const { session } = this.#options.connected;
+    const abort = (): void => session.destroy();
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof NotAppended) throw error;
+      throw await this.#explain(error, groups);
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Tables of the replica have changed. */
+  forgetPlans(): void {
+    this.#plans.forget();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#options.connected[Symbol.asyncDispose]();
+  }
+
+  /** Returns how many conflicts were met. */
+  async #applyWindow(window: ApplyWindow, appended: Promise<void> | undefined): Promise<number> {
+    const { connected, replica, logger, failpoints } = this.#options;
+    await this.#plans.prepare(window.groups);
+    const { folded } = window;
+    let reason = folded.kind === "ordered" ? folded.reason : null;
+    let conflicts = 0;
+    await this.#begin(window.progress);
+    try {
+      if (folded.kind === "bulk") {
+        reason = await applyBulk(connected, folded, ({ table }) => this.#plans.of(table)).then(
+          () => null,
+          explainedOrThrown,
+        );
+        if (reason !== null) {
+          await connected.session.run("rollback");
+          await this.#begin(window.progress);
+        }
+      }
+      if (reason !== null) {
+        logger.debug({ replica, reason }, "applying change by change");
+        const ordered = this.#newOrderedApply();
+        await ordered.apply(window.groups);
+        conflicts = ordered.conflicts;
+      }
+      failpoints?.hit("applied");
+      await appended;
+    } catch (error) {
+      await connected.session.run("rollback").catch(() => undefined); // A lost connection has rolled back already.
+      throw error;
+    }
+    await connected.session.run("commit");
+    return conflicts;
+  }
+
+  async #begin(progress: Progress): Promise<void> {
+    const { session } = this.#options.connected;
+    await session.run("start transaction");
+    await this.#advance(progress).catch(async (error: unknown) => {
+      await session.run("rollback").catch(() => undefined);
+      throw error;
+    });
+  }
+
+  /** The compare-and-set (A4). */
+  async #advance(next: Progress): Promise<void> {
+    const { connected, replica, advance } = this.#options;
+    const [done] = await connected.session.run(advance(expectStored(this.progress), next));
+    if (done?.rows === 1) return;
+    const message = `replica ${replica} is not where this session left it; claiming it again`;
+    throw new ReplicationError("connection-lost", message);
+  }
+
+  #newOrderedApply(): OrderedApply {
+    const { connected, replica, policy, logger } = this.#options;
+    return new OrderedApply({
+      session: connected.session,
+      maxPacketBytes: connected.server.maxPacketBytes,
+      replica,
+      policy,
+      logger,
+      planOf: (group, id) => this.#plans.inGroup(group, id),
+    });
+  }
+
+  /** What a failure of applying means; leaves no transaction open. */
+  async #explain(error: unknown, groups: readonly RecordChanges[]): Promise<unknown> {
+    const { connected, replica } = this.#options;
+    const refused = refusedWindow(error, replica, lastOrigin(groups));
+    if (!hasCode(refused, "apply-refused")) return refused;
+    try {
+      await connected.session.run("rollback");
+      if (!(await this.#plans.haveChanged())) return refused;
+    } catch (failure) {
+      return classified(failure, replica);
+    }
+    const message = `a table of replica ${replica} changed; looking at it again`;
+    return new ReplicationError("connection-lost", message, { cause: refused });
+  }
+}
+
+function expectStored(progress: Progress | null): Progress {
+  if (progress === null) throw new TypeError("a replica without progress cannot be applied to");
+  return progress;
+}

@@ -1,0 +1,138 @@
+import {
+  tableKey,
+  tableLabel,
+  type SchemaDefinition,
+  type Snapshot,
+  type SnapshotLimits,
+  type SnapshotTable,
+  type TableName,
+  type TableRange,
+  type View,
+} from "@lockstep/core";
+import type { Connected, ConnectOptions } from "../connection.ts";
+import { quoteTable, quoteText } from "../quoting.ts";
+import { readSchema } from "../schema/definition.ts";
+import { toReplicationError } from "../server-error.ts";
+import type { Session } from "../session.ts";
+import { readCopiedTables, type CopiedTable } from "./columns.ts";
+import { rangesOf, type TableSize } from "./ranges.ts";
+import { letGo, Readers } from "./readers.ts";
+import { openView, type SharedView } from "./view.ts";
+
+const PLACE = "the primary";
+/** How many ranges are read at the same time, at most: sessions cannot join a view later. */
+const READERS = 4;
+/** A row a line: a JSON array of the cells. */
+export const ROWS_FORMAT = "json-rows";
+
+/** Opens a view of the tables: exactly what the log says until one position. */
+export async function openSnapshot(
+  connection: ConnectOptions,
+  tables: readonly TableName[],
+  { rangeBytes }: SnapshotLimits,
+  signal: AbortSignal,
+): Promise<Snapshot> {
+  try {
+    const view = await openView(connection, READERS, signal);
+    try {
+      const [reader] = view.readers;
+      if (reader === undefined) throw new TypeError("a view without sessions");
+      return await letGo(reader.session, async () => await describe(view, reader, tables, rangeBytes));
+    } catch (error) {
+      await closeAll(view.readers);
+      throw error;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw toReplicationError(error, PLACE);
+  }
+}
+
+async function describe(
+  view: SharedView,
+  { session, server }: Connected,
+  names: readonly TableName[],
+  rangeBytes: number,
+): Promise<Snapshot> {
+  const copied = await readCopiedTables(session, names);
+  const sizes = await readSizes(session, names);
+  const byRange = new Map<TableRange, CopiedTable>();
+  const tables: SnapshotTable[] = [];
+  for (const table of copied) {
+    const size = sizes.get(tableKey(table.table)) ?? { rows: 0, bytes: 0 };
+    const ranges = await rangesOf(session, table, size, rangeBytes);
+    for (const range of ranges) byRange.set(range, table);
+    tables.push({ table: table.table, formats: [ROWS_FORMAT], ranges, ...size });
+  }
+  const schema = await readSchema(
+    session,
+    server.flavour,
+    copied.map(({ table }) => table),
+  );
+  return new MysqlSnapshot({ view, tables, byRange, schema });
+}
+
+interface MysqlSnapshotOptions {
+  readonly view: SharedView;
+  readonly tables: readonly SnapshotTable[];
+  readonly byRange: ReadonlyMap<TableRange, CopiedTable>;
+  readonly schema: SchemaDefinition;
+}
+
+class MysqlSnapshot implements Snapshot {
+  readonly view: View;
+  readonly earliestMissingUs: number;
+  readonly tables: readonly SnapshotTable[];
+  readonly schema: SchemaDefinition;
+  readonly #options: MysqlSnapshotOptions;
+  readonly #readers: Readers;
+
+  constructor(options: MysqlSnapshotOptions) {
+    const { view, tables, schema } = options;
+    this.#options = options;
+    this.view = { through: view.through, text: view.through };
+    this.earliestMissingUs = view.takenUs;
+    this.tables = tables;
+    this.schema = schema;
+    this.#readers = new Readers(view.readers.map(({ session }) => session));
+  }
+
+  read(range: TableRange, _format: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
+    const copied = this.#options.byRange.get(range);
+    if (copied === undefined) throw new TypeError("a range of another snapshot");
+    const columns = copied.columns.map(({ expression }) => expression).join(", ");
+    const where = range.text === "" ? "" : ` where ${range.text}`;
+    const sql = `select ${columns} from ${quoteTable(copied.table)}${where}`;
+    return this.#readers.read({ sql, columns: copied.columns, label: tableLabel(copied.table) }, signal);
+  }
+
+  /** A table that is altered or emptied while its rows are read under the view makes the reading fail. */
+  async verify(_table: SnapshotTable, _signal: AbortSignal): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await closeAll(this.#options.view.readers);
+  }
+}
+
+async function readSizes(session: Session, names: readonly TableName[]): Promise<Map<string, TableSize>> {
+  if (names.length === 0) return new Map();
+  const wanted = names.map(({ schema, name }) => `(${quoteText(schema)}, ${quoteText(name)})`).join(", ");
+  const rows = await session.query(
+    `select table_schema as \`schema\`, table_name as name, coalesce(table_rows, 0) as \`rows\`,
+            coalesce(data_length, 0) as bytes
+       from information_schema.tables where (table_schema, table_name) in (${wanted})`,
+  );
+  return new Map(
+    rows.map((row) => [
+      tableKey({ schema: row["schema"] ?? "", name: row["name"] ?? "" }),
+      { rows: Number(row["rows"]), bytes: Number(row["bytes"]) },
+    ]),
+  );
+}
+
+async function closeAll(readers: readonly Connected[]): Promise<void> {
+  for (const { session } of readers) session.destroy(); // One that still reads has no time for a farewell.
+  await Promise.all(readers.map(async (reader) => await reader[Symbol.asyncDispose]()));
+}

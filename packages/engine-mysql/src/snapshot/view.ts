@@ -1,0 +1,84 @@
+import { Backoff, ReplicationError, type Position } from "@lockstep/core";
+import { connect, type Connected, type ConnectOptions } from "../connection.ts";
+import { readPrimaryLog } from "../source/primary-log.ts";
+import { readPrimarySettings } from "../setup-check/primary-settings.ts";
+import { isLockWait, isRightMissing } from "../server-error.ts";
+
+/**
+ * So long others may wait for the moment in which nothing is committed (H1): whoever changes rows is waited for, and
+ * who comes then waits behind us.
+ */
+const LOCK_SECONDS = 1;
+const ATTEMPTS = 20;
+
+/** Sessions that show the same state of all tables, until they end. */
+export interface SharedView {
+  readonly readers: readonly Connected[];
+  /** Exactly what they show. */
+  readonly through: Position;
+  /** Microseconds since 1970 on the primary's clock: whatever they lack was committed at or after. */
+  readonly takenUs: number;
+}
+
+/** Opens so many sessions in a moment in which nothing is committed. */
+export async function openView(
+  connection: ConnectOptions,
+  count: number,
+  signal: AbortSignal,
+): Promise<SharedView> {
+  await using locker = await connect(connection, signal);
+  const readers: Connected[] = [];
+  try {
+    for (let index = 0; index < count; index++) readers.push(await connect(connection, signal));
+    for (const reader of readers) await prepare(reader);
+    await lock(locker, signal);
+    for (const { session } of readers)
+      await session.run("start transaction with consistent snapshot, read only");
+    const { session, server } = locker;
+    const { hasIds } = await readPrimarySettings(session, server);
+    const { end } = await readPrimaryLog(session, server.flavour, hasIds);
+    const [row] = await session.query("select unix_timestamp() as now");
+    await session.run("unlock tables");
+    return { readers, through: end, takenUs: Number(row?.["now"]) * 1_000_000 };
+  } catch (error) {
+    await Promise.all(readers.map(async (reader) => await reader[Symbol.asyncDispose]()));
+    throw error;
+  }
+}
+
+async function prepare({ session, server }: Connected): Promise<void> {
+  await session.run("set session transaction isolation level repeatable read");
+  if (server.flavour !== "mariadb") return;
+  // MariaDB keeps a session's locks on tables through a savepoint, while what the session does would be logged (H1).
+  // Without the right to say so, who alters a table waits until all are copied.
+  await session.run("set session sql_log_bin = 0").catch((error: unknown) => {
+    if (!isRightMissing(error)) throw error;
+  });
+}
+
+/** A statement that runs for long is not waited for longer than others may be held up, but asked after again. */
+async function lock({ session, place }: Connected, signal: AbortSignal): Promise<void> {
+  const backoff = new Backoff();
+  await session.run(`set session lock_wait_timeout = ${LOCK_SECONDS}`);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await session.run("flush tables with read lock");
+      return;
+    } catch (error) {
+      if (!isLockWait(error)) throw error;
+      if (attempt === ATTEMPTS) throw neverQuiet(place, error);
+    }
+    await backoff.wait(signal);
+  }
+}
+
+function neverQuiet(place: string, cause: unknown): ReplicationError {
+  return new ReplicationError(
+    "server-unavailable",
+    `${place} does not come to a moment without changes: a statement runs for longer than ${ATTEMPTS} attempts of ${LOCK_SECONDS} s`,
+    {
+      cause,
+      fix: "end the statement that runs for so long (show processlist), or wait for it; it is tried again until it works",
+    },
+  );
+}

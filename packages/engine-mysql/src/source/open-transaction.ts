@@ -1,0 +1,67 @@
+import { ReplicationError, type Position, type ReplicationEvent } from "@lockstep/core";
+import type { GtidEvent } from "../binlog/decoded-event.ts";
+
+/** What of a transaction was read and not handed on. */
+export class OpenTransaction {
+  readonly gtid: GtidEvent["gtid"];
+  /** By which it is found on the primary. */
+  readonly name: string;
+  /** Microseconds since 1970 on the primary's clock. */
+  readonly committedAtUs: number;
+  /** Everything before it: the position that a position with it is strictly above. */
+  readonly before: Position;
+  events: ReplicationEvent[] = [];
+  bytes: number;
+  /** Its first piece was handed on. */
+  isInPieces = false;
+  /** `BEGIN` was read; else a single statement follows. */
+  hasBegun = false;
+  #savepoints = new Map<string, number>();
+
+  constructor(
+    event: GtidEvent,
+    { timestamp, bytes }: { readonly timestamp: number; readonly bytes: number },
+    { name, before }: { readonly name: string; readonly before: Position },
+  ) {
+    this.gtid = event.gtid;
+    this.name = name;
+    this.committedAtUs = event.committedAtUs ?? timestamp * 1_000_000;
+    this.before = before;
+    this.bytes = bytes;
+  }
+
+  add(events: readonly ReplicationEvent[]): void {
+    for (const event of events) this.events.push(event);
+  }
+
+  /** Hands on what there is. */
+  take(): { readonly events: readonly ReplicationEvent[]; readonly bytes: number } {
+    const { events, bytes } = this;
+    this.isInPieces = true;
+    this.events = [];
+    this.bytes = 0;
+    this.#savepoints = new Map();
+    return { events, bytes };
+  }
+
+  savepoint(name: string): void {
+    this.#savepoints.set(name, this.events.length);
+  }
+
+  /** Undoes what came since; logged only where an engine without transactions took part. */
+  rollbackTo(name: string): void {
+    const length = this.#savepoints.get(name);
+    if (length === undefined) throw partlyUndone();
+    this.events.length = length;
+  }
+}
+
+export function partlyUndone(): ReplicationError {
+  return new ReplicationError(
+    "setup-incomplete",
+    "a transaction was rolled back that had also changed a table of an engine without transactions: what of it stays, the log does not say",
+    {
+      fix: "ALTER TABLE … ENGINE = InnoDB for all tables that are replicated, then copy the changed tables anew",
+    },
+  );
+}

@@ -1,0 +1,83 @@
+import { ReplicationError, type Position, type ServerIdentity } from "@lockstep/core";
+import type { Flavour } from "../flavour.ts";
+import { DomainPositions } from "../gtid/domain-positions.ts";
+import { GtidSet } from "../gtid/gtid-set.ts";
+import { parsed, positionInFile, positionOf } from "../position.ts";
+import type { Session } from "../session.ts";
+
+/** So many transactions that the topic has are read again, to be compared with it (A2). */
+const COMPARED = 1_000n;
+
+/** The primary's log, as it is now. */
+export interface PrimaryLog {
+  readonly server: ServerIdentity;
+  /** Everything that was committed is at or below. */
+  readonly end: Position;
+  readonly reading: Reading;
+}
+
+/** How the log is read. */
+export type Reading =
+  | {
+      readonly kind: "set";
+      /** The server's own, in ids of what is written on it. */
+      readonly uuid: string;
+      /** What is in no file of the log any more. */
+      readonly purged: GtidSet;
+    }
+  | { readonly kind: "domains" }
+  /** The server gives transactions no ids: places in files, which mean nothing on another server. */
+  | { readonly kind: "files" };
+
+export async function readPrimaryLog(
+  session: Session,
+  flavour: Flavour,
+  hasIds: boolean,
+): Promise<PrimaryLog> {
+  if (flavour === "mariadb") return await readMariaDb(session);
+  const [row] = await session.query(
+    "select @@global.server_uuid as uuid, @@global.gtid_executed as executed, @@global.gtid_purged as purged",
+  );
+  const uuid = row?.["uuid"] ?? "";
+  const server = { engine: "mysql", serverUuid: uuid };
+  if (!hasIds) return { server, end: await readPlace(session), reading: { kind: "files" } };
+  const executed = setOf(row?.["executed"]);
+  return {
+    server,
+    end: positionOf(executed),
+    reading: { kind: "set", uuid, purged: setOf(row?.["purged"]) },
+  };
+}
+
+async function readMariaDb(session: Session): Promise<PrimaryLog> {
+  const [row] = await session.query(
+    "select @@global.server_id as id, @@global.gtid_binlog_pos as reached, @@global.gtid_domain_id as domain",
+  );
+  const reached = DomainPositions.parse(row?.["reached"] ?? "");
+  if (reached === null) throw new ReplicationError("protocol-violation", "gtid_binlog_pos is no list of ids");
+  const server = { engine: "mariadb", serverId: row?.["id"] ?? "", domain: row?.["domain"] ?? "" };
+  return { server, end: positionOf(reached), reading: { kind: "domains" } };
+}
+
+/**
+ * Where the stream begins, when the topic ends at `reached`; null: it is unwritten. Where ids allow it, a little
+ * before its end, so that what both have can be compared.
+ */
+export function startOf({ end, reading }: PrimaryLog, reached: Position | null): Position {
+  if (reached === null) return end;
+  const from = parsed(reached);
+  if (reading.kind !== "set" || from?.kind !== "set") return reached;
+  const earlier = from.ids.withoutNewest(reading.uuid, COMPARED);
+  return earlier.contains(reading.purged) ? positionOf(earlier) : reached;
+}
+
+async function readPlace(session: Session): Promise<Position> {
+  const [file] = (await session.query("show binary logs")).slice(-1);
+  return positionInFile(file?.["Log_name"] ?? "", BigInt(file?.["File_size"] ?? "0"));
+}
+
+function setOf(text: string | null | undefined): GtidSet {
+  const set = GtidSet.parse(text ?? "");
+  if (set === null) throw new ReplicationError("protocol-violation", "the primary's ids are no set of ids");
+  return set;
+}

@@ -1,0 +1,122 @@
+import {
+  includes,
+  ReplicationError,
+  type Confirmation,
+  type GateStatus,
+  type Position,
+  type RetainedLog,
+  type ServerIdentity,
+  type SourceBatch,
+  type SourceSession,
+  type SourceTable,
+} from "@lockstep/core";
+import { UnknownCharset } from "../binlog/charsets.ts";
+import { comparePositions } from "../position.ts";
+import type { PrimaryLog } from "./primary-log.ts";
+import type { SourceLock } from "./source-lock.ts";
+import type { TransactionStream } from "./transaction-stream.ts";
+
+export interface SourceSessionOptions {
+  readonly log: PrimaryLog;
+  readonly start: Position;
+  readonly tables: readonly SourceTable[];
+  /** Both end with the session. */
+  readonly lock: SourceLock;
+  readonly stream: TransactionStream;
+  /** Where the primary's log ends now. */
+  readonly readEnd: (signal: AbortSignal) => Promise<Position>;
+  takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
+  onUnknownCharset(missing: UnknownCharset): void;
+}
+
+/** The primary's lock, and its log. */
+export class MysqlSourceSession implements SourceSession {
+  readonly server: ServerIdentity;
+  readonly start: Position;
+  readonly tables: readonly SourceTable[];
+  /** The log has commit times, but no word of the server's clock while nothing is committed. */
+  readonly nowUs = null;
+  /** The server keeps its log by age, whoever reads it. */
+  readonly retained: RetainedLog | null = null;
+  readonly gate: GateStatus | null = null;
+  readonly #options: SourceSessionOptions;
+
+  constructor(options: SourceSessionOptions) {
+    this.#options = options;
+    this.server = options.log.server;
+    this.start = options.start;
+    this.tables = options.tables;
+  }
+
+  verify(expected: ServerIdentity, reached: Position): void {
+    const fields = new Set([...Object.keys(expected), ...Object.keys(this.server)]);
+    for (const field of fields) {
+      if (expected[field] !== this.server[field])
+        throw serverChanged(field, expected[field], this.server[field]);
+    }
+    const { end } = this.#options.log;
+    if (!includes(comparePositions, end, reached))
+      throw serverChanged("what it has", `all of ${reached}`, end);
+  }
+
+  async *stream(signal: AbortSignal): AsyncGenerator<SourceBatch, never, undefined> {
+    const { stream, lock } = this.#options;
+    const both = AbortSignal.any([signal, lock.lost]);
+    try {
+      return yield* stream.batches(both);
+    } catch (error) {
+      if (error instanceof UnknownCharset) this.#options.onUnknownCharset(error);
+      throw error;
+    }
+  }
+
+  /** The server takes no notice: what it keeps it keeps by age. */
+  confirm(_confirmation: Confirmation): void {}
+
+  /** What was committed is in the log and comes by itself. */
+  async nudge(position: Position, signal: AbortSignal): Promise<void> {
+    const { stream, readEnd } = this.#options;
+    signal.throwIfAborted();
+    if (stream.hasPassed(position)) return;
+    const end = await readEnd(signal);
+    if (!includes(comparePositions, end, position)) throw aboveTheLog(position, end);
+    await stream.passed(position, signal);
+  }
+
+  async proveLock(_signal: AbortSignal): Promise<void> {
+    await this.#options.lock.prove();
+  }
+
+  async takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]> {
+    return await this.#options.takeInTables(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { stream, lock } = this.#options;
+    await stream[Symbol.asyncDispose]();
+    await lock[Symbol.asyncDispose]();
+  }
+}
+
+function serverChanged(
+  field: string,
+  expected: string | undefined,
+  found: string | undefined,
+): ReplicationError {
+  return new ReplicationError(
+    "server-changed",
+    `the primary is not the server that wrote the topic: ${field} is ${found ?? "unknown"}, not ${expected ?? "known"}`,
+    { fix: "connect the pipeline to its own primary; for another server start a pipeline of another name" },
+  );
+}
+
+function aboveTheLog(position: Position, end: Position): ReplicationError {
+  return new ReplicationError(
+    "write-lost",
+    `${position} lies above all that the primary has written, which ends at ${end}: it is another server's, or was lost when the primary crashed`,
+    {
+      fix: "read what the primary has now, and decide whether to write it again",
+      fields: { position, end },
+    },
+  );
+}

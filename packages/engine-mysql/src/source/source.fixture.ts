@@ -1,0 +1,36 @@
+import type { Position, SourceBatch } from "@lockstep/core";
+import { Following, queryMysql, silentLogger, uniqueName } from "@lockstep/testkit";
+import { MysqlSource } from "./source.ts";
+
+export const never = (): AbortSignal => new AbortController().signal;
+
+const MAX_ROW_BYTES: number = 1024 * 1024;
+
+/** Of the database that the url names. */
+export function sourceOf(
+  url: string,
+  pipeline: string = uniqueName("source"),
+  maxRowBytes: number = MAX_ROW_BYTES,
+): MysqlSource {
+  const database = new URL(url).pathname.slice(1);
+  return new MysqlSource({
+    url,
+    pipeline,
+    tables: { include: [`${database === "" ? "*" : database}.*`], exclude: ["*.hidden"] },
+    maxRowBytes,
+    logger: silentLogger,
+  });
+}
+
+export async function follow(
+  source: MysqlSource,
+  reached: Position | null = null,
+  onBatch?: (batch: SourceBatch) => Promise<void> | void,
+): Promise<Following> {
+  return new Following(await source.acquire({ reached }, never()), onBatch);
+}
+
+/** Runs statements one after the other, each in a transaction of its own. */
+export async function run(url: string, ...statements: readonly string[]): Promise<void> {
+  for (const statement of statements) await queryMysql(url, statement);
+}

@@ -1,0 +1,333 @@
+import { includes, NOT_CARRIED, position, tableLabel } from "@lockstep/core";
+import {
+  eventually,
+  freshMysqlDatabase,
+  MYSQL_FLAVOURS,
+  queryMysql,
+  startMysql,
+  uniqueName,
+} from "@lockstep/testkit";
+import { describe, expect, test } from "vitest";
+import { comparePositions } from "../position.ts";
+import { follow, never, run, sourceOf } from "./source.fixture.ts";
+
+describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
+  test("whole transactions come in commit order, with positions that rise", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await run(url, "create table items (id int primary key, name varchar(20), amount decimal(8,2))");
+    const beforeUs = Date.now() * 1_000 - 1_000_000;
+    await using following = await follow(sourceOf(url));
+    await run(
+      url,
+      "insert into items values (1, 'one', 1.5), (2, 'two', null)",
+      "update items set name = 'éin' where id = 1",
+      "update items set id = 3 where id = 2",
+      "delete from items where id = 1",
+    );
+    const transactions = await following.waitFor(4);
+    expect(following.tables.get(0)).toMatchObject({
+      name: "items",
+      columns: [
+        { name: "id", type: "int32", isKey: true },
+        { name: "name", type: "string", isKey: false },
+        { name: "amount", type: "decimal", isKey: false },
+      ],
+    });
+    expect(transactions.map(({ events }) => events)).toEqual([
+      [
+        { kind: "insert", table: 0, after: ["1", "one", "1.50"] },
+        { kind: "insert", table: 0, after: ["2", "two", null] },
+      ],
+      [{ kind: "update", table: 0, after: ["1", "éin", "1.50"] }],
+      [
+        {
+          kind: "update",
+          table: 0,
+          before: ["2", NOT_CARRIED, NOT_CARRIED],
+          after: ["3", "two", null],
+        },
+      ],
+      [{ kind: "delete", table: 0, before: ["1", NOT_CARRIED, NOT_CARRIED] }],
+    ]);
+    const positions = [following.session.start, ...transactions.map(({ position: at }) => at)];
+    for (const [index, at] of positions.slice(1).entries())
+      expect(comparePositions(positions[index] ?? at, at)).toBe("before");
+    expect(new Set(transactions.map(({ xid }) => xid)).size).toBe(4);
+    for (const { committedAtUs } of transactions) {
+      expect(committedAtUs).toBeGreaterThan(beforeUs);
+      expect(committedAtUs).toBeLessThan(Date.now() * 1_000 + 1_000_000);
+    }
+  });
+
+  test("after a break exactly the rest comes, and what was read again is the same", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await run(url, "create table items (id int primary key)");
+    const source = sourceOf(url);
+    const first = await follow(source);
+    for (let id = 0; id < 10; id++) await run(url, `insert into items values (${id})`);
+    const before = await first.waitFor(10);
+    await first[Symbol.asyncDispose]();
+    for (let id = 10; id < 20; id++) await run(url, `insert into items values (${id})`);
+    const reached = before[4]?.position ?? position("missing");
+    await using second = await follow(source, reached);
+    second.session.verify(first.session.server, reached);
+    expect(includes(comparePositions, reached, second.session.start)).toBe(true);
+    const isNew = ({ position: at }: { position: typeof reached }): boolean =>
+      !includes(comparePositions, reached, at);
+    const after = await eventually("the rest arrives", async () => {
+      const rest = second.transactions.filter(isNew);
+      if (rest.length < 15) throw second.failure ?? new Error(`${rest.length} have arrived`);
+      return await Promise.resolve(rest);
+    });
+    expect(after.slice(0, 5)).toEqual(before.slice(5));
+    expect(after.flatMap(({ events }) => events.map((event) => "after" in event && event.after[0]))).toEqual(
+      Array.from({ length: 15 }, (_, index) => String(index + 5)),
+    );
+    const again = second.transactions.filter((transaction) => !isNew(transaction)).slice(-5);
+    expect(before.slice(5 - again.length, 5)).toEqual(again);
+  });
+
+  test("a large transaction comes in pieces, and nothing between them", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await run(url, "create table items (id int primary key, filler varchar(500))");
+    await using following = await follow(sourceOf(url));
+    const values = Array.from({ length: 6_000 }, (_, id) => `(${id}, repeat('x', 400))`).join(", ");
+    await run(url, `insert into items values ${values}`, "delete from items where id = 7");
+    const [large, small] = await following.waitFor(2);
+    expect(large?.events).toHaveLength(6_000);
+    expect(small?.events).toMatchObject([{ kind: "delete" }]);
+    const kinds = following.batches.map(({ kind }) => kind).filter((kind) => kind !== "transactions");
+    expect(kinds.length).toBeGreaterThan(3);
+    expect(kinds).toEqual(["begin", ...kinds.slice(2).map(() => "middle"), "end"]);
+    const begin = following.batches.find((batch) => batch.kind === "begin");
+    if (begin?.kind !== "begin" || large === undefined) return expect.unreachable();
+    expect(begin.xid).toBe(large.xid);
+    expect(comparePositions(begin.commitStart, large.position)).toBe("before");
+  });
+
+  test("what is not replicated moves the position alone", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await run(url, "create table items (id int primary key)", "create table hidden (id int primary key)");
+    await using following = await follow(sourceOf(url));
+    const { start } = following.session;
+    await run(url, "insert into hidden values (1)", "create table other (id int primary key)");
+    await eventually("the position has moved", async () => {
+      if (following.position === null) throw new Error("not yet");
+      expect(comparePositions(start, following.position)).toBe("before");
+      await Promise.resolve();
+    });
+    await run(url, "insert into other values (1)", "insert into items values (1)");
+    await following.waitFor(2);
+    expect([...following.tables.values()].map(({ name }) => name)).toEqual(["other", "items"]);
+    expect((await following.session.takeInTables(never())).map(({ name }) => name)).toEqual([
+      "items",
+      "other",
+    ]);
+  });
+
+  test("TRUNCATE is an event, however it is written", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    const database = new URL(url).pathname.slice(1);
+    await run(url, "create table `it``ems` (id int primary key)", "create table hidden (id int primary key)");
+    await run(url, "insert into `it``ems` values (1)");
+    await using following = await follow(sourceOf(url));
+    await run(
+      url,
+      "truncate table hidden",
+      "/* by hand */ truncate `it``ems`",
+      "insert into `it``ems` values (2)",
+      `truncate /* once more */ table ${database}.\`it\`\`ems\``,
+    );
+    const transactions = await following.waitFor(3);
+    expect(transactions.map(({ events }) => events.map(({ kind }) => kind))).toEqual([
+      ["truncate"],
+      ["insert"],
+      ["truncate"],
+    ]);
+    const truncated = transactions.flatMap(({ events }) =>
+      events.flatMap((event) => (event.kind === "truncate" ? event.tables : [])),
+    );
+    for (const id of truncated) expect(following.tables.get(id)).toMatchObject({ name: "it`ems" });
+  });
+
+  test("an altered table comes with its new columns from its own place in the log on", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await run(url, "create table items (id int primary key, a int)");
+    await using following = await follow(sourceOf(url));
+    await run(
+      url,
+      "insert into items values (1, 2)",
+      "alter table items add b varchar(5) first, drop a",
+      "insert into items values ('e', 2)",
+    );
+    const [, second] = await following.waitFor(2);
+    const insert = second?.events.find(({ kind }) => kind === "insert");
+    if (insert?.kind !== "insert") return expect.unreachable();
+    expect(following.tables.get(insert.table)?.columns.map(({ name }) => name)).toEqual(["b", "id"]);
+    expect(insert.after).toEqual(["e", "2"]);
+  });
+
+  test("savepoints: what was undone never comes", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await run(url, "create table items (id int primary key)");
+    await using following = await follow(sourceOf(url));
+    await run(
+      url,
+      "begin; insert into items values (1); savepoint s; insert into items values (2); rollback to s; insert into items values (3); commit",
+      "begin; insert into items values (4); rollback",
+      "insert into items values (5)",
+    );
+    const transactions = await following.waitFor(2);
+    expect(transactions.map(({ events }) => events)).toMatchObject([
+      [{ after: ["1"] }, { after: ["3"] }],
+      [{ after: ["5"] }],
+    ]);
+  });
+
+  test("text in a charset that must be looked up comes after one more attempt", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    const source = sourceOf(url);
+    await using first = await follow(source);
+    await run(
+      url,
+      "create table items (id int primary key, name varchar(20) character set macroman)",
+      "insert into items values (1, 'Zürich €')",
+    );
+    await eventually("the charset is missed", async () => {
+      expect(first.failure).toMatchObject({ code: "connection-lost" });
+      await Promise.resolve();
+    });
+    const { start } = first.session;
+    await first[Symbol.asyncDispose]();
+    await using second = await follow(source, start);
+    await eventually("the row arrives", async () => {
+      expect(second.events.at(-1)).toMatchObject({ after: ["1", "Zürich €"] });
+      await Promise.resolve();
+    });
+  });
+
+  test("one run at a time: another stands by, and takes over", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await run(url, "create table items (id int primary key)");
+    const pipeline = uniqueName("locked");
+    const [one, other] = [sourceOf(url, pipeline), sourceOf(url, pipeline)];
+    const session = await one.acquire({ reached: null }, never());
+    await session.proveLock(never());
+    await expect(other.acquire({ reached: null }, never())).rejects.toMatchObject({ code: "source-busy" });
+    const again = await one.acquire({ reached: null }, never()); // Its own former session is no other run.
+    await expect(session.proveLock(never())).rejects.toMatchObject({ code: "connection-lost" });
+    await session[Symbol.asyncDispose]();
+    await again[Symbol.asyncDispose]();
+    await using taken = await other.acquire({ reached: null }, never());
+    await taken.proveLock(never());
+  });
+
+  test("a wait is passed by what is in the log, and refused above its end", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await run(url, "create table items (id int primary key)");
+    await using following = await follow(sourceOf(url));
+    await run(url, "insert into items values (1)");
+    const [transaction] = await following.waitFor(1);
+    if (transaction === undefined) return expect.unreachable();
+    await following.session.nudge(transaction.position, never());
+    const token = position(transaction.xid); // As a client has it: the one transaction's id.
+    await following.session.nudge(token, never());
+    const above = position(token.replace(/\d+$/, "999999999"));
+    await expect(following.session.nudge(above, never())).rejects.toMatchObject({ code: "write-lost" });
+  });
+
+  test("a session that logs statements is named", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await run(url, "create table items (id int primary key)");
+    await using following = await follow(sourceOf(url));
+    await queryMysql(url, "set session binlog_format = 'STATEMENT'; insert into items values (1)");
+    await eventually("it is noticed", async () => {
+      expect(following.failure).toMatchObject({
+        code: "setup-incomplete",
+        message: expect.stringContaining("INSERT"),
+      });
+      await Promise.resolve();
+    });
+  });
+});
+
+describe.each(MYSQL_FLAVOURS)("a %s server of its own", (flavour) => {
+  test("is refused as it is set, each setting by name", async () => {
+    await using server = await startMysql(flavour, {
+      settings: { "binlog-row-metadata": "MINIMAL", "binlog-format": "MIXED" },
+    });
+    await expect(sourceOf(server.url()).acquire({ reached: null }, never())).rejects.toMatchObject({
+      code: "setup-incomplete",
+      message: expect.stringContaining("binlog_format on the primary is MIXED"),
+      fix: expect.stringContaining("set global binlog_format = 'ROW'"),
+    });
+    await server.query("set global binlog_format = 'ROW'");
+    await expect(sourceOf(server.url()).acquire({ reached: null }, never())).rejects.toMatchObject({
+      message: expect.stringContaining("binlog_row_metadata on the primary is"),
+    });
+  });
+
+  test("that has thrown away what was to come is named", async () => {
+    await using server = await startMysql(flavour);
+    await server.query("create database shop");
+    const url = server.url("shop");
+    const source = sourceOf(url);
+    await run(url, "create table items (id int primary key)");
+    const first = await follow(source);
+    await run(url, "insert into items values (1)");
+    const [transaction] = await first.waitFor(1);
+    await first[Symbol.asyncDispose]();
+    await run(url, "insert into items values (2)", "flush binary logs", "insert into items values (3)");
+    const logs = await queryMysql(url, "show binary logs");
+    await run(url, `purge binary logs to '${String(logs.at(-1)?.["Log_name"])}'`);
+    await using second = await follow(source, transaction?.position ?? null);
+    await eventually("it is noticed", async () => {
+      expect(second.failure).toMatchObject({ code: "slot-missing" });
+      await Promise.resolve();
+    });
+    expect(second.transactions).toEqual([]);
+  });
+
+  test("that is another, or lacks what the topic has, is not taken for the primary", async () => {
+    await using server = await startMysql(flavour);
+    await server.query("create database shop");
+    const session = await sourceOf(server.url("shop")).acquire({ reached: null }, never());
+    const { server: identity, start } = session;
+    session.verify(identity, start);
+    const other = { ...identity, [Object.keys(identity)[1] ?? ""]: "another" };
+    expect(() => session.verify(other, start)).toThrow(/is not the server/);
+    await server.query("create table shop.items (id int primary key)");
+    const later = await follow(sourceOf(server.url("shop"), uniqueName("later")));
+    const ahead = later.session.start;
+    expect(() => session.verify(identity, ahead)).toThrow(/what it has/);
+    await later[Symbol.asyncDispose]();
+    await session[Symbol.asyncDispose]();
+  });
+
+  test("that is killed and comes back: the stream ends, and goes on where it was", async () => {
+    await using server = await startMysql(flavour);
+    await server.query("create database shop");
+    const url = server.url("shop");
+    await run(url, "create table items (id int primary key)", "insert into items values (0)");
+    const source = sourceOf(url);
+    const first = await follow(source);
+    await run(url, "insert into items values (1)");
+    const [transaction] = await first.waitFor(1);
+    await server.kill();
+    await eventually("the break is noticed", async () => {
+      expect(first.failure).toMatchObject({
+        code: expect.stringMatching(/connection-lost|server-unavailable/),
+      });
+      await Promise.resolve();
+    });
+    await first[Symbol.asyncDispose]();
+    await server.start();
+    await run(url, "insert into items values (2)");
+    await using second = await follow(source, transaction?.position ?? null);
+    await eventually("what came later arrives", async () => {
+      expect(second.events.at(-1)).toMatchObject({ after: ["2"] });
+      await Promise.resolve();
+    });
+    expect([...second.tables.values()].map(tableLabel)).toEqual(["shop.items"]);
+  });
+});

@@ -1,0 +1,195 @@
+import {
+  Arrived,
+  errorOf,
+  matchesTable,
+  unreachable,
+  type ComparePositions,
+  type Failpoints,
+  type Logger,
+  type Position,
+  type SourceSession,
+  type SourceTable,
+  type TableFilter,
+} from "@lockstep/core";
+import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
+import { BinlogStream, type StreamStart } from "../binlog/binlog-stream.ts";
+import { connect, type Connected, type ConnectOptions } from "../connection.ts";
+import { DomainPositions } from "../gtid/domain-positions.ts";
+import { GtidSet } from "../gtid/gtid-set.ts";
+import { comparePositions, isPosition, parsed } from "../position.ts";
+import { hiddenTypeKey, isForUsers, listTables, readHiddenTypes } from "../schema/tables.ts";
+import { toReplicationError } from "../server-error.ts";
+import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
+import { Assembler } from "./assembler.ts";
+import { CharsetTables } from "./charset-tables.ts";
+import { readPrimaryLog, startOf, type PrimaryLog } from "./primary-log.ts";
+import { Reached } from "./reached.ts";
+import { MysqlSourceSession } from "./session.ts";
+import { SourceLock } from "./source-lock.ts";
+import { TransactionStream } from "./transaction-stream.ts";
+
+/** A larger transaction is handed on in pieces of this size: a record's worth. */
+const PIECE_BYTES = 512 * 1024;
+const PLACE = "the primary";
+/** Numbers of our readers lie above what people give their servers. */
+const SERVER_ID_BASE = 0x4c53_0000;
+
+export interface MysqlSourceOptions {
+  readonly url: string;
+  /** The url's paths are relative to it. */
+  readonly folder?: string | undefined;
+  readonly pipeline: string;
+  readonly tables: TableFilter;
+  /** A larger row is refused. */
+  readonly maxRowBytes: number;
+  readonly logger: Logger;
+  readonly failpoints?: Failpoints | undefined;
+}
+
+/** MySQL or MariaDB as primary: a lock called `lockstep_<pipeline>`, and its binlog. */
+export class MysqlSource {
+  readonly compare: ComparePositions = comparePositions;
+  readonly isPosition: (text: string) => text is Position = isPosition;
+  readonly #options: MysqlSourceOptions;
+  readonly #connection: ConnectOptions;
+  /** What a stream named and no table has any more, too. */
+  readonly #charsets: CharsetTables;
+  /** Of our session that had the lock last. */
+  #former: number | null = null;
+
+  constructor(options: MysqlSourceOptions) {
+    this.#options = options;
+    this.#connection = { url: options.url, folder: options.folder };
+    this.#charsets = new CharsetTables(options.tables);
+  }
+
+  /** As `Source.acquire`. Where the topic is unwritten, what is committed from now on is streamed. */
+  async acquire(
+    { reached }: { readonly reached: Position | null },
+    signal: AbortSignal,
+  ): Promise<SourceSession> {
+    try {
+      await using admin = await connect(this.#connection, signal);
+      const lock = await this.#takeLock(signal);
+      try {
+        return await this.#stream(admin, lock, reached);
+      } catch (error) {
+        await lock[Symbol.asyncDispose]();
+        throw error;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw toReplicationError(error, PLACE);
+    }
+  }
+
+  async #takeLock(signal: AbortSignal): Promise<SourceLock> {
+    const connected = await connect(this.#connection, signal);
+    try {
+      const lock = await SourceLock.take(connected, this.#options.pipeline, this.#former);
+      this.#former = lock.sessionId;
+      return lock;
+    } catch (error) {
+      await connected[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Only once the lock is ours: what a former holder published is in the log then. */
+  async #stream(admin: Connected, lock: SourceLock, reached: Position | null): Promise<SourceSession> {
+    const { session, server } = admin;
+    const settings = await readPrimarySettings(session, server);
+    const [problem] = settingProblems(settings, server);
+    if (problem !== undefined) throw errorOf(problem);
+    const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
+    const start = startOf(log, reached);
+    return new MysqlSourceSession({
+      log,
+      start,
+      tables: await listTables(session, this.#options.tables),
+      lock,
+      stream: await this.#newStream(admin, log, start),
+      readEnd: async (signal) => await this.#readEnd(settings.hasIds, signal),
+      takeInTables: async (signal) => await this.#takeInTables(signal),
+      onUnknownCharset: ({ charset }) => this.#charsets.want(charset),
+    });
+  }
+
+  async #newStream(
+    { session, server, account, place }: Connected,
+    log: PrimaryLog,
+    start: Position,
+  ): Promise<TransactionStream> {
+    const { tables: filter, maxRowBytes, pipeline } = this.#options;
+    const { flavour } = server;
+    const charsets = await this.#charsets.read(session);
+    const hidden = flavour === "mariadb" ? await readHiddenTypes(session) : new Map<string, string>();
+    const decoder = new BinlogDecoder({
+      flavour,
+      charsets,
+      maxRowBytes,
+      includes: (table) => isForUsers(table) && matchesTable(filter, table),
+      nativeTypeOf: (table, column) => hidden.get(hiddenTypeKey(table, column)) ?? null,
+      wholeBefore: false,
+    });
+    const reached = new Reached(start, emptyOf(log));
+    const arrived = new Arrived(decoder.tables);
+    const assembler = new Assembler({
+      reached,
+      arrived,
+      pieceBytes: PIECE_BYTES,
+      tables: decoder.tables,
+      truncated: (table) => decoder.numberOf(table),
+    });
+    const serverId = SERVER_ID_BASE + hashOf(pipeline);
+    const stream = new BinlogStream({
+      connection: { ...account },
+      place,
+      serverId,
+      decoder,
+      failpoints: this.#options.failpoints,
+    });
+    return new TransactionStream({ stream, from: fromOf(start), assembler, arrived, reached });
+  }
+
+  async #readEnd(hasIds: boolean, signal: AbortSignal): Promise<Position> {
+    await using admin = await connect(this.#connection, signal);
+    return (await readPrimaryLog(admin.session, admin.server.flavour, hasIds)).end;
+  }
+
+  /** All of the log comes anyway: a table that is new is one of those that match. */
+  async #takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]> {
+    try {
+      await using admin = await connect(this.#connection, signal);
+      return await listTables(admin.session, this.#options.tables);
+    } catch (error) {
+      throw toReplicationError(error, PLACE);
+    }
+  }
+}
+
+function fromOf(start: Position): StreamStart {
+  const from = parsed(start);
+  if (from?.kind === "file") return { kind: "file", file: from.file, position: Number(from.offset) };
+  return { kind: "gtid", gtids: from?.kind === "set" || from?.kind === "domains" ? String(from.ids) : "" };
+}
+
+function emptyOf({ reading }: PrimaryLog): GtidSet | DomainPositions | null {
+  switch (reading.kind) {
+    case "set":
+      return new GtidSet();
+    case "domains":
+      return new DomainPositions();
+    case "files":
+      return null;
+    default:
+      return unreachable(reading);
+  }
+}
+
+/** 16 bits of FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c_9dc5;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x0100_0193);
+  return (hash ^ (hash >>> 16)) & 0xffff;
+}

@@ -1,0 +1,52 @@
+import type { TableName } from "@lockstep/core";
+
+export type TruncatedTable = TableName;
+
+/** What a statement in the log says to us; definitions come with the rows, so that of DDL only TRUNCATE counts. */
+export type Meaning =
+  | { readonly kind: "definition" }
+  | { readonly kind: "truncate"; readonly table: TruncatedTable }
+  /** Changes rows, and the rows are not in the log. */
+  | { readonly kind: "changes"; readonly verb: string };
+
+const CHANGES = new Set(["INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "MERGE", "CALL"]);
+
+export function meaningOf(sql: string, defaultSchema: string): Meaning {
+  const tokens = tokensOf(sql);
+  const verb = tokens[0]?.text.toUpperCase() ?? "";
+  if (CHANGES.has(verb)) return { kind: "changes", verb };
+  if (verb !== "TRUNCATE") return { kind: "definition" };
+  const rest =
+    tokens[1]?.isQuoted === false && tokens[1].text.toUpperCase() === "TABLE"
+      ? tokens.slice(2)
+      : tokens.slice(1);
+  const [first, dot, second] = rest;
+  if (first === undefined) return { kind: "definition" };
+  const table =
+    dot?.text === "." && second !== undefined
+      ? { schema: first.text, name: second.text }
+      : { schema: defaultSchema, name: first.text };
+  return { kind: "truncate", table };
+}
+
+interface Token {
+  readonly text: string;
+  readonly isQuoted: boolean;
+}
+
+/** Comments are as the session sent them; what is within an executable one counts. */
+const TOKEN =
+  /\/\*![0-9]*|\*\/|\/\*[\s\S]*?\*\/|(?:--[\s]|#)[^\n]*|`((?:[^`]|``)*)`|"((?:[^"]|"")*)"|[.;]|[^\s.;`"/*]+|\S/g;
+/** As many as the longest meaning needs. */
+const MAX_TOKENS = 6;
+
+function tokensOf(sql: string): Token[] {
+  const tokens: Token[] = [];
+  for (const [whole, ticked, quoted] of sql.matchAll(TOKEN)) {
+    if (ticked !== undefined) tokens.push({ text: ticked.replaceAll("``", "`"), isQuoted: true });
+    else if (quoted !== undefined) tokens.push({ text: quoted.replaceAll('""', '"'), isQuoted: true });
+    else if (!/^(?:\/\*|\*\/|--\s|#)/.test(whole)) tokens.push({ text: whole, isQuoted: false });
+    if (tokens.length === MAX_TOKENS) break;
+  }
+  return tokens;
+}
