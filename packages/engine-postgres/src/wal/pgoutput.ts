@@ -298,4 +298,3 @@ function malformed(kind: number | undefined, cause?: unknown): ReplicationError 
     fix: "report it with the server's version; the stream is read again from the last confirmed position",
   });
 }
-
