@@ -32,7 +32,7 @@ export interface Connected extends AsyncDisposable {
   readonly lost: AbortSignal;
 }
 
-export interface Account {
+interface Account {
   readonly host: string;
   readonly port: number;
   readonly user: string;

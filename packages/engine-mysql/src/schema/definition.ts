@@ -9,7 +9,7 @@ export interface MysqlSchema extends SchemaDefinition {
   readonly tables: readonly TableDefinition[];
 }
 
-export interface TableDefinition extends TableName {
+interface TableDefinition extends TableName {
   /** `create table …`, its name unqualified; foreign keys name the databases of others. */
   readonly create: string;
 }
@@ -27,14 +27,4 @@ export async function readSchema(
     if (create !== undefined && create !== null) definitions.push({ schema, name, create });
   }
   return { dialect: flavour, tables: definitions };
-}
-
-/** The same, as a sink gets it. */
-export function mysqlSchema(schema: SchemaDefinition): MysqlSchema {
-  if (isMysqlSchema(schema)) return schema;
-  throw new TypeError(`definitions in the words of ${schema.dialect} are not understood`);
-}
-
-function isMysqlSchema(schema: SchemaDefinition): schema is MysqlSchema {
-  return (schema.dialect === "mysql" || schema.dialect === "mariadb") && "tables" in schema;
 }

@@ -38,7 +38,7 @@ export async function rangesOf(
 }
 
 /** At most so many ranges without a gap, both ends in them. */
-export function cut(first: bigint, last: bigint, count: bigint): [from: bigint, to: bigint][] {
+function cut(first: bigint, last: bigint, count: bigint): [from: bigint, to: bigint][] {
   const width = (last - first) / count + 1n;
   const ranges: [bigint, bigint][] = [];
   for (let from = first; from <= last; from += width) {

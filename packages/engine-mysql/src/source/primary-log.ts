@@ -17,7 +17,7 @@ export interface PrimaryLog {
 }
 
 /** How the log is read. */
-export type Reading =
+type Reading =
   | {
       readonly kind: "set";
       /** The server's own, in ids of what is written on it. */
