@@ -117,3 +117,4 @@ export { tlsFailure, type TlsNames } from "./tls-failure.ts";
 export { tablesNamed } from "./tables-named.ts";
 export { decodeToken, encodeToken, tokenInvalid, type TokenContent } from "./token.ts";
 export { unreachable } from "./unreachable.ts";
+export { noTables, tablesNotSupported, type Refusal, type RefusedTable } from "./refused-table.ts";

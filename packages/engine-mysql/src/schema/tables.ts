@@ -1,24 +1,82 @@
-import { matchesTable, type SourceTable, type TableFilter, type TableName } from "@lockstep/core";
-import { quoteText } from "../quoting.ts";
-import type { Session } from "../session.ts";
+import {
+  matchesTable,
+  tableKey,
+  tableLabel,
+  type Refusal,
+  type RefusedTable,
+  type SourceTable,
+  type TableFilter,
+  type TableName,
+} from "@lockstep/core";
+import { quoteIdentifier, quoteTable, quoteText } from "../quoting.ts";
+import type { Server } from "../server.ts";
+import type { Session, TextRow } from "../session.ts";
 
 /** The server's own, and ours. */
 const NOT_FOR_USERS = ["mysql", "information_schema", "performance_schema", "sys", "lockstep"];
 
-/** Tables of users that the filter asks for, by name. */
-export async function listTables(session: Session, filter: TableFilter): Promise<SourceTable[]> {
+export interface ListedTables {
+  readonly tables: readonly SourceTable[];
+  readonly refused: readonly RefusedTable[];
+}
+
+/** The tables of users that the filter names, and those of them that cannot be followed. */
+export async function listTables(
+  session: Session,
+  server: Server,
+  filter: TableFilter,
+): Promise<ListedTables> {
   const rows = await session.query(
-    `select table_schema as \`schema\`, table_name as name from information_schema.tables
-      where table_type = 'BASE TABLE' and table_schema not in (${NOT_FOR_USERS.map(quoteText).join(", ")})
+    `select t.table_schema as \`schema\`, t.table_name as name, t.engine as engine, e.transactions as transactions
+       from information_schema.tables t left join information_schema.engines e on e.engine = t.engine
+      where t.table_type = 'BASE TABLE' and t.table_schema not in (${NOT_FOR_USERS.map(quoteText).join(", ")})
       order by 1, 2`,
   );
-  return rows
-    .map((row) => ({ schema: row["schema"] ?? "", name: row["name"] ?? "" }))
-    .filter((table) => matchesTable(filter, table));
+  const cascades = await readUnloggedCascades(session, server);
+  const tables: SourceTable[] = [];
+  const refused: RefusedTable[] = [];
+  for (const row of rows) {
+    const table = nameOf(row);
+    if (!matchesTable(filter, table)) continue;
+    const refusal = whyNotSupported(table, row) ?? cascades.get(tableKey(table)) ?? null;
+    if (refusal === null) tables.push(table);
+    else refused.push({ table, ...refusal });
+  }
+  return { tables, refused };
 }
 
 export function isForUsers({ schema }: TableName): boolean {
   return !NOT_FOR_USERS.includes(schema.toLowerCase());
+}
+
+/** A table whose changes cannot be undone has no place in a transaction, nor in a view. */
+function whyNotSupported(table: TableName, { engine, transactions }: TextRow): Refusal | null {
+  if (transactions === "YES") return null;
+  const sql = `alter table ${quoteTable(table)} engine = InnoDB`;
+  return { reason: `is of engine ${engine ?? "(none)"}, which knows no transactions (${sql})`, sql };
+}
+
+/**
+ * Tables that foreign keys change in silence: what a cascade does to their rows is not in the log. MySQL logs it since
+ * its foreign keys are not InnoDB's own any more; a server that has the switch for that says which they are.
+ */
+async function readUnloggedCascades(session: Session, { flavour }: Server): Promise<Map<string, Refusal>> {
+  const [native] = await session.query("show global variables like 'innodb_native_foreign_keys'");
+  if (flavour === "mysql" && native?.["Value"] === "OFF") return new Map();
+  const rows = await session.query(
+    `select constraint_schema as \`schema\`, table_name as name, constraint_name as fk, referenced_table_name as parent
+       from information_schema.referential_constraints
+      where delete_rule in ('CASCADE', 'SET NULL', 'SET DEFAULT') or update_rule in ('CASCADE', 'SET NULL', 'SET DEFAULT')`,
+  );
+  return new Map(
+    rows.map((row) => {
+      const table = nameOf(row);
+      const parent = tableLabel({ schema: table.schema, name: row["parent"] ?? "" });
+      const sql = `alter table ${quoteTable(table)} drop foreign key ${quoteIdentifier(row["fk"] ?? "")}`;
+      const reason = `is changed by foreign key ${row["fk"] ?? ""} when rows of ${parent} are, and the primary does not log that (${sql}, and add it again without CASCADE or SET NULL)`;
+      return [tableKey(table), { reason, sql }];
+    }),
+  );
 }
 
 /** Types that MariaDB's log shows as bytes, by table and column. */
@@ -27,14 +85,13 @@ export async function readHiddenTypes(session: Session): Promise<ReadonlyMap<str
     `select table_schema as \`schema\`, table_name as name, column_name as col, column_type as type
        from information_schema.columns where data_type in ('uuid', 'inet4', 'inet6', 'vector')`,
   );
-  return new Map(
-    rows.map((row) => [
-      hiddenTypeKey({ schema: row["schema"] ?? "", name: row["name"] ?? "" }, row["col"] ?? ""),
-      row["type"] ?? "",
-    ]),
-  );
+  return new Map(rows.map((row) => [hiddenTypeKey(nameOf(row), row["col"] ?? ""), row["type"] ?? ""]));
 }
 
 export function hiddenTypeKey({ schema, name }: TableName, column: string): string {
   return JSON.stringify([schema, name, column]);
+}
+
+function nameOf(row: TextRow): SourceTable {
+  return { schema: row["schema"] ?? "", name: row["name"] ?? "" };
 }

@@ -236,6 +236,44 @@ describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
     await expect(following.session.nudge(above, never())).rejects.toMatchObject({ code: "write-lost" });
   });
 
+  test("a table of an engine without transactions is refused, and what would mend it works", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await run(url, "create table items (id int primary key) engine = MyISAM");
+    const refused = sourceOf(url).acquire({ reached: null }, never());
+    await expect(refused).rejects.toMatchObject({ code: "table-not-supported" });
+    const [, sql = ""] = /\((alter table .*)\)/.exec(String(await refused.catch(String))) ?? [];
+    await run(url, sql);
+    await using session = await sourceOf(url).acquire({ reached: null }, never());
+    expect(session.tables.map(({ name }) => name)).toEqual(["items"]);
+  });
+
+  test("what a foreign key's cascade deletes comes from the log, or the table is refused", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await run(
+      url,
+      "create table orders (id int primary key)",
+      "create table parts (id int primary key, order_id int, foreign key (order_id) references orders (id) on delete cascade)",
+      "insert into orders values (1)",
+      "insert into parts values (1, 1), (2, 1)",
+    );
+    if (flavour === "mariadb") {
+      await expect(sourceOf(url).acquire({ reached: null }, never())).rejects.toMatchObject({
+        code: "table-not-supported",
+        message: expect.stringMatching(/parts is changed by foreign key .* when rows of .*orders are/),
+      });
+      return;
+    }
+    await using following = await follow(sourceOf(url));
+    await run(url, "delete from orders where id = 1");
+    const [transaction] = await following.waitFor(1);
+    const deleted = transaction?.events.map((event) =>
+      event.kind === "delete"
+        ? `${following.tables.get(event.table)?.name ?? ""} ${String(event.before[0])}`
+        : event.kind,
+    );
+    expect(deleted?.toSorted()).toEqual(["orders 1", "parts 1", "parts 2"]);
+  });
+
   test("a session that logs statements is named", async () => {
     const url = await freshMysqlDatabase(flavour);
     await run(url, "create table items (id int primary key)");

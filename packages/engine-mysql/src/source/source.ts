@@ -2,11 +2,15 @@ import {
   Arrived,
   errorOf,
   matchesTable,
+  noTables,
+  tableLabel,
+  tablesNotSupported,
   unreachable,
   type ComparePositions,
   type Failpoints,
   type Logger,
   type Position,
+  type RefusedTable,
   type SourceSession,
   type SourceTable,
   type TableFilter,
@@ -54,6 +58,8 @@ export class MysqlSource {
   readonly #connection: ConnectOptions;
   /** What a stream named and no table has any more, too. */
   readonly #charsets: CharsetTables;
+  /** Refused tables that were named in the log. */
+  readonly #named = new Set<string>();
   /** Of our session that had the lock last. */
   #former: number | null = null;
 
@@ -106,7 +112,7 @@ export class MysqlSource {
     return new MysqlSourceSession({
       log,
       start,
-      tables: await listTables(session, this.#options.tables),
+      tables: await this.#listTables(admin),
       lock,
       stream: await this.#newStream(admin, log, start),
       readEnd: async (signal) => await this.#readEnd(settings.hasIds, signal),
@@ -152,6 +158,25 @@ export class MysqlSource {
     return new TransactionStream({ stream, from: fromOf(start), assembler, arrived, reached });
   }
 
+  /** Before anything has begun, a table that cannot be followed is a matter for whoever starts it. */
+  async #listTables({ session, server }: Connected): Promise<readonly SourceTable[]> {
+    const { tables: filter } = this.#options;
+    const { tables, refused } = await listTables(session, server, filter);
+    if (refused.length > 0) throw tablesNotSupported(refused);
+    if (tables.length === 0) throw errorOf(noTables(filter));
+    return tables;
+  }
+
+  #nameRefused(refused: readonly RefusedTable[]): void {
+    for (const { table, reason } of refused) {
+      const key = `${tableLabel(table)} ${reason}`;
+      if (this.#named.has(key)) continue;
+      this.#named.add(key);
+      const fields = { table: tableLabel(table), reason };
+      this.#options.logger.warn(fields, "a table that matches cannot be replicated");
+    }
+  }
+
   async #readEnd(hasIds: boolean, signal: AbortSignal): Promise<Position> {
     await using admin = await connect(this.#connection, signal);
     return (await readPrimaryLog(admin.session, admin.server.flavour, hasIds)).end;
@@ -161,7 +186,9 @@ export class MysqlSource {
   async #takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]> {
     try {
       await using admin = await connect(this.#connection, signal);
-      return await listTables(admin.session, this.#options.tables);
+      const { tables, refused } = await listTables(admin.session, admin.server, this.#options.tables);
+      this.#nameRefused(refused);
+      return tables;
     } catch (error) {
       throw toReplicationError(error, PLACE);
     }

@@ -1,9 +1,8 @@
 import {
-  errorFinding,
   matchesTable,
-  ReplicationError,
   tableLabel,
-  type ErrorFinding,
+  type Refusal,
+  type RefusedTable,
   type SourceTable,
   type TableFilter,
   type TableName,
@@ -72,17 +71,6 @@ const LIST_TABLES = `
      and n.nspname !~ '^pg_'
    order by 1, 2`;
 
-/** A table that cannot be followed. */
-export interface RefusedTable extends Refusal {
-  readonly table: TableName;
-}
-
-interface Refusal {
-  readonly reason: string;
-  /** A statement that mends it, where one will do. */
-  readonly sql?: string;
-}
-
 export interface ListedTables {
   readonly tables: readonly SourceTable[];
   readonly refused: readonly RefusedTable[];
@@ -111,24 +99,6 @@ export async function listTables(client: Client, filter: TableFilter): Promise<L
     else refused.push({ table, ...refusal });
   }
   return { tables, refused, others };
-}
-
-export function tablesNotSupported(refused: readonly RefusedTable[]): ReplicationError {
-  const each = refused.map(({ table, reason }) => `${tableLabel(table)} ${reason}`);
-  return new ReplicationError(
-    "table-not-supported",
-    `these tables cannot be replicated: ${each.join("; ")}`,
-    {
-      fix: "change them as said, or name them in tables.exclude",
-      fields: { tables: each },
-    },
-  );
-}
-
-export function noTables(filter: TableFilter): ErrorFinding {
-  return errorFinding("setup-incomplete", `no table matches tables.include ${filter.include.join(", ")}`, {
-    fix: "create the tables on the primary first, or correct the patterns",
-  });
 }
 
 /** H1: the server refuses updates of a published table whose old rows it could not name. */

@@ -1,4 +1,5 @@
 import {
+  noTables,
   errorFinding,
   findingOf,
   matchesTable,
@@ -13,7 +14,7 @@ import {
 } from "@lockstep/core";
 import type { Client } from "pg";
 import { connect, toReplicationError } from "../connection.ts";
-import { listTables, noTables, type ListedTables } from "../schema/tables.ts";
+import { listTables, type ListedTables } from "../schema/tables.ts";
 import { readColumns } from "../snapshot/columns.ts";
 import {
   listPublished,

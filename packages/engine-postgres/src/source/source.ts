@@ -2,13 +2,16 @@ import type { Client } from "pg";
 import {
   errorOf,
   hasCode,
+  noTables,
   position,
   ReplicationError,
   tableKey,
   tableLabel,
+  tablesNotSupported,
   type Failpoints,
   type Logger,
   type Position,
+  type RefusedTable,
   type SchemaDefinition,
   type Snapshot,
   type SnapshotLimits,
@@ -27,13 +30,7 @@ import {
   type ConnectOptions,
 } from "../connection.ts";
 import { comparePositions, isLsn } from "../position.ts";
-import {
-  listTables,
-  noTables,
-  readCatalog,
-  tablesNotSupported,
-  type RefusedTable,
-} from "../schema/tables.ts";
+import { listTables, readCatalog } from "../schema/tables.ts";
 import { readFullIdentityKeys } from "../schema/full-identity.ts";
 import { attendAbsence } from "../gate/absence.ts";
 import { GateKeeper } from "../gate/gate-keeper.ts";
