@@ -9,6 +9,7 @@ import {
 } from "@lockstep/testkit";
 import { describe, expect, test } from "vitest";
 import { comparePositions } from "../position.ts";
+import { serverIdOf } from "./server-id.ts";
 import { follow, never, run, sourceOf } from "./source.fixture.ts";
 
 describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
@@ -373,3 +374,75 @@ describe.each(MYSQL_FLAVOURS)("a %s server of its own", (flavour) => {
     expect([...second.tables.values()].map(tableLabel)).toEqual(["shop.items"]);
   });
 });
+
+test("MySQL without GTIDs: places in files, over files, and exactly the rest after a break", async () => {
+  await using server = await startMysql("mysql", {
+    settings: { "gtid-mode": "OFF", "enforce-gtid-consistency": "OFF" },
+  });
+  await server.query("create database shop");
+  const url = server.url("shop");
+  await run(url, "create table items (id int primary key)");
+  const source = sourceOf(url);
+  const first = await follow(source);
+  await run(
+    url,
+    "insert into items values (1)",
+    "insert into items values (2)",
+    "flush binary logs",
+    "insert into items values (3)",
+    "truncate table items",
+  );
+  const before = await first.waitFor(4);
+  const positions = before.map(({ position: at }) => at);
+  for (const [index, at] of positions.slice(1).entries())
+    expect(comparePositions(positions[index] ?? at, at)).toBe("before");
+  for (const at of positions) expect(at).toMatch(/^binlog\.\d+\/\d+$/);
+  await first[Symbol.asyncDispose]();
+  await run(url, "insert into items values (4)");
+  const reached = positions[1] ?? expect.unreachable();
+  await using second = await follow(source, reached);
+  second.session.verify(first.session.server, reached);
+  const rest = await second.waitFor(3);
+  expect(rest.slice(0, 2).map(({ position: at }) => at)).toEqual(positions.slice(2));
+  expect(rest.map(({ events }) => events.map(({ kind }) => kind))).toEqual([
+    ["insert"],
+    ["truncate"],
+    ["insert"],
+  ]);
+});
+
+describe.each(MYSQL_FLAVOURS)("%s and another reader", (flavour) => {
+  test("under our own server id ends us, and is named", async () => {
+    await using server = await startMysql(flavour);
+    await server.query("create database shop");
+    const url = server.url("shop");
+    await run(url, "create table items (id int primary key)");
+    // Two pipelines whose names come to the same number.
+    const [one = "", other = ""] = sameNumbers();
+    await using first = await follow(sourceOf(url, one));
+    await run(url, "insert into items values (1)");
+    await first.waitFor(1);
+    await using second = await follow(sourceOf(url, other));
+    await run(url, "insert into items values (2)");
+    await second.waitFor(1);
+    await eventually("the first is told", async () => {
+      expect(first.failure).toMatchObject({
+        code: "config-invalid",
+        message: expect.stringContaining("server id"),
+      });
+      await Promise.resolve();
+    });
+  });
+});
+
+/** By trying. */
+function sameNumbers(): string[] {
+  const names = new Map<number, string>();
+  for (let index = 0; ; index++) {
+    const name = `pipeline_${index}`;
+    const number = serverIdOf(name);
+    const known = names.get(number);
+    if (known !== undefined) return [known, name];
+    names.set(number, name);
+  }
+}

@@ -28,6 +28,7 @@ import { Assembler } from "./assembler.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { readPrimaryLog, startOf, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
+import { serverIdOf } from "./server-id.ts";
 import { MysqlSourceSession } from "./session.ts";
 import { SourceLock } from "./source-lock.ts";
 import { TransactionStream } from "./transaction-stream.ts";
@@ -35,8 +36,6 @@ import { TransactionStream } from "./transaction-stream.ts";
 /** A larger transaction is handed on in pieces of this size: a record's worth. */
 const PIECE_BYTES = 512 * 1024;
 const PLACE = "the primary";
-/** Numbers of our readers lie above what people give their servers. */
-const SERVER_ID_BASE = 0x4c53_0000;
 
 export interface MysqlSourceOptions {
   readonly url: string;
@@ -147,7 +146,7 @@ export class MysqlSource {
       tables: decoder.tables,
       truncated: (table) => decoder.numberOf(table),
     });
-    const serverId = SERVER_ID_BASE + hashOf(pipeline);
+    const serverId = serverIdOf(pipeline);
     const stream = new BinlogStream({
       connection: { ...account },
       place,
@@ -212,11 +211,4 @@ function emptyOf({ reading }: PrimaryLog): GtidSet | DomainPositions | null {
     default:
       return unreachable(reading);
   }
-}
-
-/** 16 bits of FNV-1a. */
-function hashOf(text: string): number {
-  let hash = 0x811c_9dc5;
-  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x0100_0193);
-  return (hash ^ (hash >>> 16)) & 0xffff;
 }
