@@ -115,19 +115,14 @@ const WRITERS: Readonly<Record<TargetKind, Logicals>> = {
   json: { json: text },
   uuid: { uuid: () => quotedAs(UUID, "a uuid"), string: () => quotedAs(UUID, "a uuid") },
   inet: { string: () => quotedAs(INET, "an address"), other: () => quotedAs(INET, "an address") },
-  vector: {},
+  vector: { vector: () => vector },
   geometry: { geometry: () => geometry },
 };
 
 /** How a column is written; null where nothing proves that its values would arrive equal. */
-export function literalFor(type: LogicalType, column: CatalogColumn, isMariadb: boolean): Literal | null {
+export function literalFor(type: LogicalType, column: CatalogColumn): Literal | null {
   const kind = targetKindOf(column);
-  if (kind === null) return null;
-  if (kind === "vector" && type === "vector") {
-    const parse = isMariadb ? "vec_fromtext" : "string_to_vector";
-    return (value) => `${parse}('${matching(value, VECTOR, "a vector")}')`;
-  }
-  return WRITERS[kind][type]?.(column) ?? null;
+  return kind === null ? null : (WRITERS[kind][type]?.(column) ?? null);
 }
 
 /** How a value is compared with a column of a key. */
@@ -179,6 +174,15 @@ function unpadded(value: string): string {
   return value.endsWith(" ")
     ? unfit("a text that ends with spaces, which a CHAR does not keep")
     : quoteText(value);
+}
+
+/** The server's own form: floats of 4 bytes, the lowest first. */
+function vector(value: string): string {
+  const numbers = matching(value, VECTOR, "a vector").slice(1, -1).split(",");
+  const packed = Buffer.alloc(numbers.length * 4);
+  for (const [index, number] of numbers.entries())
+    packed.writeFloatLE(Number(matching(number, FLOAT, "a vector")), index * 4);
+  return `X'${packed.toString("hex")}'`;
 }
 
 /** The server's own form: SRID in 4 bytes, the lowest first, then WKB. */

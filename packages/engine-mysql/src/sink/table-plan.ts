@@ -116,7 +116,7 @@ function matchTable(
   const columns = table.columns.map((column) => {
     const target = targets.get(column.name.toLowerCase());
     targets.delete(column.name.toLowerCase());
-    return matchColumn(table, column, target, isMariadb);
+    return matchColumn(table, column, target);
   });
   for (const surplus of targets.values()) {
     if (!surplus.isRequired || surplus.isGenerated) continue;
@@ -144,12 +144,7 @@ function requireKey(key: readonly string[], indexes: readonly (readonly string[]
   );
 }
 
-function matchColumn(
-  table: Table,
-  column: Column,
-  target: CatalogColumn | undefined,
-  isMariadb: boolean,
-): TargetColumn {
+function matchColumn(table: Table, column: Column, target: CatalogColumn | undefined): TargetColumn {
   const { name, type, nativeType, isKey } = column;
   const alter = `run there: alter table ${quoteTable(table)}`;
   if (target === undefined)
@@ -157,7 +152,7 @@ function matchColumn(
       `column ${name} is missing`,
       `if it was renamed on the primary, rename it there; only if it is new, ${alter} add column ${quoteIdentifier(name)} … (on the primary it is ${nativeType})`,
     );
-  const literal = literalFor(type, target, isMariadb) ?? (target.isGenerated ? quoteText : null);
+  const literal = literalFor(type, target) ?? (target.isGenerated ? quoteText : null);
   if (literal === null)
     throw new Mismatch(
       `column ${name} is ${target.columnType}, which does not hold every ${nativeType} of the primary`,

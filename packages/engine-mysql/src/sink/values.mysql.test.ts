@@ -241,6 +241,7 @@ describe.each(MYSQL_FLAVOURS)("%s", (flavour) => {
         options,
       );
       expect(await values()).toEqual([...expected, expected[0]]);
+      expect(replica.reasons).toEqual(isOrdered ? Array(2).fill("asked for") : []);
     }
   });
 
@@ -273,6 +274,7 @@ describe.each(MYSQL_FLAVOURS)("%s", (flavour) => {
           options,
         );
         expect(await sum()).toEqual([{ c: "0", s: null }]);
+        expect(replica.reasons).toEqual(isOrdered ? Array(3).fill("asked for") : []);
       }
     },
   );
