@@ -271,6 +271,16 @@ describe.each(MYSQL_FLAVOURS)("%s", (flavour) => {
 
   test.each([
     ["it does not exist", "drop table items", "create it there"],
+    [
+      "it does not exist",
+      "rename table items to others; create view items as select * from others",
+      "create it there",
+    ],
+    [
+      "its storage engine, MyISAM, has no transactions",
+      "alter table items engine = MyISAM",
+      "engine = InnoDB",
+    ],
     ["column at is missing", "alter table items drop column at", "add column `at`"],
     ["column at is smallint", "alter table items modify at set('a')", "modify column `at`"],
     [

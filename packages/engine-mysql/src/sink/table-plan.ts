@@ -51,6 +51,7 @@ export async function planTable(options: PlanOptions, table: Table): Promise<Tab
   const { session, replica, isMariadb } = options;
   const [columns, indexes] = [await readColumns(session, table), await readUniqueIndexes(session, table)];
   try {
+    requireTransactions(table, await readEngine(session, table));
     return matchTable(table, columns, indexes, isMariadb);
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
@@ -60,6 +61,25 @@ export async function planTable(options: PlanOptions, table: Table): Promise<Tab
       fields: { replica, table: label },
     });
   }
+}
+
+/** Null: it is no table, or not there. */
+async function readEngine(session: Session, { schema, name }: Table): Promise<string | null> {
+  const [row] = await session.query(
+    `select engine as e from information_schema.tables
+      where table_schema = ${quoteText(schema)} and table_name = ${quoteText(name)} and table_type <> 'VIEW'`,
+  );
+  return row?.["e"] ?? null;
+}
+
+/** What is written elsewhere stays where the target transaction is rolled back (A3, A4). */
+function requireTransactions(table: Table, engine: string | null): void {
+  if (engine === null) throw new Mismatch("it does not exist", "create it there as it is on the primary");
+  if (engine === "InnoDB") return;
+  throw new Mismatch(
+    `its storage engine, ${engine}, has no transactions that hold with others`,
+    `run there: alter table ${quoteTable(table)} engine = InnoDB`,
+  );
 }
 
 async function readColumns(session: Session, { schema, name }: Table): Promise<CatalogColumn[]> {
@@ -110,7 +130,6 @@ function matchTable(
   indexes: readonly (readonly string[])[],
   isMariadb: boolean,
 ): TablePlan {
-  if (rows.length === 0) throw new Mismatch("it does not exist", "create it there as it is on the primary");
   // The replica generates its own; the source's own are not written.
   const targets = new Map(rows.map((row) => [row.name.toLowerCase(), row]));
   const columns = table.columns.map((column) => {
