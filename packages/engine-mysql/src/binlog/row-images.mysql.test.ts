@@ -237,6 +237,25 @@ describe.each(RELEASES)("rows of %s", (release) => {
   });
 });
 
+test("new rows of MariaDB have what they share with old ones from there", async () => {
+  await using server = await startMysql("mariadb");
+  await server.query("create database nodup");
+  await using session = await openSession(server.url("nodup"));
+  const file = await session.freshLog();
+  await session.query(
+    `set session binlog_row_image = full_nodup; create table t (id int primary key, n int, b blob);
+     insert into t values (1, null, 'x'); update t set b = 'y'; update t set id = 2, b = null; delete from t`,
+  );
+  const events = await recordLog(server.url(), file);
+  const { contents } = await decodeLog("mariadb", session, events, { wholeBefore: false });
+  expect(contents.flatMap((content) => (content.kind === "rows" ? content.events : []))).toEqual([
+    { kind: "insert", table: 0, after: ["1", null, "\\x78"] },
+    { kind: "update", table: 0, after: ["1", null, "\\x79"] },
+    { kind: "update", table: 0, before: ["1", NONE, NONE], after: ["2", null, null] },
+    { kind: "delete", table: 0, before: ["2", NONE, NONE] },
+  ]);
+});
+
 test("a table of MariaDB in a form from before MySQL 5.6 is refused", async () => {
   await using server = await startMysql("mariadb", { settings: { "mysql56-temporal-format": "OFF" } });
   await server.query("create database old; create table old.t (id int, at datetime(3))");
