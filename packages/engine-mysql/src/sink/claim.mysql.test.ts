@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { Deferred } from "@lockstep/core";
-import { eventually, MYSQL_FLAVOURS, startMysql } from "@lockstep/testkit";
+import {
+  eventually,
+  freshMysqlDatabase,
+  MYSQL_FLAVOURS,
+  queryMysql,
+  startMysql,
+  TcpProxy,
+} from "@lockstep/testkit";
 import { connect } from "../connection.ts";
 import { insert, never, progressAt, Replica, update } from "./replica.fixture.ts";
 
@@ -78,6 +85,28 @@ describe.each(MYSQL_FLAVOURS)("%s", (flavour) => {
     await replica.query(`delete from lockstep.progress where pipeline = '${replica.pipeline}'`);
     await using next = await replica.claim("next");
     expect(next.progress).toBeNull();
+  });
+
+  test("a commit whose answer is lost is a lost connection, and the next claim reads that it is there (A4)", async () => {
+    const server = new URL(await freshMysqlDatabase(flavour));
+    await using proxy = await TcpProxy.start({ targetPort: Number(server.port) });
+    const near = Object.assign(new URL(server), { port: String(proxy.port) }).href;
+    await using replica = await Replica.create(flavour, undefined, undefined, near);
+    const appended = new Deferred<void>();
+    const applied = replica.apply([insert("1", "one", "1")], { appended: appended.promise });
+    const seen = async (level: string): Promise<void> => {
+      const sql = `set session transaction isolation level ${level}; select label from items`;
+      expect((await queryMysql(server.href, sql)).flat()).toContainEqual({ label: "one" });
+    };
+    await eventually("it has been applied", async () => await seen("read uncommitted"));
+    proxy.delay(1_000);
+    appended.resolve(undefined);
+    await eventually("it is committed", async () => await seen("read committed"));
+    proxy.cut();
+    await expect(applied).rejects.toMatchObject({ code: "connection-lost" });
+    proxy.heal();
+    await using again = await replica.claim("owner", false);
+    expect(again.progress).toMatchObject(progressAt(1));
   });
 
   test("nothing is committed before the record is in the log (P1)", async () => {

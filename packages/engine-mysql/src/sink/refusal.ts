@@ -98,7 +98,7 @@ const CONDITIONS: Readonly<Record<number, string>> = {
   4025: "check violation",
 };
 /** Their messages speak of objects, settings and limits, never of a value. */
-const OF_OBJECTS = [1044, 1142, 1143, 1146, 1205, 1213, 1227, 1290, 1054, 1364];
+const OF_OBJECTS = [1044, 1142, 1143, 1146, 1205, 1213, 1227, 1290, 1054, 1364, 1665];
 
 function described(error: ServerError): string {
   const { number, message } = error;

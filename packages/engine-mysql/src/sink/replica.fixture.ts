@@ -55,6 +55,8 @@ export class Replica implements AsyncDisposable {
   readonly url: string;
   readonly pipeline: string = uniqueName("sink");
   readonly #policy: ConflictPolicy;
+  /** Why windows were applied change by change. */
+  readonly reasons: string[] = [];
   #claimed: Claimed | null = null;
   #step = 0;
 
@@ -116,7 +118,10 @@ export class Replica implements AsyncDisposable {
         connected,
         replica: "r",
         policy: this.#policy,
-        logger: silentLogger,
+        logger: {
+          ...silentLogger,
+          debug: (fields) => this.reasons.push("reason" in fields ? String(fields.reason) : ""),
+        },
         failpoints: undefined,
         progress,
         advance: (stored, next) => advanceStatement(claiming, stored, next),

@@ -26,6 +26,7 @@ describe.each(MYSQL_FLAVOURS)("%s", (flavour) => {
       expect(await replica.lines()).toEqual(["1,one,9", "2,zwei,-"]);
       await replica.apply([truncate, insert("4", "four", "4")], { isOrdered });
       expect(await replica.lines()).toEqual(["4,four,4"]);
+      expect(replica.reasons).toEqual(isOrdered ? Array(3).fill("asked for") : []);
     });
 
     test("two rows that swap a unique value end swapped", async () => {
@@ -162,9 +163,9 @@ describe.each(MYSQL_FLAVOURS)("%s", (flavour) => {
         columns: replica.items.columns.map((column) => ({ ...column, isKey: false })),
       };
       const rows = [
-        insert("1", "a", null),
         insert("1", "A", null),
         insert("1", "a ", null),
+        insert("1", "a", null),
         insert("1", "a", null),
       ];
       await replica.apply(rows, { isOrdered, table });
@@ -199,6 +200,7 @@ describe.each(MYSQL_FLAVOURS)("%s", (flavour) => {
       expect(
         await replica.query("select count(*) as n, sum(at) as s, sum(char_length(label)) as l from items"),
       ).toEqual([{ n: "2000", s: "14000", l: "4000000" }]);
+      expect(replica.reasons).toEqual(isOrdered ? Array(2).fill("asked for") : []);
     });
   });
 
@@ -269,6 +271,16 @@ describe.each(MYSQL_FLAVOURS)("%s", (flavour) => {
 
   test.each([
     ["it does not exist", "drop table items", "create it there"],
+    [
+      "it does not exist",
+      "rename table items to others; create view items as select * from others",
+      "create it there",
+    ],
+    [
+      "its storage engine, MyISAM, has no transactions",
+      "alter table items engine = MyISAM",
+      "engine = InnoDB",
+    ],
     ["column at is missing", "alter table items drop column at", "add column `at`"],
     ["column at is smallint", "alter table items modify at set('a')", "modify column `at`"],
     [

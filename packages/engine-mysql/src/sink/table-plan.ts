@@ -51,6 +51,7 @@ export async function planTable(options: PlanOptions, table: Table): Promise<Tab
   const { session, replica, isMariadb } = options;
   const [columns, indexes] = [await readColumns(session, table), await readUniqueIndexes(session, table)];
   try {
+    requireTransactions(table, await readEngine(session, table));
     return matchTable(table, columns, indexes, isMariadb);
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
@@ -60,6 +61,25 @@ export async function planTable(options: PlanOptions, table: Table): Promise<Tab
       fields: { replica, table: label },
     });
   }
+}
+
+/** Null: it is no table, or not there. */
+async function readEngine(session: Session, { schema, name }: Table): Promise<string | null> {
+  const [row] = await session.query(
+    `select engine as e from information_schema.tables
+      where table_schema = ${quoteText(schema)} and table_name = ${quoteText(name)} and table_type <> 'VIEW'`,
+  );
+  return row?.["e"] ?? null;
+}
+
+/** What is written elsewhere stays where the target transaction is rolled back (A3, A4). */
+function requireTransactions(table: Table, engine: string | null): void {
+  if (engine === null) throw new Mismatch("it does not exist", "create it there as it is on the primary");
+  if (engine === "InnoDB") return;
+  throw new Mismatch(
+    `its storage engine, ${engine}, has no transactions that hold with others`,
+    `run there: alter table ${quoteTable(table)} engine = InnoDB`,
+  );
 }
 
 async function readColumns(session: Session, { schema, name }: Table): Promise<CatalogColumn[]> {
@@ -110,13 +130,12 @@ function matchTable(
   indexes: readonly (readonly string[])[],
   isMariadb: boolean,
 ): TablePlan {
-  if (rows.length === 0) throw new Mismatch("it does not exist", "create it there as it is on the primary");
   // The replica generates its own; the source's own are not written.
   const targets = new Map(rows.map((row) => [row.name.toLowerCase(), row]));
   const columns = table.columns.map((column) => {
     const target = targets.get(column.name.toLowerCase());
     targets.delete(column.name.toLowerCase());
-    return matchColumn(table, column, target, isMariadb);
+    return matchColumn(table, column, target);
   });
   for (const surplus of targets.values()) {
     if (!surplus.isRequired || surplus.isGenerated) continue;
@@ -144,12 +163,7 @@ function requireKey(key: readonly string[], indexes: readonly (readonly string[]
   );
 }
 
-function matchColumn(
-  table: Table,
-  column: Column,
-  target: CatalogColumn | undefined,
-  isMariadb: boolean,
-): TargetColumn {
+function matchColumn(table: Table, column: Column, target: CatalogColumn | undefined): TargetColumn {
   const { name, type, nativeType, isKey } = column;
   const alter = `run there: alter table ${quoteTable(table)}`;
   if (target === undefined)
@@ -157,7 +171,7 @@ function matchColumn(
       `column ${name} is missing`,
       `if it was renamed on the primary, rename it there; only if it is new, ${alter} add column ${quoteIdentifier(name)} … (on the primary it is ${nativeType})`,
     );
-  const literal = literalFor(type, target, isMariadb) ?? (target.isGenerated ? quoteText : null);
+  const literal = literalFor(type, target) ?? (target.isGenerated ? quoteText : null);
   if (literal === null)
     throw new Mismatch(
       `column ${name} is ${target.columnType}, which does not hold every ${nativeType} of the primary`,

@@ -151,20 +151,19 @@ export class TargetSession implements CatchUpSession {
     return conflicts;
   }
 
+  /** A transaction whose first statement is the compare-and-set, in one round trip. */
   async #begin(progress: Progress): Promise<void> {
-    const { session } = this.#options.connected;
-    await session.run("start transaction");
-    await this.#advance(progress).catch(async (error: unknown) => {
-      await session.run("rollback").catch(() => undefined);
+    await this.#advance(progress, "start transaction;").catch(async (error: unknown) => {
+      await this.#options.connected.session.run("rollback").catch(() => undefined);
       throw error;
     });
   }
 
   /** The compare-and-set (A4). */
-  async #advance(next: Progress): Promise<void> {
+  async #advance(next: Progress, before = ""): Promise<void> {
     const { connected, replica, advance } = this.#options;
-    const [done] = await connected.session.run(advance(expectStored(this.progress), next));
-    if (done?.rows === 1) return;
+    const done = await connected.session.run(before + advance(expectStored(this.progress), next));
+    if (done.at(-1)?.rows === 1) return;
     const message = `replica ${replica} is not where this session left it; claiming it again`;
     throw new ReplicationError("connection-lost", message);
   }
