@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Socket } from "node:net";
 import type { ConnectionOptions } from "mysql2";
-import { Deferred, ReplicationError, type Failpoints } from "@lockstep/core";
+import { Deferred, ReplicationError } from "@lockstep/core";
 import { toReplicationError } from "../server-error.ts";
 import type { BinlogDecoder } from "./binlog-decoder.ts";
 import type { DecodedEvent } from "./decoded-event.ts";
@@ -34,7 +34,6 @@ export interface BinlogStreamOptions {
   readonly serverId: number;
   /** Of this stream alone. */
   readonly decoder: BinlogDecoder;
-  readonly failpoints?: Failpoints | undefined;
 }
 
 /** What has come since the last one. */
@@ -177,7 +176,6 @@ export class BinlogStream implements AsyncDisposable {
   #add(event: DecodedEvent): void {
     this.#events.push(event);
     if (event.content.kind === "payload") this.#hasPayload = true;
-    else if (event.content.kind === "rows") this.#options.failpoints?.hit("decoded");
   }
 
   #take(): BinlogBatch {

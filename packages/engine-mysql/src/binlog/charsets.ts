@@ -56,6 +56,11 @@ export class Charsets {
     this.#byName.set(charset.name, { ...charset, decode: decoderOf(table) });
   }
 
+  /** Whether the server has the collation. */
+  has(id: number): boolean {
+    return this.#collations.has(id);
+  }
+
   /** Rejects a collation that the server does not have, and with `UnknownCharset` what has no table yet. */
   ofCollation(id: number): Charset {
     const info = this.#collations.get(id);

@@ -6,6 +6,10 @@ import { fixed, type ColumnReader } from "./column-reader.ts";
  */
 const SMALLEST_PLAIN = 1e-4;
 const FLOAT32_PLAIN = 1e6;
+/** Beyond half of the way to the next float, that half makes it the next. */
+const JUST_MORE = 1 + 2 ** -20;
+/** More than a float32 has before its zeros, where it is just between two short decimals. */
+const MANY_DIGITS = 40;
 /** Below it a float32 has fewer digits. */
 const SMALLEST_NORMAL = 2 ** -126;
 const FLOAT64_PLAIN = 1e15;
@@ -33,23 +37,54 @@ export function float32Text(value: number): string {
   return size >= SMALLEST_PLAIN && size < FLOAT32_PLAIN ? String(shortest) : withExponent(shortest);
 }
 
-/** The float64 whose shortest text is the shortest of the float32. */
+/**
+ * The float64 whose shortest text is the shortest of the float32, and of those the nearest; of two as near the one
+ * with an even last digit; never one that lies just between two floats. So PostgreSQL writes it, too.
+ */
 function shortestFloat32(value: number): number {
   if (!Number.isFinite(value)) return value;
   for (let digits = Math.abs(value) < SMALLEST_NORMAL ? 1 : 6; digits < 9; digits++) {
-    const candidate = Number(value.toPrecision(digits));
-    if (Math.fround(candidate) === value) return candidate;
-    const above = nextAbove(candidate, digits);
-    if (Math.fround(above) === value) return above; // At a power of two the interval reaches further up.
+    const nearest = Number(value.toPrecision(digits));
+    if (isWithin(nearest, value)) return isTie(value, digits) ? evenOf(nearest, value, digits) : nearest;
+    const above = nextTo(nearest, digits, 1);
+    if (isWithin(above, value)) return above; // At a power of two the interval reaches further up.
   }
   return Number(value.toPrecision(9));
 }
 
-/** One unit in the last of so many digits further from zero. */
-function nextAbove(value: number, digits: number): number {
+/** Whether it reads back as the float wherever ties are rounded to. */
+function isWithin(candidate: number, value: number): boolean {
+  if (Math.fround(candidate) !== value) return false;
+  if (candidate === value) return true;
+  return Math.fround(value + (candidate - value) * JUST_MORE) === value;
+}
+
+/** Whether the float lies just between two decimals of so many digits. */
+function isTie(value: number, digits: number): boolean {
+  if (!/5(?:e.*)?$/.test(value.toPrecision(digits + 1))) return false;
+  return /^0*$/.test(
+    value
+      .toExponential(MANY_DIGITS)
+      .split("e")[0]
+      ?.replace(".", "")
+      .replace("-", "")
+      .slice(digits + 1) ?? "",
+  );
+}
+
+/** Of the two decimals around a tie; `upper` is the one further from zero. */
+function evenOf(upper: number, value: number, digits: number): number {
+  const [mantissa = ""] = upper.toExponential(digits - 1).split("e");
+  if (Number(mantissa.at(-1)) % 2 === 0) return upper;
+  const lower = nextTo(upper, digits, -1);
+  return isWithin(lower, value) ? lower : upper;
+}
+
+/** So many units in the last of so many digits further from zero. */
+function nextTo(value: number, digits: number, units: number): number {
   const [mantissa = "", exponent = ""] = value.toExponential(digits - 1).split("e");
-  const unit = value < 0 ? -1 : 1;
-  return Number(`${Number(mantissa.replace(".", "")) + unit}e${Number(exponent) - digits + 1}`);
+  const sign = value < 0 ? -1 : 1;
+  return Number(`${Number(mantissa.replace(".", "")) + sign * units}e${Number(exponent) - digits + 1}`);
 }
 
 /** At least two digits of exponent: `1e+20`. */

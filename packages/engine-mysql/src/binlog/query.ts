@@ -80,7 +80,8 @@ function xa(sql: string): EventContent | null {
 }
 
 function statementText(statement: Buffer, collation: number | null, charsets: Charsets): string {
-  const decode = collation === null ? decodeUtf8 : (charsets.ofCollation(collation).decode ?? decodeUtf8);
+  const isKnown = collation !== null && charsets.has(collation);
+  const decode = (isKnown ? charsets.ofCollation(collation).decode : null) ?? decodeUtf8;
   return decode(statement, 0, statement.length) ?? statement.toString("utf8");
 }
 

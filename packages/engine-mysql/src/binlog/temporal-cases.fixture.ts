@@ -58,6 +58,7 @@ function timestamp(digits: number, release: MysqlRelease): TypeCase {
     `2024-02-29 23:59:59${fraction("999999", digits)}`,
     "0000-00-00 00:00:00",
     ...(release === "mariadb" ? far : []),
+    ...(release === "mysql" || digits === 0 ? [] : ["1970-01-01 00:00:00.5"]),
   ];
   return {
     ddl: `timestamp(${digits}) null`,

@@ -43,7 +43,7 @@ export function timestamp(digits: number): ColumnReader {
   return fixed(4 + fraction.bytes, (cursor, at) => {
     const seconds = cursor.view.getUint32(at);
     const behind = fraction.text(cursor, at + 4);
-    if (seconds === 0) return `0000-00-00 00:00:00${behind}`;
+    if (seconds === 0 && isZero(behind)) return `0000-00-00 00:00:00${behind}`;
     const day = Math.floor(seconds / SECONDS_A_DAY);
     if (day !== lastDay) {
       lastDay = day;
@@ -68,6 +68,11 @@ export function time(digits: number): ColumnReader {
     const text = clockText((clock >> 12) & 0x3ff, (clock >> 6) & 63, clock & 63);
     return (packed < 0 ? "-" : "") + text + fraction.textOf(size % scale);
   });
+}
+
+/** MariaDB has the first second of 1970, from its first fraction on. */
+function isZero(fraction: string): boolean {
+  return /^[.0]*$/.test(fraction);
 }
 
 /** `packed` as in DATETIME2, without its offset. */

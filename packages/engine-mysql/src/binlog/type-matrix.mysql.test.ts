@@ -57,17 +57,21 @@ function canonical(answer: string, { compare, nativeType }: TypeCase): string {
   }
 }
 
-/** The nearest of the shortest decimals that read back as this float32, by trying. */
+/** By trying: of the shortest decimals that read back as this float32 the nearest, or the even one. */
 function floatText(value: number): string {
   if (value === 0) return numberText(value, 6);
   for (let digits = 1; digits <= 9; digits++) {
     const [mantissa = "", exponent = ""] = value.toExponential(digits - 1).split("e");
     const unit = 10 ** (1 - digits);
-    const near = [0, unit, -unit].map((step) =>
-      Number(`${(Number(mantissa) + step).toFixed(digits - 1)}e${exponent}`),
+    const texts = [0, unit, -unit].map(
+      (step) => `${(Number(mantissa) + step).toFixed(digits - 1)}e${exponent}`,
     );
-    const found = near.find((candidate) => Math.fround(candidate) === value);
-    if (found !== undefined) return numberText(found, 6);
+    const distance = (text: string): number => Math.round(Math.abs(Number(text) / value - 1) * 1e13);
+    const isEven = (text: string): number => Number(text.split("e")[0]?.at(-1)) % 2;
+    const [best] = texts
+      .filter((text) => Math.fround(value + (Number(text) - value) * 1.000001) === value)
+      .toSorted((left, right) => distance(left) - distance(right) || isEven(left) - isEven(right));
+    if (best !== undefined) return numberText(Number(best), 6);
   }
   return numberText(value, 6);
 }
