@@ -152,9 +152,9 @@ export class MysqlSource {
       place,
       serverId,
       decoder,
-      failpoints: this.#options.failpoints,
     });
-    return new TransactionStream({ stream, from: fromOf(start), assembler, arrived, reached });
+    const { failpoints } = this.#options;
+    return new TransactionStream({ stream, from: fromOf(start), assembler, arrived, reached, failpoints });
   }
 
   /** Before anything has begun, a table that cannot be followed is a matter for whoever starts it. */

@@ -1,4 +1,11 @@
-import { Deferred, includes, type Arrived, type Position, type SourceBatch } from "@lockstep/core";
+import {
+  Deferred,
+  includes,
+  type Arrived,
+  type Failpoints,
+  type Position,
+  type SourceBatch,
+} from "@lockstep/core";
 import type { BinlogBatch, BinlogStream, StreamStart } from "../binlog/binlog-stream.ts";
 import type { DecodedEvent } from "../binlog/decoded-event.ts";
 import { comparePositions } from "../position.ts";
@@ -11,6 +18,7 @@ export interface TransactionStreamOptions {
   readonly assembler: Assembler;
   readonly arrived: Arrived;
   readonly reached: Reached;
+  readonly failpoints: Failpoints | undefined;
 }
 
 /** The transactions of a log that is read from one place on, and who waits for it to pass another. */
@@ -65,11 +73,12 @@ export class TransactionStream implements AsyncDisposable {
 
   /** What is whole is handed on when the batch is done; pieces of a large transaction as they are full (M1). */
   *#batchesOf({ events, decodeMs }: BinlogBatch): Generator<SourceBatch> {
-    const { assembler, arrived } = this.#options;
+    const { assembler, arrived, failpoints } = this.#options;
     arrived.decodeMs += decodeMs;
     for (const event of events) {
       for (const one of eventsIn(event)) {
         assembler.push(one);
+        if (one.content.kind === "rows") failpoints?.hit("decoded");
         if (arrived.isLarge) yield* this.#taken();
       }
     }
