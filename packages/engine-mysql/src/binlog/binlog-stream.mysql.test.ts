@@ -38,12 +38,13 @@ describe.each(RELEASES)("a stream from %s", (release) => {
     return (await session.query(`select ${name} as position`))[0]?.["position"]?.replaceAll("\n", "") ?? "";
   }
 
-  function streamOf(serverId = nextServerId++, port = server.port): BinlogStream {
+  function streamOf(serverId = nextServerId++, port = server.port, silentMs = 15_000): BinlogStream {
     const { username: user, password } = new URL(server.url());
     return new BinlogStream({
       connection: { host: "127.0.0.1", port, user, password },
       place: `127.0.0.1:${port}`,
       serverId,
+      silentMs,
       decoder: decoderOf(flavour, charsets, { wholeBefore: false }),
     });
   }
@@ -150,6 +151,21 @@ describe.each(RELEASES)("a stream from %s", (release) => {
     await expect(
       streamOf().start({ kind: "gtid", gtids: "" }, AbortSignal.abort(new Error("no"))),
     ).rejects.toThrow("no");
+  });
+
+  test("ends when its server falls silent", async () => {
+    await using proxy = await TcpProxy.start({ targetPort: server.port });
+    await using stream = streamOf(nextServerId++, proxy.port, 2_500);
+    await stream.start({ kind: "gtid", gtids: await position() }, signal);
+    // Heartbeats keep it open for longer than that.
+    const seen = contents(stream);
+    for (let beats = 0; beats < 4; beats++) await until(seen, ({ kind }) => kind === "heartbeat");
+    const ended = ends(all(stream), {
+      code: "connection-lost",
+      message: expect.stringMatching(/silent for \d+ s/) as unknown,
+    });
+    proxy.blackHole();
+    await ended;
   });
 
   test("is refused what the server has purged, and GTIDs that it never had", async () => {

@@ -34,6 +34,8 @@ export interface BinlogStreamOptions {
   readonly serverId: number;
   /** Of this stream alone. */
   readonly decoder: BinlogDecoder;
+  /** A server that says nothing for so long has gone; well above a second, so often it says where it is. */
+  readonly silentMs?: number;
 }
 
 /** What has come since the last one. */
@@ -211,7 +213,7 @@ export class BinlogStream implements AsyncDisposable {
   #tick(): void {
     if (this.#isPaused) return;
     const silentMs = performance.now() - this.#receivedMs;
-    if (silentMs > SILENT_MS)
+    if (silentMs > (this.#options.silentMs ?? SILENT_MS))
       this.#fail(lost(`${this.#options.place} was silent for ${Math.round(silentMs / 1_000)} s`));
   }
 
