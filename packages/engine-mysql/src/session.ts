@@ -13,8 +13,8 @@ export interface Done {
   readonly warnings: number;
 }
 
-/** Rows of a stream that are read before they are taken. */
-const ROWS_AHEAD = 100;
+/** Rows of a stream that are read before they are taken: each may be large (M1). */
+const ROWS_AHEAD = 1;
 
 /** One connection's statements, as text, one after the other. Rejects with `ServerError` for what a server refuses. */
 export class Session {
@@ -43,15 +43,24 @@ export class Session {
     return (Array.isArray(result) ? result : [result]).flatMap((one: unknown) => doneOf(one) ?? []);
   }
 
-  /** The rows of one statement as they arrive, each a list of its values; one that is not taken stops the link. */
-  async *stream(sql: string): AsyncGenerator<readonly (string | null)[], void, undefined> {
-    const rows: AsyncIterable<unknown> = this.#connection
-      .query({ sql, rowsAsArray: true })
+  /**
+   * The rows of one statement as they arrive, each a list of its values in the server's own bytes; one that is not taken
+   * stops the link. Rejects when the link is lost.
+   */
+  async *stream(sql: string): AsyncGenerator<readonly (Buffer | null)[], void, undefined> {
+    const rows = this.#connection
+      .query({ sql, rowsAsArray: true, typeCast: (field) => field.buffer() })
       .stream({ highWaterMark: ROWS_AHEAD });
+    // The driver tells a stream of what the server says, and not of a link that is lost.
+    const lost = (): void => void rows.destroy(new Error("Connection lost"));
+    this.#socket.once("close", lost);
+    if (this.#socket.destroyed) lost();
     try {
-      for await (const row of rows) if (isTexts(row)) yield row;
+      for await (const row of rows) if (isBuffers(row)) yield row;
     } catch (error) {
       throw serverErrorOf(error);
+    } finally {
+      this.#socket.off("close", lost);
     }
   }
 
@@ -70,7 +79,7 @@ export class Session {
   }
 }
 
-function isTexts(row: unknown): row is readonly (string | null)[] {
+function isBuffers(row: unknown): row is readonly (Buffer | null)[] {
   return Array.isArray(row);
 }
 

@@ -9,7 +9,7 @@ import { ReplicationError } from "@lockstep/core";
 /** What is used of kafkajs's connections; held by kafkajs-internals.kafka.test.ts. */
 export interface Connection {
   readonly clientId: string;
-  readonly socket: { write(bytes: Buffer): unknown } | null;
+  readonly socket: { readonly destroyed: boolean; write(bytes: Buffer): unknown } | null;
   readonly requestQueue: RequestQueue;
   isConnected(): boolean;
   isAuthenticated(): boolean;
@@ -52,9 +52,18 @@ export async function exchange(
       entry: { ...name, correlationId, resolve: ({ payload }) => resolve(payload), reject },
       expectResponse: true,
       requestTimeout: null,
-      sendRequest: () => connection.socket?.write(bytes),
+      // A connection that is being given up takes requests, and never answers or ends them.
+      sendRequest: () => {
+        const { socket } = connection;
+        if (socket === null || socket.destroyed || !connection.isConnected()) reject(notConnected());
+        else socket.write(bytes);
+      },
     });
   });
+}
+
+function notConnected(): Error {
+  return new Error("the connection was given up");
 }
 
 /** What kafkajs throws for an error of the protocol. */

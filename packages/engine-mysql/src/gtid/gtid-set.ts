@@ -21,6 +21,11 @@ export class GtidSet {
     return new GtidSet(new Map([...ranges].map(([source, list]) => [source, merged(list)])));
   }
 
+  /** All ids come from one source: then each number is a place, whatever was committed by others. */
+  get isOfOneSource(): boolean {
+    return this.#ranges.size === 1;
+  }
+
   contains(other: GtidSet): boolean {
     for (const [source, ranges] of other.#ranges) {
       const own = this.#ranges.get(source) ?? [];

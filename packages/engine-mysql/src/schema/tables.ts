@@ -27,9 +27,10 @@ export async function listTables(
   filter: TableFilter,
 ): Promise<ListedTables> {
   const rows = await session.query(
-    `select t.table_schema as \`schema\`, t.table_name as name, t.engine as engine, e.transactions as transactions
+    `select t.table_schema as \`schema\`, t.table_name as name, t.engine as engine, e.transactions as transactions,
+            t.table_type as kind
        from information_schema.tables t left join information_schema.engines e on e.engine = t.engine
-      where t.table_type = 'BASE TABLE' and t.table_schema not in (${NOT_FOR_USERS.map(quoteText).join(", ")})
+      where t.table_type in ('BASE TABLE', 'SYSTEM VERSIONED') and t.table_schema not in (${NOT_FOR_USERS.map(quoteText).join(", ")})
       order by 1, 2`,
   );
   const cascades = await readUnloggedCascades(session, server);
@@ -50,7 +51,11 @@ export function isForUsers({ schema }: TableName): boolean {
 }
 
 /** A table whose changes cannot be undone has no place in a transaction, nor in a view. */
-function whyNotSupported(table: TableName, { engine, transactions }: TextRow): Refusal | null {
+function whyNotSupported(table: TableName, { engine, transactions, kind }: TextRow): Refusal | null {
+  if (kind === "SYSTEM VERSIONED") {
+    const versioned = `alter table ${quoteTable(table)} drop system versioning`;
+    return { reason: `is system-versioned, and its log has its history, too (${versioned})`, sql: versioned };
+  }
   if (transactions === "YES") return null;
   const sql = `alter table ${quoteTable(table)} engine = InnoDB`;
   return { reason: `is of engine ${engine ?? "(none)"}, which knows no transactions (${sql})`, sql };
@@ -77,6 +82,14 @@ async function readUnloggedCascades(session: Session, { flavour }: Server): Prom
       return [tableKey(table), { reason, sql }];
     }),
   );
+}
+
+/** MariaDB's sequences: their values are in the log as rows of a table, and they are none. */
+export async function readSequences(session: Session): Promise<ReadonlySet<string>> {
+  const rows = await session.query(
+    "select table_schema as `schema`, table_name as name from information_schema.tables where table_type = 'SEQUENCE'",
+  );
+  return new Set(rows.map((row) => tableKey(nameOf(row))));
 }
 
 /** Types that MariaDB's log shows as bytes, by table and column. */

@@ -7,7 +7,7 @@ import type { Session } from "../session.ts";
 export interface CopiedColumn {
   readonly column: Column;
   readonly expression: string;
-  readonly textOf: (answer: string) => string;
+  readonly textOf: (answer: Buffer) => string;
 }
 
 export interface CopiedTable {
@@ -52,12 +52,22 @@ function copiedColumn(row: ColumnRow): CopiedColumn {
   const kind = (row["kind"] ?? "").toLowerCase();
   const nativeType = row["type"] ?? "";
   const isUnsigned = nativeType.includes(" unsigned");
-  const { type, ask = asItIs, textOf = unchanged } = meaningOf(kind, isUnsigned, row["charset"] ?? null);
+  const {
+    type,
+    ask = asItIs,
+    textOf = unchanged,
+    ofBytes,
+  } = meaningOf(kind, isUnsigned, row["charset"] ?? null);
   const isFilled = nativeType.includes(" zerofill");
   return {
     column: { name, type, nativeType: nativeType.replace(" zerofill", ""), isKey: row["isKey"] === "1" },
     expression: ask(quoteIdentifier(name), Number(row["bits"] ?? 0)),
-    textOf: isFilled ? (answer) => textOf(answer.replace(/^0+(?=\d)/, "")) : textOf,
+    textOf:
+      ofBytes ??
+      ((answer) => {
+        const text = answer.toString("utf8");
+        return textOf(isFilled ? text.replace(/^0+(?=\d)/, "") : text);
+      }),
   };
 }
 
@@ -65,11 +75,12 @@ interface Meaning {
   readonly type: LogicalType;
   readonly ask?: (column: string, bits: number) => string;
   readonly textOf?: (answer: string) => string;
+  /** In the place of it, for what is no text. */
+  readonly ofBytes?: (answer: Buffer) => string;
 }
 
 const asItIs = (column: string): string => column;
 const unchanged = (answer: string): string => answer;
-const inHex = (column: string): string => `hex(${column})`;
 
 const INTEGERS: Readonly<Record<string, readonly [signed: LogicalType, unsigned: LogicalType]>> = {
   tinyint: ["int16", "int16"],
@@ -122,17 +133,16 @@ function meaningOf(kind: string, isUnsigned: boolean, charset: string | null): M
     case "inet6":
       return { type: "string" };
     case "vector":
-      return { type: "vector", ask: inHex, textOf: vectorText };
+      return { type: "vector", ofBytes: vectorText };
     default:
-      if (GEOMETRIES.test(kind)) return { type: "geometry", ask: inHex, textOf: geometryText };
+      if (GEOMETRIES.test(kind)) return { type: "geometry", ofBytes: geometryText };
       return charset === null
-        ? { type: "bytes", ask: inHex, textOf: (answer) => `\\x${answer.toLowerCase()}` }
+        ? { type: "bytes", ofBytes: (answer) => `\\x${answer.toString("hex")}` }
         : { type: "string" };
   }
 }
 
-function vectorText(hex: string): string {
-  const bytes = Buffer.from(hex, "hex");
+function vectorText(bytes: Buffer): string {
   const numbers = Array.from({ length: bytes.length / 4 }, (_, index) =>
     float32Text(bytes.readFloatLE(index * 4)),
   );
@@ -140,7 +150,6 @@ function vectorText(hex: string): string {
 }
 
 /** Four bytes of SRID, then WKB. */
-function geometryText(hex: string): string {
-  const bytes = Buffer.from(hex, "hex");
+function geometryText(bytes: Buffer): string {
   return `SRID=${bytes.readUInt32LE(0)};${bytes.toString("hex", 4)}`;
 }

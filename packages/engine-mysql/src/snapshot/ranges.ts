@@ -9,7 +9,8 @@ export interface TableSize {
   readonly bytes: number;
 }
 
-const INTEGER_TYPES = ["int16", "int32", "int64", "uint64"];
+/** Not YEAR, whose 0000 no number compares with. */
+const INTEGER = /^(?:tiny|small|medium|big)?int\b/;
 
 /**
  * Together all of a table's rows: by its key where that is one whole number, else all at once. What lies outside of
@@ -24,7 +25,7 @@ export async function rangesOf(
   const whole: TableRange[] = [{ bytes, text: "" }];
   const [key, ...others] = table.columns.filter(({ isKey }) => isKey);
   const count = Math.ceil(bytes / rangeBytes);
-  if (key === undefined || others.length > 0 || !INTEGER_TYPES.includes(key.type) || count <= 1) return whole;
+  if (key === undefined || others.length > 0 || !INTEGER.test(key.nativeType) || count <= 1) return whole;
   const column = quoteIdentifier(key.name);
   const [row] = await session.query(
     `select min(${column}) as first, max(${column}) as last from ${quoteTable(table)}`,

@@ -1,4 +1,4 @@
-import { abortable, ReplicationError } from "@lockstep/core";
+import { abortable, Deferred, ReplicationError } from "@lockstep/core";
 import { isTableChanged, toReplicationError } from "../server-error.ts";
 import type { Session } from "../session.ts";
 import type { CopiedColumn } from "./columns.ts";
@@ -20,7 +20,7 @@ interface Reading {
 export class Readers {
   readonly #idle: Session[];
   #left: number;
-  readonly #waiting: ((session: Session | null) => void)[] = [];
+  readonly #waiting: Deferred<Session | null>[] = [];
 
   constructor(sessions: readonly Session[]) {
     this.#idle = [...sessions];
@@ -62,10 +62,14 @@ export class Readers {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
     if (this.#left === 0) throw viewLost();
-    const session = await abortable(
-      new Promise<Session | null>((resolve) => this.#waiting.push(resolve)),
-      signal,
-    );
+    const waiting = new Deferred<Session | null>();
+    this.#waiting.push(waiting);
+    const session = await abortable(waiting.promise, signal).catch((error: unknown) => {
+      const at = this.#waiting.indexOf(waiting);
+      if (at >= 0) this.#waiting.splice(at, 1);
+      else void waiting.promise.then((late) => late !== null && this.#giveBack(late, true)); // It was its turn.
+      throw error;
+    });
     if (session === null) throw viewLost();
     return session;
   }
@@ -74,12 +78,12 @@ export class Readers {
     if (isWhole) {
       const next = this.#waiting.shift();
       if (next === undefined) this.#idle.push(session);
-      else next(session);
+      else next.resolve(session);
       return;
     }
     session.destroy();
     this.#left -= 1;
-    if (this.#left === 0) for (const next of this.#waiting.splice(0)) next(null);
+    if (this.#left === 0) for (const next of this.#waiting.splice(0)) next.resolve(null);
   }
 }
 
@@ -92,12 +96,13 @@ export async function letGo<T>(session: Session, work: () => Promise<T>): Promis
 }
 
 async function* linesOf(
-  rows: AsyncIterable<readonly (string | null)[]>,
+  rows: AsyncIterable<readonly (Buffer | null)[]>,
   columns: readonly CopiedColumn[],
 ): AsyncGenerator<Buffer, void, undefined> {
   let text = "";
   for await (const row of rows) {
-    text += `${JSON.stringify(row.map((answer, index) => (answer === null ? null : (columns[index]?.textOf(answer) ?? answer))))}\n`;
+    const cells = row.map((answer, index) => (answer === null ? null : columns[index]?.textOf(answer)));
+    text += `${JSON.stringify(cells)}\n`;
     if (text.length < CHUNK_BYTES) continue;
     yield Buffer.from(text);
     text = "";
@@ -106,7 +111,7 @@ async function* linesOf(
 }
 
 /** The table was altered since the view was taken: its rows as they were are gone. */
-function changedMeanwhile(label: string, cause: unknown): ReplicationError {
+export function changedMeanwhile(label: string, cause?: unknown): ReplicationError {
   return new ReplicationError("source-changed", `table ${label} was altered or emptied while it was copied`, {
     cause,
     fix: "it is copied again by itself",

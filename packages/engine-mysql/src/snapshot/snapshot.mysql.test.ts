@@ -144,6 +144,77 @@ describe.each(MYSQL_FLAVOURS)("a snapshot of %s", (flavour) => {
     await expect(cellsOf(snapshot, items)).rejects.toMatchObject({ code: "source-changed" });
   });
 
+  test("a table that takes another's name while it is copied is copied again", async () => {
+    await using server = await startMysql(flavour);
+    await server.query("create database shop");
+    const url = server.url("shop");
+    const items = { schema: "shop", name: "items" };
+    await run(url, "create table items (id int primary key)", "do sleep(1.1)");
+    await run(url, "create table other (id int primary key)", "insert into other values (7)");
+    await using snapshot = await openSnapshot({ url }, [items], LIMITS, never());
+    const [table] = snapshot.tables;
+    if (table === undefined) return expect.unreachable();
+    await snapshot.verify(table, never());
+    await run(url, "rename table items to former, other to items");
+    await cellsOf(snapshot, items).catch(() => undefined); // Of whichever table the server has under the name.
+    await expect(snapshot.verify(table, never())).rejects.toMatchObject({ code: "source-changed" });
+  });
+
+  test("bytes come whole, however small a packet the server sends, and YEAR 0000 and the ends of keys", async () => {
+    await using server = await startMysql(flavour, { settings: { "max-allowed-packet": "16M" } });
+    await server.query("create database shop");
+    const url = server.url("shop");
+    await run(
+      url,
+      "create table items (id int primary key, b longblob)",
+      "insert into items values (1, repeat('x', 9000000)), (2, null)",
+      "create table years (y year primary key, filler char(200))",
+      `insert into years values ${[0, 1901, 1970, 2000, 2155].map((y) => `(${y}, 'x')`).join(", ")}`,
+      "analyze table years",
+    );
+    const names = [
+      { schema: "shop", name: "items" },
+      { schema: "shop", name: "years" },
+    ];
+    await using snapshot = await openSnapshot({ url }, names, { ...LIMITS, rangeBytes: 100 }, never());
+    const [items = names[0], years = names[1]] = names;
+    if (items === undefined || years === undefined) return expect.unreachable();
+    const copied = await cellsOf(snapshot, items);
+    expect(copied.map(([id, cell]) => [id, typeof cell === "string" ? cell.length : cell])).toEqual([
+      ["1", 18_000_002],
+      ["2", null],
+    ]);
+    expect((await cellsOf(snapshot, years)).map(([y]) => y)).toEqual(["0", "1901", "1970", "2000", "2155"]);
+  });
+
+  test("a link that is lost ends the reading, and so does nobody who takes rows", async () => {
+    await using server = await startMysql(flavour);
+    await server.query("create database shop");
+    const url = server.url("shop");
+    const items = { schema: "shop", name: "items" };
+    const values = Array.from({ length: 20_000 }, (_, id) => `(${id}, repeat('x', 500))`).join(", ");
+    await run(
+      url,
+      "create table items (id int primary key, v varchar(500))",
+      `insert into items values ${values}`,
+    );
+    await using snapshot = await openSnapshot({ url }, [items], LIMITS, never());
+    const [range] = snapshot.tables[0]?.ranges ?? [];
+    if (range === undefined) return expect.unreachable();
+    const stalled = snapshot.read(range, "", never())[Symbol.asyncIterator]();
+    await stalled.next();
+    const reading = snapshot.read(range, "", never())[Symbol.asyncIterator]();
+    await reading.next();
+    await server.kill();
+    const rest = async (rows: AsyncIterator<Uint8Array>): Promise<void> => {
+      while ((await rows.next()).done !== true);
+    };
+    await expect(rest(reading)).rejects.toMatchObject({ code: "connection-lost" });
+    await expect(rest(stalled)).rejects.toMatchObject({
+      code: expect.stringMatching(/connection-lost|copy-stalled/),
+    });
+  });
+
   test("ranges are all of a table's rows, each once", async () => {
     await using server = await startMysql(flavour); // Its moments without changes are nobody else's affair.
     await server.query("create database shop");

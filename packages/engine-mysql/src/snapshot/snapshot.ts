@@ -9,14 +9,15 @@ import {
   type TableRange,
   type View,
 } from "@lockstep/core";
-import type { Connected, ConnectOptions } from "../connection.ts";
+import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { quoteTable, quoteText } from "../quoting.ts";
 import { readSchema } from "../schema/definition.ts";
 import { toReplicationError } from "../server-error.ts";
 import type { Session } from "../session.ts";
 import { readCopiedTables, type CopiedTable } from "./columns.ts";
+import { readBirthdays } from "./birthdays.ts";
 import { rangesOf, type TableSize } from "./ranges.ts";
-import { letGo, Readers } from "./readers.ts";
+import { changedMeanwhile, letGo, Readers } from "./readers.ts";
 import { openView, type SharedView } from "./view.ts";
 
 const PLACE = "the primary";
@@ -33,11 +34,15 @@ export async function openSnapshot(
   signal: AbortSignal,
 ): Promise<Snapshot> {
   try {
-    const view = await openView(connection, READERS, signal);
+    const view = await openView(connection, { readers: READERS, tables }, signal);
     try {
       const [reader] = view.readers;
       if (reader === undefined) throw new TypeError("a view without sessions");
-      return await letGo(reader.session, async () => await describe(view, reader, tables, rangeBytes));
+      const described = async (): Promise<MysqlSnapshotOptions> => ({
+        connection,
+        ...(await describe(view, reader, tables, rangeBytes)),
+      });
+      return new MysqlSnapshot(await letGo(reader.session, described));
     } catch (error) {
       await closeAll(view.readers);
       throw error;
@@ -53,7 +58,7 @@ async function describe(
   { session, server }: Connected,
   names: readonly TableName[],
   rangeBytes: number,
-): Promise<Snapshot> {
+): Promise<Omit<MysqlSnapshotOptions, "connection">> {
   const copied = await readCopiedTables(session, names);
   const sizes = await readSizes(session, names);
   const byRange = new Map<TableRange, CopiedTable>();
@@ -69,10 +74,11 @@ async function describe(
     server.flavour,
     copied.map(({ table }) => table),
   );
-  return new MysqlSnapshot({ view, tables, byRange, schema });
+  return { view, tables, byRange, schema };
 }
 
 interface MysqlSnapshotOptions {
+  readonly connection: ConnectOptions;
   readonly view: SharedView;
   readonly tables: readonly SnapshotTable[];
   readonly byRange: ReadonlyMap<TableRange, CopiedTable>;
@@ -106,9 +112,15 @@ class MysqlSnapshot implements Snapshot {
     return this.#readers.read({ sql, columns: copied.columns, label: tableLabel(copied.table) }, signal);
   }
 
-  /** A table that is altered or emptied while its rows are read under the view makes the reading fail. */
-  async verify(_table: SnapshotTable, _signal: AbortSignal): Promise<void> {
-    await Promise.resolve();
+  /** A table that is altered or emptied makes the reading fail; one that took another's name has its own birthday. */
+  async verify({ table }: SnapshotTable, signal: AbortSignal): Promise<void> {
+    await using connected = await connect(this.#options.connection, signal).catch((error: unknown) =>
+      Promise.reject(toReplicationError(error, PLACE)),
+    );
+    const now = await readBirthdays(connected.session, [table]);
+    const key = tableKey(table);
+    if (now.get(key) === this.#options.view.birthdays.get(key)) return;
+    throw changedMeanwhile(tableLabel(table));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,8 @@
-import { Backoff, ReplicationError, type Position } from "@lockstep/core";
+import { Backoff, ReplicationError, type Position, type TableName } from "@lockstep/core";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { readPrimaryLog } from "../source/primary-log.ts";
 import { readPrimarySettings } from "../setup-check/primary-settings.ts";
+import { readBirthdays } from "./birthdays.ts";
 import { isLockWait, isRightMissing } from "../server-error.ts";
 
 /**
@@ -10,10 +11,14 @@ import { isLockWait, isRightMissing } from "../server-error.ts";
  */
 const LOCK_SECONDS = 1;
 const ATTEMPTS = 20;
+/** A link that has died is known to the server after so long, and what it held is free. */
+const LINK_SECONDS = 3;
 
 /** Sessions that show the same state of all tables, until they end. */
 export interface SharedView {
   readonly readers: readonly Connected[];
+  /** When each table was made, a moment before. */
+  readonly birthdays: ReadonlyMap<string, string>;
   /** Exactly what they show. */
   readonly through: Position;
   /** Microseconds since 1970 on the primary's clock: whatever they lack was committed at or after. */
@@ -23,7 +28,7 @@ export interface SharedView {
 /** Opens so many sessions in a moment in which nothing is committed. */
 export async function openView(
   connection: ConnectOptions,
-  count: number,
+  { readers: count, tables }: { readonly readers: number; readonly tables: readonly TableName[] },
   signal: AbortSignal,
 ): Promise<SharedView> {
   await using locker = await connect(connection, signal);
@@ -31,15 +36,16 @@ export async function openView(
   try {
     for (let index = 0; index < count; index++) readers.push(await connect(connection, signal));
     for (const reader of readers) await prepare(reader);
+    const { session, server } = locker;
+    const { hasIds } = await readPrimarySettings(session, server);
+    const birthdays = await readBirthdays(session, tables);
     await lock(locker, signal);
     for (const { session } of readers)
       await session.run("start transaction with consistent snapshot, read only");
-    const { session, server } = locker;
-    const { hasIds } = await readPrimarySettings(session, server);
     const { end } = await readPrimaryLog(session, server.flavour, hasIds);
     const [row] = await session.query("select unix_timestamp() as now");
     await session.run("unlock tables");
-    return { readers, through: end, takenUs: Number(row?.["now"]) * 1_000_000 };
+    return { readers, birthdays, through: end, takenUs: Number(row?.["now"]) * 1_000_000 };
   } catch (error) {
     await Promise.all(readers.map(async (reader) => await reader[Symbol.asyncDispose]()));
     throw error;
@@ -59,7 +65,9 @@ async function prepare({ session, server }: Connected): Promise<void> {
 /** A statement that runs for long is not waited for longer than others may be held up, but asked after again. */
 async function lock({ session, place }: Connected, signal: AbortSignal): Promise<void> {
   const backoff = new Backoff();
-  await session.run(`set session lock_wait_timeout = ${LOCK_SECONDS}`);
+  await session.run(
+    `set session lock_wait_timeout = ${LOCK_SECONDS}, wait_timeout = ${LINK_SECONDS}, net_write_timeout = ${LINK_SECONDS}`,
+  );
   for (let attempt = 1; ; attempt++) {
     try {
       await session.run("flush tables with read lock");

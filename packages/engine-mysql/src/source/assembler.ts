@@ -1,6 +1,6 @@
 import { ReplicationError, type Arrived } from "@lockstep/core";
 import type { DecodedEvent, GtidEvent } from "../binlog/decoded-event.ts";
-import { OpenTransaction, partlyUndone } from "./open-transaction.ts";
+import { OpenTransaction } from "./open-transaction.ts";
 import type { Reached } from "./reached.ts";
 import { meaningOf, type TruncatedTable } from "./statement.ts";
 
@@ -76,7 +76,7 @@ export class Assembler {
       case "commit":
         return this.#commit(open, endPosition);
       case "rollback":
-        if (open.events.length > 0 || open.isInPieces) throw partlyUndone();
+        open.rollback();
         return this.#commit(open, endPosition);
       case "savepoint":
         return open.savepoint(content.name);

@@ -14,8 +14,8 @@ export class OpenTransaction {
   bytes: number;
   /** Its first piece was handed on. */
   isInPieces = false;
-  /** `BEGIN` was read; else a single statement follows. */
-  hasBegun = false;
+  /** Its end is told by itself; else a single statement follows. */
+  hasBegun: boolean;
   #savepoints = new Map<string, number>();
 
   constructor(
@@ -24,6 +24,7 @@ export class OpenTransaction {
     { name, before }: { readonly name: string; readonly before: Position },
   ) {
     this.gtid = event.gtid;
+    this.hasBegun = event.gtid?.flavour === "mariadb" && !event.isStandalone; // No BEGIN is logged then.
     this.name = name;
     this.committedAtUs = event.committedAtUs ?? timestamp * 1_000_000;
     this.before = before;
@@ -44,6 +45,12 @@ export class OpenTransaction {
     return { events, bytes };
   }
 
+  /** Nothing of it stays; logged where temporary tables took part. */
+  rollback(): void {
+    if (this.isInPieces) throw partlyUndone();
+    this.events = [];
+  }
+
   savepoint(name: string): void {
     this.#savepoints.set(name, this.events.length);
   }
@@ -56,7 +63,7 @@ export class OpenTransaction {
   }
 }
 
-export function partlyUndone(): ReplicationError {
+function partlyUndone(): ReplicationError {
   return new ReplicationError(
     "setup-incomplete",
     "a transaction was rolled back that had also changed a table of an engine without transactions: what of it stays, the log does not say",

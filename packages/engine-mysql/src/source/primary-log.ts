@@ -66,7 +66,8 @@ async function readMariaDb(session: Session): Promise<PrimaryLog> {
 export function startOf({ end, reading }: PrimaryLog, reached: Position | null): Position {
   if (reached === null) return end;
   const from = parsed(reached);
-  if (reading.kind !== "set" || from?.kind !== "set") return reached;
+  // In which order the ids of several sources came, a set does not say.
+  if (reading.kind !== "set" || from?.kind !== "set" || !from.ids.isOfOneSource) return reached;
   const earlier = from.ids.withoutNewest(reading.uuid, COMPARED);
   return earlier.contains(reading.purged) ? positionOf(earlier) : reached;
 }

@@ -2,7 +2,9 @@ import { ReplicationError, type Position } from "@lockstep/core";
 import type { Gtid } from "../binlog/gtid.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
-import { parsed, positionInFile, positionOf } from "../position.ts";
+import { comparePositions, parsed, positionInFile, positionOf } from "../position.ts";
+
+const FOUR_GIB = 2n ** 32n;
 
 /** Where a stream has come to: of transactions with ids what they add up to, of others their place in a file. */
 export class Reached {
@@ -24,6 +26,14 @@ export class Reached {
     this.#file = file;
   }
 
+  /** The log says where an event ends modulo 2^32. */
+  #offsetOf(endPosition: number): bigint {
+    const from = parsed(this.position);
+    const last = from?.kind === "file" && from.file === this.#file ? from.offset : 0n;
+    const offset = (last / FOUR_GIB) * FOUR_GIB + BigInt(endPosition);
+    return offset < last ? offset + FOUR_GIB : offset;
+  }
+
   /** By which a transaction is found on the primary; of one without an id, what it comes behind. */
   nameOf(gtid: Gtid | null): string {
     if (gtid === null || this.#ids === null) return this.position;
@@ -33,10 +43,23 @@ export class Reached {
 
   /** The transaction was read to its end, which is there in the file. Returns the position with it. */
   add(gtid: Gtid | null, endPosition: number): Position {
-    if (this.#ids === null) this.position = positionInFile(this.#file, BigInt(endPosition));
+    const before = this.position;
+    if (this.#ids === null) this.position = positionInFile(this.#file, this.#offsetOf(endPosition));
     else this.position = positionOf((this.#ids = withId(this.#ids, gtid)));
+    if (comparePositions(before, this.position) !== "before") throw notAfter(before, this.position);
     return this.position;
   }
+}
+
+function notAfter(before: Position, after: Position): ReplicationError {
+  return new ReplicationError(
+    "setup-incomplete",
+    `the primary's log has ${after} behind ${before}: its ids do not rise`,
+    {
+      fix: "set gtid_strict_mode = ON on the primary and on whatever it replicates from; then make the pipeline anew",
+      fields: { before, after },
+    },
+  );
 }
 
 function withId(ids: GtidSet | DomainPositions, gtid: Gtid | null): GtidSet | DomainPositions {

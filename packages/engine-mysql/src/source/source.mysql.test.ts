@@ -187,6 +187,7 @@ describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
 
   test("text in a charset that must be looked up comes after one more attempt", async () => {
     const url = await freshMysqlDatabase(flavour);
+    await run(url, "create table others (id int primary key)");
     const source = sourceOf(url);
     await using first = await follow(source);
     await run(
@@ -279,6 +280,25 @@ describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
     expect(deleted?.toSorted()).toEqual(["orders 1", "parts 1", "parts 2"]);
   });
 
+  test("a statement within a transaction does not end it", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await run(url, "create table items (id int primary key)", "create table hidden (id int primary key)");
+    await using following = await follow(sourceOf(url));
+    await run(
+      url,
+      "create table copied (id int primary key) select 1 as id union select 2",
+      "begin; insert into items values (41); create temporary table t (id int); drop temporary table t; insert into items values (42); commit",
+      "create temporary table t (id int) engine = InnoDB; begin; insert into t values (1); drop temporary table t; rollback",
+      "insert into items values (43)",
+    );
+    const transactions = await following.waitFor(3);
+    expect(transactions.map(({ events }) => events)).toMatchObject([
+      [{ after: ["1"] }, { after: ["2"] }],
+      [{ after: ["41"] }, { after: ["42"] }],
+      [{ after: ["43"] }],
+    ]);
+  });
+
   test("a session that logs statements is named", async () => {
     const url = await freshMysqlDatabase(flavour);
     await run(url, "create table items (id int primary key)");
@@ -334,6 +354,7 @@ describe.each(MYSQL_FLAVOURS)("a %s server of its own", (flavour) => {
   test("that is another, or lacks what the topic has, is not taken for the primary", async () => {
     await using server = await startMysql(flavour);
     await server.query("create database shop");
+    await server.query("create table shop.others (id int primary key)");
     const session = await sourceOf(server.url("shop")).acquire({ reached: null }, never());
     const { server: identity, start } = session;
     session.verify(identity, start);

@@ -3,6 +3,7 @@ import {
   errorOf,
   matchesTable,
   noTables,
+  tableKey,
   tableLabel,
   tablesNotSupported,
   unreachable,
@@ -21,7 +22,7 @@ import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { comparePositions, isPosition, parsed } from "../position.ts";
-import { hiddenTypeKey, isForUsers, listTables, readHiddenTypes } from "../schema/tables.ts";
+import { hiddenTypeKey, isForUsers, listTables, readHiddenTypes, readSequences } from "../schema/tables.ts";
 import { toReplicationError } from "../server-error.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
 import { Assembler } from "./assembler.ts";
@@ -128,12 +129,14 @@ export class MysqlSource {
     const { tables: filter, maxRowBytes, pipeline } = this.#options;
     const { flavour } = server;
     const charsets = await this.#charsets.read(session);
+    const sequences = await readSequences(session);
     const hidden = flavour === "mariadb" ? await readHiddenTypes(session) : new Map<string, string>();
     const decoder = new BinlogDecoder({
       flavour,
       charsets,
       maxRowBytes,
-      includes: (table) => isForUsers(table) && matchesTable(filter, table),
+      includes: (table) =>
+        isForUsers(table) && matchesTable(filter, table) && !sequences.has(tableKey(table)),
       nativeTypeOf: (table, column) => hidden.get(hiddenTypeKey(table, column)) ?? null,
       wholeBefore: false,
     });
