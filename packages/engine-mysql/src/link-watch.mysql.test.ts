@@ -13,21 +13,19 @@ async function throughProxy(url: string): Promise<{ proxy: TcpProxy; connected: 
 }
 
 describe.concurrent.each(MYSQL_FLAVOURS)("%s: a link that dies in silence", (flavour) => {
-  test("to a server that cannot be reached any more ends the session", async () => {
-    const { proxy, connected } = await throughProxy(await freshMysqlDatabase(flavour));
-    await using _ = proxy;
-    proxy.blackHole();
-    await expect(connected.session.query("select 2")).rejects.toThrow(LOST);
-    expect(connected.lost.reason).toMatchObject({ code: "connection-lost" });
-    await connected[Symbol.asyncDispose]();
-  }, 60_000);
-
-  test("to a server that has long had nothing to do for it ends the session", async () => {
-    const { proxy, connected } = await throughProxy(await freshMysqlDatabase(flavour));
-    await using _ = proxy;
-    proxy.forget();
-    await expect(connected.session.query("select 2")).rejects.toThrow(LOST);
-    await connected[Symbol.asyncDispose]();
+  test("to a server that cannot be reached any more, or that has long had nothing to do for it, ends the session", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    const [unreachable, forgotten] = await Promise.all([throughProxy(url), throughProxy(url)]);
+    await using _unreachable = unreachable.proxy;
+    await using _forgotten = forgotten.proxy;
+    unreachable.proxy.blackHole();
+    forgotten.proxy.forget();
+    const asked = [unreachable, forgotten].map(async ({ connected }) => {
+      await expect(connected.session.query("select 2")).rejects.toThrow(LOST);
+      expect(connected.lost.reason).toMatchObject({ code: "connection-lost" });
+      await connected[Symbol.asyncDispose]();
+    });
+    await Promise.all(asked);
   }, 60_000);
 
   test("is told from a statement that waits for a lock, and from a session nobody asked anything", async () => {
