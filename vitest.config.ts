@@ -7,7 +7,10 @@ import { ClosingLineReporter } from "./packages/testkit/src/closing-line-reporte
 const ALONE = ["test/catch-up.test.ts"];
 const ALONE_TOO = ["test/idle.test.ts"];
 /** … but what only lets time pass does not disturb it. */
-const WAITING = ["packages/engine-postgres/src/link-watch.pg.test.ts"];
+const WAITING = [
+  "packages/engine-postgres/src/link-watch.pg.test.ts",
+  "packages/engine-mysql/src/link-watch.mysql.test.ts",
+];
 
 /** These take longest: what is short fills the gaps that they leave at the end. */
 const LONG = ["faults", "joining", "copy-races", "copy-sizes", "gaps", "faults-embedded", "joining-beside"];

@@ -53,6 +53,7 @@ export {
 } from "./finding.ts";
 export { fold, isWhole, sameColumns, type Folded, type FoldedTable } from "./fold.ts";
 export type { Gate, GateReport, GateStandby } from "./gate.ts";
+export { watchLink, type LinkWatchOptions } from "./link-watch.ts";
 export type { Logger } from "./logger.ts";
 export { NotAppended } from "./not-appended.ts";
 export { nextOffset, offset, type Offset } from "./offset.ts";

@@ -1,5 +1,5 @@
 import { Socket } from "node:net";
-import { ReplicationError } from "@lockstep/core";
+import { ReplicationError, watchLink } from "@lockstep/core";
 import { createConnection, type Connection, type ConnectionOptions, type SslOptions } from "mysql2";
 import { targetOf, type Target } from "./link/target.ts";
 import { sslOptions } from "./link/tls-settings.ts";
@@ -52,6 +52,9 @@ const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   sql_select_limit: "default",
   autocommit: "1",
   transaction_isolation: "'READ-COMMITTED'",
+  // A statement that waits for a lock may take as long as it likes; the largest that both flavours take.
+  innodb_lock_wait_timeout: "100000000",
+  lock_wait_timeout: "31536000",
   wait_timeout: "31536000",
   net_read_timeout: "600",
   net_write_timeout: "600",
@@ -60,10 +63,47 @@ const PINNED_SETTINGS: Readonly<Record<string, string>> = {
 const OLD_NAMES: Readonly<Record<string, string>> = { transaction_isolation: "tx_isolation" };
 
 /**
- * Connects. The signal closes the connection whenever it is aborted, which rejects what is under way. Rejects with
- * `config-invalid` where the url says another flavour than the server is.
+ * Connects. The signal closes the connection whenever it is aborted, and so does a link that has died in silence; both
+ * reject what is under way. Rejects with `config-invalid` where the url says another flavour than the server is.
  */
 export async function connect(options: ConnectOptions, signal: AbortSignal): Promise<Connected> {
+  const { socket, ...connected } = await connectUnwatched(options, signal);
+  const { session } = connected;
+  const endWatch = watchLink({
+    socket,
+    isAtWork: async () => await isSessionAtWork(options, session),
+    onAnswered: (listener) => session.onAnswered(listener),
+  });
+  return {
+    ...connected,
+    [Symbol.asyncDispose]: async () => {
+      endWatch();
+      await connected[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Asks over another connection; `connection-lost` also when that takes too long. */
+async function isSessionAtWork(options: ConnectOptions, { id }: Session): Promise<boolean> {
+  const timeout = AbortSignal.timeout(CONNECT_TIMEOUT_MS);
+  try {
+    await using other = await connectUnwatched(options, timeout);
+    const [row] = await other.session.query(
+      `select command as c from information_schema.processlist where id = ${id}`,
+    );
+    return row !== undefined && row["c"] !== "Sleep";
+  } catch (error) {
+    const { place } = targetOf(options.url);
+    if (timeout.aborted) throw new ReplicationError("connection-lost", `${place} does not answer`);
+    throw toReplicationError(error, place);
+  }
+}
+
+/** With the socket that its statements go through. */
+type Unwatched = Connected & { readonly socket: Socket };
+
+/** Without TLS, where the url lets that be, on a server that has none. */
+async function connectUnwatched(options: ConnectOptions, signal: AbortSignal): Promise<Unwatched> {
   const target = targetOf(options.url);
   const folder = options.folder ?? process.cwd();
   const ssl = target.tls.mode === "DISABLED" ? null : await sslOptions(target.tls, folder, target.place);
@@ -87,7 +127,7 @@ async function connectOnce(
   options: ConnectOptions,
   ssl: SslOptions | null,
   signal: AbortSignal,
-): Promise<Connected> {
+): Promise<Unwatched> {
   signal.throwIfAborted();
   const socket = openSocket(target);
   const abort = (): void => void socket.destroy();
@@ -101,6 +141,7 @@ async function connectOnce(
     requireFlavour(target, server);
     await session.run(pinStatement(server, options.settings ?? {}));
     return {
+      socket: socketOf(connection, socket),
       session,
       server,
       account: accountOf(target, ssl),
@@ -144,6 +185,11 @@ function driverOptions(target: Target, socket: Socket, ssl: SslOptions | null): 
     // No LOAD DATA LOCAL, by which a server can ask for any of our files; matched rows are counted, not changed ones.
     flags: ["-LOCAL_FILES", "FOUND_ROWS"],
   };
+}
+
+/** The driver puts TLS around the one that it was given; what is counted there is what was said. */
+function socketOf(connection: Connection, given: Socket): Socket {
+  return "stream" in connection && connection.stream instanceof Socket ? connection.stream : given;
 }
 
 async function handshake(connection: Connection): Promise<void> {

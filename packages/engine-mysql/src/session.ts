@@ -20,6 +20,9 @@ const ROWS_AHEAD = 1;
 export class Session {
   readonly #connection: Connection;
   readonly #socket: Socket;
+  readonly #answered: (() => void)[] = [];
+  /** Statements that are sent, or are to be, and not answered. */
+  #waiting = 0;
 
   constructor(connection: Connection, socket: Socket) {
     this.#connection = connection;
@@ -64,14 +67,22 @@ export class Session {
     }
   }
 
+  /** Calls back whenever the server has answered all that it was asked. */
+  onAnswered(listener: () => void): void {
+    this.#answered.push(listener);
+  }
+
   /** Closes the link: what is under way rejects, and the server rolls back. */
   destroy(): void {
     this.#socket.destroy();
   }
 
   async #send(sql: string): Promise<unknown> {
+    this.#waiting += 1;
     return await new Promise((resolve, reject) => {
       this.#connection.query(sql, (error: QueryError | null, result: unknown) => {
+        this.#waiting -= 1;
+        if (this.#waiting === 0) for (const listener of this.#answered) listener();
         if (error === null) resolve(result);
         else reject(serverErrorOf(error));
       });

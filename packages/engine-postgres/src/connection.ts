@@ -1,7 +1,13 @@
 import type { Socket } from "node:net";
-import { hasCode, ReplicationError, tlsFailure, type ErrorCode, type TableName } from "@lockstep/core";
+import {
+  hasCode,
+  ReplicationError,
+  tlsFailure,
+  watchLink,
+  type ErrorCode,
+  type TableName,
+} from "@lockstep/core";
 import { Client, DatabaseError, type ClientConfig } from "pg";
-import { watchLink } from "./link-watch.ts";
 import { attemptsFor, type Attempt } from "./link/attempts.ts";
 import { openLink, TLS_NAMES } from "./link/link.ts";
 import { targetOf, type ConnectOptions, type Target } from "./link/target.ts";

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { hasCode } from "@lockstep/core";
+import { hasCode } from "./replication-error.ts";
 
 /** How often a session is looked at. */
 const LOOK_INTERVAL_MS = 5_000;
