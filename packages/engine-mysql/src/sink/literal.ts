@@ -36,6 +36,11 @@ const integer: Literal = (text) => matching(text, INTEGER, "an integer");
 const flag: Literal = (text) => (text === "t" ? "1" : text === "f" ? "0" : unfit("not a boolean"));
 /** Quoted: as a bare number -0 would lose its sign. */
 const float: Literal = (text) => `'${matching(text, FLOAT, "a finite number")}'`;
+/** The float's exact value: its shortest text may be above the largest one, and as a double it is another number. */
+const single: Literal = (text) => {
+  const value = Math.fround(Number(matching(text, FLOAT, "a finite number")));
+  return Object.is(value, -0) ? "'-0'" : `'${value}'`;
+};
 const text = ({ dataType }: CatalogColumn): Literal => (dataType === "char" ? unpadded : quoteText);
 const quotedAs =
   (form: RegExp, what: string): Literal =>
@@ -74,7 +79,7 @@ const WRITERS: Readonly<Record<TargetKind, Logicals>> = {
       (value) =>
         withoutFraction(matching(value, DECIMAL, "a finite number"), scale),
   },
-  float: { float32: () => float, int16: () => float },
+  float: { float32: () => single, int16: () => float },
   double: { float32: () => float, float64: () => float, int16: () => float, int32: () => float },
   bit: { bits: () => (value) => `b'${matching(value, BITS, "bits")}'`, boolean: () => flag },
   text: TEXTS,
@@ -128,10 +133,9 @@ export function literalFor(type: LogicalType, column: CatalogColumn, isMariadb: 
 /** How a value is compared with a column of a key. */
 export function comparisonFor(literal: Literal, column: CatalogColumn): Literal {
   const kind = targetKindOf(column);
-  // A text would be compared with a FLOAT as a double, which none of its values is.
-  if (kind === "float") return (value) => `cast(${literal(value)} as float)`;
-  if (kind === "double") return (value) => `(${literal(value)} + 0e0)`;
-  return kind === "bit" ? (value) => `(${literal(value)} + 0)` : literal;
+  // As numbers: a text that is compared with a number is one only where the server thinks of it.
+  if (kind === "float" || kind === "double") return (value) => `(${literal(value)} + 0e0)`;
+  return kind === "bit" ? (value) => `cast(${literal(value)} as unsigned)` : literal;
 }
 
 function matching(value: string, form: RegExp, what: string): string {
