@@ -1,7 +1,10 @@
 import type { SchemaDefinition, TableName } from "@lockstep/core";
 import type { Flavour } from "../flavour.ts";
 import { quoteTable } from "../quoting.ts";
+import { numberOf } from "../server-error.ts";
 import type { Session } from "../session.ts";
+
+const NO_SUCH_TABLE = 1146;
 
 /** What a primary's tables are, in the server's own words. */
 export interface MysqlSchema extends SchemaDefinition {
@@ -22,8 +25,10 @@ export async function readSchema(
 ): Promise<MysqlSchema> {
   const definitions: TableDefinition[] = [];
   for (const { schema, name } of tables) {
-    const [row] = await session.query(`show create table ${quoteTable({ schema, name })}`);
-    const create = row?.["Create Table"];
+    const rows = await session
+      .query(`show create table ${quoteTable({ schema, name })}`)
+      .catch((error: unknown) => (numberOf(error) === NO_SUCH_TABLE ? [] : Promise.reject(error)));
+    const create = rows[0]?.["Create Table"];
     if (create !== undefined && create !== null) definitions.push({ schema, name, create });
   }
   return { dialect: flavour, tables: definitions };
