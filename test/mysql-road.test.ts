@@ -53,7 +53,7 @@ class Road implements AsyncDisposable {
     const [primary, replica] = this.urls;
     const { pipeline: name } = this;
     const logger = silentLogger;
-    await using log = await createEmbeddedLog({
+    await using log = createEmbeddedLog({
       path: join(this.#folder, "log"),
       pipeline: name,
       maxBytes: 64 * 1024 * 1024,
@@ -134,7 +134,7 @@ class Road implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#servers.map(async (server) => await server[Symbol.asyncDispose]()));
-    await removeFolder(this.#folder);
+    removeFolder(this.#folder);
   }
 }
 
