@@ -36,7 +36,7 @@ export class TopicMarks {
     this.#marks = this.#read(signal);
   }
 
-  /** Where the topic begins to tell of the stretch, known after the first `next`: what lies before was trimmed. */
+  /** Where the topic begins to tell of the stretch, known after the first `next`: what lies before was trimmed, or never in it. */
   get from(): Position {
     return this.#from;
   }
@@ -60,6 +60,8 @@ export class TopicMarks {
       if (step.kind !== "apply" && step.kind !== "pass") continue;
       if (step.kind === "apply") yield* marksOf(entry, state.position, compare);
       ({ state } = step);
+      // A source may read again what lies before the topic's beginning.
+      if (entry.headers.kind === "epoch" && this.#from === above) this.#from = state.position;
       if (includes(compare, state.position, through)) return;
     }
   }

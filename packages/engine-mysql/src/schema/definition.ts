@@ -1,7 +1,10 @@
 import type { SchemaDefinition, TableName } from "@lockstep/core";
 import type { Flavour } from "../flavour.ts";
 import { quoteTable } from "../quoting.ts";
+import { numberOf } from "../server-error.ts";
 import type { Session } from "../session.ts";
+
+const NO_SUCH_TABLE = 1146;
 
 /** What a primary's tables are, in the server's own words. */
 export interface MysqlSchema extends SchemaDefinition {
@@ -9,7 +12,7 @@ export interface MysqlSchema extends SchemaDefinition {
   readonly tables: readonly TableDefinition[];
 }
 
-interface TableDefinition extends TableName {
+export interface TableDefinition extends TableName {
   /** `create table …`, its name unqualified; foreign keys name the databases of others. */
   readonly create: string;
 }
@@ -22,9 +25,21 @@ export async function readSchema(
 ): Promise<MysqlSchema> {
   const definitions: TableDefinition[] = [];
   for (const { schema, name } of tables) {
-    const [row] = await session.query(`show create table ${quoteTable({ schema, name })}`);
-    const create = row?.["Create Table"];
+    const rows = await session
+      .query(`show create table ${quoteTable({ schema, name })}`)
+      .catch((error: unknown) => (numberOf(error) === NO_SUCH_TABLE ? [] : Promise.reject(error)));
+    const create = rows[0]?.["Create Table"];
     if (create !== undefined && create !== null) definitions.push({ schema, name, create });
   }
   return { dialect: flavour, tables: definitions };
+}
+
+/** The same, as a sink gets it. */
+export function mysqlSchema(schema: SchemaDefinition): MysqlSchema {
+  if (isMysqlSchema(schema)) return schema;
+  throw new TypeError(`definitions in the words of ${schema.dialect} are not understood`);
+}
+
+function isMysqlSchema(schema: SchemaDefinition): schema is MysqlSchema {
+  return (schema.dialect === "mysql" || schema.dialect === "mariadb") && "tables" in schema;
 }

@@ -37,17 +37,21 @@ export async function readProgressRow(session: Session, pipeline: string): Promi
   }
 }
 
-/** Makes `owner` the row's owner, from anybody (`takeOver`) or only from itself. False: there is no such row. */
+/**
+ * Makes `owner` the owner of the row, and of those of its tables, from anybody (`takeOver`) or only from itself. False:
+ * there is no such row.
+ */
 export async function takeProgressRow(
   session: Session,
   { pipeline, owner }: ProgressOwner,
   takeOver: boolean,
 ): Promise<boolean> {
   const only = takeOver ? "" : ` and owner = ${quoteText(owner)}`;
-  return await changesRow(
-    session,
-    `update lockstep.progress set owner = ${quoteText(owner)} where pipeline = ${quoteText(pipeline)}${only}`,
+  const change = `set owner = ${quoteText(owner)} where pipeline = ${quoteText(pipeline)}${only}`;
+  const [, row] = await session.run(
+    `start transaction; update lockstep.progress ${change}; update lockstep.tables ${change}; commit`,
   );
+  return row?.rows === 1;
 }
 
 /** Inserts the row of a replica that is copied; false when there is one. */

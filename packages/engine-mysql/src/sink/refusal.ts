@@ -79,7 +79,7 @@ function codeOf(known: unknown): ErrorCode {
   return known instanceof ReplicationError ? known.code : "apply-refused";
 }
 
-function fieldsOf(error: unknown): Record<string, string | number | null> {
+export function fieldsOf(error: unknown): Record<string, string | number | null> {
   if (!(error instanceof ServerError)) return {};
   const { sqlState, number } = error;
   return { sqlState, error: number, column: columnOf(error), constraint: constraintOf(error) };
@@ -100,7 +100,8 @@ const CONDITIONS: Readonly<Record<number, string>> = {
 /** Their messages speak of objects, settings and limits, never of a value. */
 const OF_OBJECTS = [1044, 1142, 1143, 1146, 1205, 1213, 1227, 1290, 1054, 1364, 1665];
 
-function described(error: ServerError): string {
+/** What the server said, but never its message where that may hold a value (S1). */
+export function described(error: ServerError): string {
   const { number, message } = error;
   const condition = OF_OBJECTS.includes(number) ? message : CONDITIONS[number];
   const [column, constraint] = [columnOf(error), constraintOf(error)];

@@ -16,7 +16,24 @@ create table if not exists lockstep.progress (
   is_paused    boolean not null default false,
   updated_at   timestamp(6) not null default current_timestamp(6)
 ) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin
-  comment = 'How far each pipeline has brought this replica; written by lockstep only'`;
+  comment = 'How far each pipeline has brought this replica; written by lockstep only';
+create table if not exists lockstep.tables (
+  pipeline     varchar(255) not null,
+  schema_name  varchar(64) not null,
+  table_name   varchar(64) not null,
+  identity     varchar(255),
+  published_as varchar(255),
+  state        enum('pending', 'copied', 'live') not null,
+  joins        boolean not null,
+  keeps_rows   boolean not null default false,
+  attempt      int not null default 0,
+  mark_view    mediumtext,
+  mark_start   mediumtext,
+  owner        varchar(255) not null,
+  updated_at   timestamp(6) not null default current_timestamp(6),
+  primary key (pipeline, schema_name, table_name)
+) engine = InnoDB default character set utf8mb4 collate utf8mb4_bin
+  comment = 'The tables that each pipeline keeps in this replica; written by lockstep only'`;
 
 /** Creates our database in the replica unless it is there; only then the right to create is needed. */
 export async function ensureSchema(session: Session): Promise<void> {
@@ -25,7 +42,7 @@ export async function ensureSchema(session: Session): Promise<void> {
 
 async function hasSchema(session: Session): Promise<boolean> {
   const rows = await session.query(
-    "select 1 from information_schema.tables where table_schema = 'lockstep' and table_name = 'progress'",
+    "select 1 from information_schema.tables where table_schema = 'lockstep' and table_name in ('progress', 'tables')",
   );
-  return rows.length > 0;
+  return rows.length === 2;
 }

@@ -11,7 +11,9 @@ import type { Session } from "../session.ts";
 
 /** The session that owns the replica, and those that copy beside it. */
 export const OWNER_SLOT = 0;
-const SLOTS = 33;
+/** Twice as many as may write at the same time: one that failed may take a while to go. */
+const COPIES = 128;
+export const COPY_SLOTS: readonly number[] = Array.from({ length: COPIES }, (_, index) => index + 1);
 
 /** How long a session that is told to end may take to roll back. */
 const END_TIMEOUT_S = 5;
@@ -34,15 +36,36 @@ export async function takeSlot(
   slot: number,
   replica: string,
 ): Promise<void> {
-  const slots = slot === OWNER_SLOT ? Array.from({ length: SLOTS }, (_, one) => one) : [slot];
+  const slots = slot === OWNER_SLOT ? [OWNER_SLOT, ...COPY_SLOTS] : [slot];
+  const held = await endHolders(session, pipeline, slots, replica);
+  for (const other of held) if (other !== slot) await releaseLock(session, lockName(pipeline, other));
+  if (!held.includes(slot) && !(await takeLock(session, lockName(pipeline, slot)))) throw stillThere(replica);
+}
+
+/** Ends every other session that copies. */
+export async function endCopies(session: Session, pipeline: string, replica: string): Promise<void> {
+  for (const slot of await endHolders(session, pipeline, COPY_SLOTS, replica))
+    await releaseLock(session, lockName(pipeline, slot));
+}
+
+/** Ends other sessions by their slots. Resolves once they are gone, with those slots, whose locks are ours then. */
+async function endHolders(
+  session: Session,
+  pipeline: string,
+  slots: readonly number[],
+  replica: string,
+): Promise<number[]> {
   const held = await holders(session, pipeline, slots);
   for (const id of held.values()) await end(session, id, replica);
-  for (const other of held.keys()) {
-    const isFree = await takeLock(session, lockName(pipeline, other));
+  for (const slot of held.keys()) {
+    const isFree = await takeLock(session, lockName(pipeline, slot));
     if (!isFree) throw stillThere(replica);
-    if (other !== slot) await session.query(`select release_lock(${quoteText(lockName(pipeline, other))})`);
   }
-  if (!held.has(slot) && !(await takeLock(session, lockName(pipeline, slot)))) throw stillThere(replica);
+  return [...held.keys()];
+}
+
+async function releaseLock(session: Session, name: string): Promise<void> {
+  await session.query(`select release_lock(${quoteText(name)})`);
 }
 
 async function takeLock(session: Session, name: string): Promise<boolean> {

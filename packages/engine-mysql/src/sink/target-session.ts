@@ -29,8 +29,10 @@ export interface TargetSessionOptions {
   readonly logger: Logger;
   readonly failpoints: Failpoints | undefined;
   readonly progress: Progress | null;
-  /** The compare-and-set that moves what is stored from one progress to the next, and meets one row (A4). */
+  /** The compare-and-set that moves what is stored from one progress to the next (A4). */
   readonly advance: (stored: Progress, next: Progress) => string;
+  /** How many rows it meets; default: one. */
+  readonly advancedRows?: number;
   readonly join?: (tables: readonly ReplicaTable[]) => Promise<void>;
 }
 
@@ -82,7 +84,12 @@ export class TargetSession implements CatchUpSession {
 
   async saveProgress(progress: Progress, signal: AbortSignal): Promise<void> {
     await this.closingOnAbort(signal, async () => {
-      await this.#advance(progress); // By itself a transaction.
+      if (this.#advancedRows === 1)
+        await this.#advance(progress); // By itself a transaction.
+      else {
+        await this.#begin(progress);
+        await this.#options.connected.session.run("commit");
+      }
       this.progress = progress;
     });
   }
@@ -163,9 +170,13 @@ export class TargetSession implements CatchUpSession {
   async #advance(next: Progress, before = ""): Promise<void> {
     const { connected, replica, advance } = this.#options;
     const done = await connected.session.run(before + advance(expectStored(this.progress), next));
-    if (done.at(-1)?.rows === 1) return;
+    if (done.at(-1)?.rows === this.#advancedRows) return;
     const message = `replica ${replica} is not where this session left it; claiming it again`;
     throw new ReplicationError("connection-lost", message);
+  }
+
+  get #advancedRows(): number {
+    return this.#options.advancedRows ?? 1;
   }
 
   #newOrderedApply(): OrderedApply {

@@ -66,7 +66,16 @@ export function targetKindOf({ dataType, charset }: CatalogColumn): TargetKind |
 
 const EXACT = ["date", "time", "datetime", "timestamp", "enum", "set", "json", "uuid", "vector"] as const;
 
-/** The labels of an enum or a set: `enum('a','it''s')`. */
+/**
+ * The labels of an enum or a set as the catalog writes them: `enum('a','it''s','back\\slash')`. It has a question mark
+ * for what lies outside of Unicode's first plane.
+ */
 export function labelsOf(columnType: string): string[] {
-  return [...columnType.matchAll(/'((?:[^']|'')*)'/g)].map(([, label = ""]) => label.replaceAll("''", "'"));
+  return [...columnType.matchAll(/'((?:[^']|'')*)'/g)].map(([, label = ""]) =>
+    label.replace(/''|\\(.)/g, (pair, escaped: string | undefined) =>
+      escaped === undefined ? pair.slice(1) : (CONTROLS[escaped] ?? escaped),
+    ),
+  );
 }
+
+const CONTROLS: Readonly<Record<string, string>> = { n: "\n", r: "\r", "0": "\0" };

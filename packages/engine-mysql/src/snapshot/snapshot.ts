@@ -24,7 +24,7 @@ const PLACE = "the primary";
 /** How many ranges are read at the same time, at most: sessions cannot join a view later. */
 const READERS = 4;
 /** A row a line: a JSON array of the cells. */
-const ROWS_FORMAT = "json-rows";
+export const ROWS_FORMAT = "json-rows";
 
 /** Opens a view of the tables: exactly what the log says until one position. */
 export async function openSnapshot(

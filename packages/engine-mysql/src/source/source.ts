@@ -12,9 +12,14 @@ import {
   type Logger,
   type Position,
   type RefusedTable,
+  type SchemaDefinition,
+  type Snapshot,
+  type SnapshotLimits,
+  type Source,
   type SourceSession,
   type SourceTable,
   type TableFilter,
+  type TableName,
 } from "@lockstep/core";
 import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
 import { BinlogStream, type StreamStart } from "../binlog/binlog-stream.ts";
@@ -23,7 +28,9 @@ import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { comparePositions, isPosition, parsed } from "../position.ts";
 import { hiddenTypeKey, isForUsers, listTables, readHiddenTypes, readSequences } from "../schema/tables.ts";
+import { readSchema } from "../schema/definition.ts";
 import { toReplicationError } from "../server-error.ts";
+import { openSnapshot } from "../snapshot/snapshot.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
 import { Assembler } from "./assembler.ts";
 import { CharsetTables } from "./charset-tables.ts";
@@ -51,7 +58,7 @@ export interface MysqlSourceOptions {
 }
 
 /** MySQL or MariaDB as primary: a lock called `lockstep_<pipeline>`, and its binlog. */
-export class MysqlSource {
+export class MysqlSource implements Source {
   readonly compare: ComparePositions = comparePositions;
   readonly isPosition: (text: string) => text is Position = isPosition;
   readonly #options: MysqlSourceOptions;
@@ -83,6 +90,29 @@ export class MysqlSource {
         await lock[Symbol.asyncDispose]();
         throw error;
       }
+    } catch (error) {
+      signal.throwIfAborted();
+      throw toReplicationError(error, PLACE);
+    }
+  }
+
+  /** A view is what the log holds until one position. */
+  contains(): boolean {
+    return true;
+  }
+
+  async openSnapshot(
+    tables: readonly TableName[],
+    limits: SnapshotLimits,
+    signal: AbortSignal,
+  ): Promise<Snapshot> {
+    return await openSnapshot(this.#connection, tables, limits, signal);
+  }
+
+  async readSchema(tables: readonly TableName[], signal: AbortSignal): Promise<SchemaDefinition> {
+    try {
+      await using admin = await connect(this.#connection, signal);
+      return await readSchema(admin.session, admin.server.flavour, tables);
     } catch (error) {
       signal.throwIfAborted();
       throw toReplicationError(error, PLACE);
