@@ -13,9 +13,24 @@ function processTree(root: number): number[] {
   return tree;
 }
 
-/** Sends a signal to a process and everything it started. */
+/** Sends a signal to a process and everything it started. After SIGSTOP none of their threads does anything more. */
 export function signalTree(root: number, signal: NodeJS.Signals): void {
-  for (const pid of processTree(root)) send(pid, signal);
+  const tree = processTree(root);
+  for (const pid of tree) send(pid, signal);
+  if (signal !== "SIGSTOP" || !existsSync("/proc/self/stat")) return;
+  for (const pid of tree) while (hasRunningThread(pid)) Atomics.wait(PAUSE, 0, 0, 1);
+}
+
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));
+
+/** One may go on for a moment after its process was told to stop. */
+function hasRunningThread(pid: number): boolean {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.some((thread) => !/^[TtZX]/.test(statOf(`${pid}/task/${thread}`)[0] ?? "T"));
+  } catch {
+    return false; // It ended meanwhile.
+  }
 }
 
 /** SIGKILL to a process and everything it started; resolves when none of them runs any more. */
@@ -79,7 +94,7 @@ function parentsFromProc(): Map<number, number> {
 }
 
 /** The fields from the third on: `pid (name with anything) state ppid …`. */
-function statOf(pid: number): string[] {
+function statOf(pid: number | string): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }

@@ -1,5 +1,6 @@
 import type { LogicalType } from "@lockstep/core";
 import { quoteText } from "../quoting.ts";
+import { isExactJson } from "./json-exact.ts";
 import { labelsOf, targetKindOf, type CatalogColumn, type TargetKind } from "./target-type.ts";
 
 /**
@@ -112,7 +113,7 @@ const WRITERS: Readonly<Record<TargetKind, Logicals>> = {
   },
   enum: { enum: oneLabel, string: oneLabel },
   set: { set: someLabels, string: someLabels },
-  json: { json: text },
+  json: { json: () => document },
   uuid: { uuid: () => quotedAs(UUID, "a uuid"), string: () => quotedAs(UUID, "a uuid") },
   inet: { string: () => quotedAs(INET, "an address"), other: () => quotedAs(INET, "an address") },
   vector: { vector: () => vector },
@@ -156,6 +157,11 @@ function clock(value: string, form: RegExp, scale: number): string {
   const kept = digits.replace(/0+$/, "");
   if (kept.length > scale) return unfit(`more than ${scale} digits of a second`);
   return kept === "" ? `'${whole}'` : `'${whole}.${kept}'`;
+}
+
+/** The server would round a number that is neither an integer of 64 bits nor a double. */
+function document(value: string): string {
+  return isExactJson(value) ? quoteText(value) : unfit("a document with a number that it cannot hold");
 }
 
 /** A BINARY of fixed length is filled up with zeros in silence. */
