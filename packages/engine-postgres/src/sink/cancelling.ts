@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { NotAppended } from "@lockstep/core";
 import type { Client } from "pg";
 import { connect, type ConnectOptions } from "../connection.ts";
 
 /** A statement that goes on for longer waits for somebody else's lock, most likely. */
 const CANCEL_AFTER_MS = 100;
-const CONNECT_TIMEOUT_MS = 5_000;
+/** A run that stops waits for one that is under way. */
+const CONNECT_TIMEOUT_MS = 1_000;
 
 /**
- * Runs `work`; from the moment that `appended` rejects its statements are cancelled, so that what waits for somebody
+ * Runs `work`; from the moment that `appended` rejects with `NotAppended` its statements are cancelled, so that what waits for somebody
  * else's lock does not keep the rows which it has changed itself. Nothing is cancelled any more once this resolves.
  */
 export async function cancelledOnceUndone<T>(
@@ -16,14 +18,15 @@ export async function cancelledOnceUndone<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const over = new AbortController();
-  const cancelling = appended?.catch(async () => {
+  let isUndone = false;
+  const cancelling = appended?.catch(async (error: unknown) => {
+    if (!(error instanceof NotAppended)) return; // An abort, which closes the connection.
+    isUndone = true;
     while (!over.signal.aborted) {
       await sleep(CANCEL_AFTER_MS, undefined, { signal: over.signal }).catch(() => undefined);
       if (!over.signal.aborted) await cancel();
     }
   });
-  let isUndone = false;
-  appended?.catch(() => (isUndone = true));
   try {
     return await work();
   } finally {
