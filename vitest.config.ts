@@ -48,7 +48,7 @@ export default defineConfig({
   test: {
     globalSetup: ["packages/testkit/src/global-setup.ts"],
     reporters: ["default", new ClosingLineReporter()],
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     projects: [
       project("side by side", [...WITH_SERVERS, "test/**/*.test.ts"], {

@@ -11,8 +11,8 @@ import { createDatabases, Scenario } from "./scenario.ts";
  */
 const MIB = 1024 * 1024;
 const MOST_RSS_BYTES = 300 * MIB;
-const ROWS = 1_000_000 * SCALE;
-const CHANGES = 100_000 * SCALE;
+const ROWS = SCALE < 10 ? 400_000 : 10_000_000;
+const CHANGES = SCALE < 10 ? 50_000 : 1_000_000;
 const LARGE_ROW_BYTES = 64 * MIB;
 /** As docs and configuration say: eight times the largest row, beside what everything else takes. */
 const MOST_RSS_OF_LARGE_ROW_BYTES = 8 * LARGE_ROW_BYTES + MOST_RSS_BYTES;

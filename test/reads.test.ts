@@ -17,7 +17,7 @@ const PAIRS_PER_ROUND = Number(process.env["LOCKSTEP_TEST_PAIRS"] ?? 100);
 /** Of what is over within seconds; what a broker does to reads it does to everything (faults.test.ts). */
 const SAMPLE = {
   isSampled: (fault: Fault): boolean => fault.kind === "run" || fault.isShort,
-  most: 3,
+  most: 2,
 };
 
 /** Both in `npm run test:reads`. */

@@ -88,7 +88,7 @@ describe.each(MYSQL_FLAVOURS)("a snapshot of %s", (flavour) => {
     };
     const work = Promise.all([transfer(1), transfer(2), transfer(3)]);
     const accounts = { schema: "shop", name: "accounts" };
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 3; round++) {
       await using snapshot = await openSnapshot({ url }, [accounts], { ...LIMITS, rangeBytes: 1 }, never());
       const copied = await cellsOf(snapshot, accounts);
       const { through } = snapshot.view;
@@ -111,7 +111,7 @@ describe.each(MYSQL_FLAVOURS)("a snapshot of %s", (flavour) => {
     await server.query("create database shop");
     const url = server.url("shop");
     await run(url, "create table items (id int primary key)", "insert into items values (1)");
-    const long = queryMysql(url, "update items set id = id + sleep(6)");
+    const long = queryMysql(url, "update items set id = id + sleep(4)");
     await eventually("it runs", async () => {
       const [row] = await queryMysql(
         url,
