@@ -1,13 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PrimaryReport } from "@lockstep/core";
-import {
-  eventually,
-  execute,
-  freshDatabase,
-  startPostgres,
-  uniqueName,
-  type PostgresServer,
-} from "@lockstep/testkit";
+import { execute, freshDatabase, startPostgres, uniqueName, type PostgresServer } from "@lockstep/testkit";
 import { ALL, checkPrimary, checkReplica, as, databaseOf, errors, mend } from "./check.fixture.ts";
 
 test("a database that is fit has no errors, and its columns are known", async () => {
@@ -286,29 +279,4 @@ describe("a server that is not set up", () => {
       expect.objectContaining({ code: "server-unavailable", what: "replica eu is read-only" }),
     ]);
   });
-});
-
-test("a slot that is about to lose its log is a warning; one that has lost it, an error", async () => {
-  // Only a checkpoint removes log, and none comes by itself.
-  await using server = await startPostgres({
-    settings: {
-      max_slot_wal_keep_size: "16MB",
-      min_wal_size: "32MB",
-      max_wal_size: "4GB",
-      checkpoint_timeout: "1h",
-    },
-  });
-  await server.query("create table items (id int primary key)");
-  await server.query("create publication lockstep_shop for table items with (publish_via_partition_root)");
-  await server.query("select pg_create_logical_replication_slot('lockstep_shop', 'pgoutput')");
-  const found = async (): Promise<string[]> =>
-    (await checkPrimary(server.url(), ALL, "shop")).findings.map(({ level, code }) => `${level} ${code}`);
-  await eventually("the slot needs more than is kept", async () => {
-    await server.query(
-      "select pg_switch_wal() from pg_logical_emit_message(false, 'x', repeat('x', 8000000))",
-    );
-    expect(await found()).toContain("warning wal-endangered");
-  });
-  await server.query("checkpoint");
-  expect(await found()).toContain("error history-gap");
 });

@@ -51,14 +51,18 @@ export async function enableFailover(client: Client, slot: string): Promise<void
 }
 
 /** Why a pipeline cannot go on from the slot of its name, or null. */
-export function slotProblem(name: string, { plugin, walStatus, confirmed }: SlotRow): ErrorFinding | null {
+export function slotProblem(
+  name: string,
+  { plugin, walStatus, confirmed, isActive }: SlotRow,
+): ErrorFinding | null {
   if (plugin !== "pgoutput") {
     return errorFinding("slot-not-ours", `slot ${name} uses the plugin ${plugin}`, {
       fix: "choose another pipeline name, or drop it",
       sql: `select pg_drop_replication_slot('${name}')`,
     });
   }
-  if (walStatus === "lost" || confirmed === null) {
+  const isBeingCreated = confirmed === null && isActive;
+  if (walStatus === "lost" || (confirmed === null && !isBeingCreated)) {
     return errorFinding("history-gap", `slot ${name} no longer has the log it needs`, {
       fix: "remove the pipeline and start it anew; raise max_slot_wal_keep_size so that it does not happen again",
     });
