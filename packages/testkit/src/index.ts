@@ -27,6 +27,8 @@ export { SASL_PASSWORD, SASL_USER, startSecuredKafka, type SecuredKafka } from "
 export { freshMysqlDatabase, MYSQL_FLAVOURS } from "./shared-mysql.ts";
 export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-servers.ts";
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
+export { sinkSuite } from "./suites/sink-suite.ts";
+export type { SinkPlaceRow } from "./suites/sink/sink-place.ts";
 export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";
 export { MemoryTopic } from "./memory-log.ts";
 export { mountSmallDisk, type SmallDisk } from "./small-disk.ts";

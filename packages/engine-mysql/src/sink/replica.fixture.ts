@@ -25,7 +25,6 @@ export const CREATE_ITEMS = "create table items (id int primary key, label varch
 export const insert = (...after: Row): ReplicationEvent => ({ kind: "insert", table: 0, after });
 export const update = (...after: Row): ReplicationEvent => ({ kind: "update", table: 0, after });
 export const remove = (...before: Row): ReplicationEvent => ({ kind: "delete", table: 0, before });
-export const truncate: ReplicationEvent = { kind: "truncate", tables: [0], restartIdentity: false };
 
 export function progressAt(step: number, epoch = "first"): Progress {
   return {
