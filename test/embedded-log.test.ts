@@ -27,7 +27,7 @@ test(
     const [, replica] = servers;
     await replica?.stop("immediate");
     // More than the log holds, while the only replica is away.
-    for (let part = 0; part < 20; part++) {
+    for (let part = 0; part < 16; part++) {
       await scenario.onPrimary(
         `insert into items select ${part} * 10000 + g, repeat('x', 1000) from generate_series(1, 5000) g`,
       );

@@ -5,7 +5,7 @@ import { ownServers } from "./own-servers.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /* Transactions that are far larger than a record, and rows that are. */
-const ROWS = 300_000 * SCALE;
+const ROWS = 150_000 * SCALE;
 const MOST_RSS_BYTES = 300 * 1024 * 1024;
 const TABLE = "create table items (id int primary key, label text, n int)";
 

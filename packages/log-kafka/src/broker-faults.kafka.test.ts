@@ -59,8 +59,10 @@ async function numbers(log: EventLog): Promise<number[]> {
 }
 
 test("connections cut at any moment: each append exactly once, in order", async () => {
-  await appendThrough(500, async (appended) => {
-    while (appended() < 480) {
+  await appendThrough(300, async (appended) => {
+    while (appended() < 280) {
+      const before = appended();
+      while (appended() === before) await sleep(1); // One at least: on a slow machine, too, it goes on.
       await sleep(Math.random() * 60);
       proxy.cut();
     }

@@ -27,6 +27,7 @@ export { SASL_PASSWORD, SASL_USER, startSecuredKafka, type SecuredKafka } from "
 export { freshMysqlDatabase, MYSQL_FLAVOURS } from "./shared-mysql.ts";
 export { execute, freshDatabase, sharedKafka, uniqueName } from "./shared-servers.ts";
 export { TcpProxy, type TcpProxyOptions } from "./tcp-proxy.ts";
+export { sourceSuite } from "./suites/source-suite.ts";
 export { sinkSuite } from "./suites/sink-suite.ts";
 export type { SinkPlaceRow } from "./suites/sink/sink-place.ts";
 export { eventLogSuite, type LogFixture } from "./suites/event-log-suite.ts";

@@ -11,7 +11,7 @@ import { typeCases } from "./type-cases.fixture.ts";
 /** 10 runs a million. */
 const SCALE = Number(process.env["LOCKSTEP_TEST_SCALE"] ?? 1);
 /** Of each flavour. */
-const PACKETS = 50_000 * SCALE;
+const PACKETS = 20_000 * SCALE;
 const TIMEOUT_MS = 120_000 * Math.max(1, SCALE);
 /** What lies around an event in a socket's chunk; reading it would show. */
 const AROUND = 16;

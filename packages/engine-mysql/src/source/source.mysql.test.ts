@@ -1,103 +1,10 @@
-import { includes, NOT_CARRIED, position } from "@lockstep/core";
-import { eventually, freshMysqlDatabase, MYSQL_FLAVOURS, queryMysql, uniqueName } from "@lockstep/testkit";
+import { position } from "@lockstep/core";
+import { eventually, freshMysqlDatabase, MYSQL_FLAVOURS } from "@lockstep/testkit";
 import { describe, expect, test } from "vitest";
 import { comparePositions } from "../position.ts";
 import { follow, never, run, sourceOf } from "./source.fixture.ts";
 
 describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
-  test("whole transactions come in commit order, with positions that rise", async () => {
-    const url = await freshMysqlDatabase(flavour);
-    await run(url, "create table items (id int primary key, name varchar(20), amount decimal(8,2))");
-    const beforeUs = Date.now() * 1_000 - 1_000_000;
-    await using following = await follow(sourceOf(url));
-    await run(
-      url,
-      "insert into items values (1, 'one', 1.5), (2, 'two', null)",
-      "update items set name = 'éin' where id = 1",
-      "update items set id = 3 where id = 2",
-      "delete from items where id = 1",
-    );
-    const transactions = await following.waitFor(4);
-    expect(following.tables.get(0)).toMatchObject({
-      name: "items",
-      columns: [
-        { name: "id", type: "int32", isKey: true },
-        { name: "name", type: "string", isKey: false },
-        { name: "amount", type: "decimal", isKey: false },
-      ],
-    });
-    expect(transactions.map(({ events }) => events)).toEqual([
-      [
-        { kind: "insert", table: 0, after: ["1", "one", "1.50"] },
-        { kind: "insert", table: 0, after: ["2", "two", null] },
-      ],
-      [{ kind: "update", table: 0, after: ["1", "éin", "1.50"] }],
-      [
-        {
-          kind: "update",
-          table: 0,
-          before: ["2", NOT_CARRIED, NOT_CARRIED],
-          after: ["3", "two", null],
-        },
-      ],
-      [{ kind: "delete", table: 0, before: ["1", NOT_CARRIED, NOT_CARRIED] }],
-    ]);
-    const positions = [following.session.start, ...transactions.map(({ position: at }) => at)];
-    for (const [index, at] of positions.slice(1).entries())
-      expect(comparePositions(positions[index] ?? at, at)).toBe("before");
-    expect(new Set(transactions.map(({ xid }) => xid)).size).toBe(4);
-    for (const { committedAtUs } of transactions) {
-      expect(committedAtUs).toBeGreaterThan(beforeUs);
-      expect(committedAtUs).toBeLessThan(Date.now() * 1_000 + 1_000_000);
-    }
-  });
-
-  test("after a break exactly the rest comes, and what was read again is the same", async () => {
-    const url = await freshMysqlDatabase(flavour);
-    await run(url, "create table items (id int primary key)");
-    const source = sourceOf(url);
-    const first = await follow(source);
-    for (let id = 0; id < 10; id++) await run(url, `insert into items values (${id})`);
-    const before = await first.waitFor(10);
-    await first[Symbol.asyncDispose]();
-    for (let id = 10; id < 20; id++) await run(url, `insert into items values (${id})`);
-    const reached = before[4]?.position ?? position("missing");
-    await using second = await follow(source, reached);
-    second.session.verify(first.session.server, reached);
-    expect(includes(comparePositions, reached, second.session.start)).toBe(true);
-    const isNew = ({ position: at }: { position: typeof reached }): boolean =>
-      !includes(comparePositions, reached, at);
-    const after = await eventually("the rest arrives", async () => {
-      const rest = second.transactions.filter(isNew);
-      if (rest.length < 15) throw second.failure ?? new Error(`${rest.length} have arrived`);
-      return await Promise.resolve(rest);
-    });
-    expect(after.slice(0, 5)).toEqual(before.slice(5));
-    expect(after.flatMap(({ events }) => events.map((event) => "after" in event && event.after[0]))).toEqual(
-      Array.from({ length: 15 }, (_, index) => String(index + 5)),
-    );
-    const again = second.transactions.filter((transaction) => !isNew(transaction)).slice(-5);
-    expect(before.slice(5 - again.length, 5)).toEqual(again);
-  });
-
-  test("a large transaction comes in pieces, and nothing between them", async () => {
-    const url = await freshMysqlDatabase(flavour);
-    await run(url, "create table items (id int primary key, filler varchar(500))");
-    await using following = await follow(sourceOf(url));
-    const values = Array.from({ length: 6_000 }, (_, id) => `(${id}, repeat('x', 400))`).join(", ");
-    await run(url, `insert into items values ${values}`, "delete from items where id = 7");
-    const [large, small] = await following.waitFor(2);
-    expect(large?.events).toHaveLength(6_000);
-    expect(small?.events).toMatchObject([{ kind: "delete" }]);
-    const kinds = following.batches.map(({ kind }) => kind).filter((kind) => kind !== "transactions");
-    expect(kinds.length).toBeGreaterThan(3);
-    expect(kinds).toEqual(["begin", ...kinds.slice(2).map(() => "middle"), "end"]);
-    const begin = following.batches.find((batch) => batch.kind === "begin");
-    if (begin?.kind !== "begin" || large === undefined) return expect.unreachable();
-    expect(begin.xid).toBe(large.xid);
-    expect(comparePositions(begin.commitStart, large.position)).toBe("before");
-  });
-
   test("what is not replicated moves the position alone", async () => {
     const url = await freshMysqlDatabase(flavour);
     await run(url, "create table items (id int primary key)", "create table hidden (id int primary key)");
@@ -160,23 +67,6 @@ describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
     expect(insert.after).toEqual(["e", "2"]);
   });
 
-  test("savepoints: what was undone never comes", async () => {
-    const url = await freshMysqlDatabase(flavour);
-    await run(url, "create table items (id int primary key)");
-    await using following = await follow(sourceOf(url));
-    await run(
-      url,
-      "begin; insert into items values (1); savepoint s; insert into items values (2); rollback to s; insert into items values (3); commit",
-      "begin; insert into items values (4); rollback",
-      "insert into items values (5)",
-    );
-    const transactions = await following.waitFor(2);
-    expect(transactions.map(({ events }) => events)).toMatchObject([
-      [{ after: ["1"] }, { after: ["3"] }],
-      [{ after: ["5"] }],
-    ]);
-  });
-
   test("text in a charset that must be looked up comes after one more attempt", async () => {
     const url = await freshMysqlDatabase(flavour);
     await run(url, "create table others (id int primary key)");
@@ -198,22 +88,6 @@ describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
       expect(second.events.at(-1)).toMatchObject({ after: ["1", "Zürich €"] });
       await Promise.resolve();
     });
-  });
-
-  test("one run at a time: another stands by, and takes over", async () => {
-    const url = await freshMysqlDatabase(flavour);
-    await run(url, "create table items (id int primary key)");
-    const pipeline = uniqueName("locked");
-    const [one, other] = [sourceOf(url, pipeline), sourceOf(url, pipeline)];
-    const session = await one.acquire({ reached: null }, never());
-    await session.proveLock(never());
-    await expect(other.acquire({ reached: null }, never())).rejects.toMatchObject({ code: "source-busy" });
-    const again = await one.acquire({ reached: null }, never()); // Its own former session is no other run.
-    await expect(session.proveLock(never())).rejects.toMatchObject({ code: "connection-lost" });
-    await session[Symbol.asyncDispose]();
-    await again[Symbol.asyncDispose]();
-    await using taken = await other.acquire({ reached: null }, never());
-    await taken.proveLock(never());
   });
 
   test("a wait is passed by what is in the log, and refused above its end", async () => {
@@ -289,19 +163,5 @@ describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
       [{ after: ["41"] }, { after: ["42"] }],
       [{ after: ["43"] }],
     ]);
-  });
-
-  test("a session that logs statements is named", async () => {
-    const url = await freshMysqlDatabase(flavour);
-    await run(url, "create table items (id int primary key)");
-    await using following = await follow(sourceOf(url));
-    await queryMysql(url, "set session binlog_format = 'STATEMENT'; insert into items values (1)");
-    await eventually("it is noticed", async () => {
-      expect(following.failure).toMatchObject({
-        code: "setup-incomplete",
-        message: expect.stringContaining("INSERT"),
-      });
-      await Promise.resolve();
-    });
   });
 });

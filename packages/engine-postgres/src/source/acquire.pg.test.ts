@@ -10,22 +10,6 @@ import {
 } from "@lockstep/testkit";
 import { follow, never, sourceOf } from "./source.fixture.ts";
 
-test("a second source finds the slot busy; the same one ends its own earlier session", async () => {
-  const url = await freshDatabase();
-  const pipeline = uniqueName("busy");
-  await execute(url, "create table items (id int primary key)");
-  const source = sourceOf(url, pipeline);
-  const first = await source.acquire({ reached: null }, never());
-  await first.proveLock(never());
-  await expect(sourceOf(url, pipeline).acquire({ reached: null }, never())).rejects.toMatchObject({
-    code: "source-busy",
-  });
-  await using second = await source.acquire({ reached: null }, never());
-  await second.proveLock(never());
-  await expect(first.proveLock(never())).rejects.toMatchObject({ code: "connection-lost" });
-  await first[Symbol.asyncDispose]();
-});
-
 test("no session of ours waits for a synchronous standby (H1)", async () => {
   await using server = await startPostgres();
   await server.query("create table items (id int primary key)");

@@ -4,7 +4,7 @@ import { createPostgresSource } from "./source.ts";
 
 export const never = (): AbortSignal => new AbortController().signal;
 
-export const MAX_ROW_BYTES: number = 1024 * 1024;
+const MAX_ROW_BYTES: number = 1024 * 1024;
 
 export const sourceOf = (
   url: string,

@@ -1,9 +1,8 @@
 import { Client } from "pg";
 import { expect, test } from "vitest";
-import { includes, NOT_CARRIED, position, type Position } from "@lockstep/core";
+import { NOT_CARRIED, position, type Position } from "@lockstep/core";
 import { eventually, execute, Following, freshDatabase, startPostgres, uniqueName } from "@lockstep/testkit";
-import { comparePositions } from "../position.ts";
-import { follow, MAX_ROW_BYTES, never, sourceOf } from "./source.fixture.ts";
+import { follow, never, sourceOf } from "./source.fixture.ts";
 
 const confirmedOf = async (url: string, pipeline: string): Promise<string> => {
   const [slot] = await execute<{ at: string }>(
@@ -113,23 +112,6 @@ test("positions confirmed never move back, and replicated may run behind durable
     );
     expect(rows).toEqual([{ flush: two.position, apply: one.position, isDated: true }]);
   });
-});
-
-test("work on other tables moves the position, so that the log is not held back", async () => {
-  const url = await freshDatabase();
-  await execute(
-    url,
-    "create table items (id int primary key); create schema other; create table other.noise (id int primary key)",
-  );
-  await using following = await follow(url, uniqueName("noise"));
-  await execute(url, "insert into other.noise select generate_series(1, 1000)");
-  const [now] = await execute<{ at: string }>(url, "select pg_current_wal_lsn()::text as at");
-  const target = position(now?.at ?? "");
-  await eventually("the position passes", async () => {
-    await Promise.resolve();
-    expect(following.position !== null && includes(comparePositions, following.position, target)).toBe(true);
-  });
-  expect(following.transactions).toEqual([]);
 });
 
 test("a primary that is shut down is let go as soon as its last position is confirmed", async () => {
@@ -279,40 +261,6 @@ test("several tables truncated at once are one event", async () => {
     tables: [expect.any(Number), expect.any(Number)],
     restartIdentity: true,
   });
-});
-
-test("a row above the limit is refused with table and key, before it is read", async () => {
-  const url = await freshDatabase();
-  await execute(url, "create table t (id int primary key, big text)");
-  const pipeline = uniqueName("oversized");
-  await using following = await follow(url, pipeline);
-  await execute(
-    url,
-    `insert into t values (1, 'small'); insert into t values (42, repeat('x', ${MAX_ROW_BYTES}))`,
-  );
-  await eventually(
-    "it is refused",
-    async () => await Promise.resolve(expect(following.failure).toMatchObject({ code: "row-too-large" })),
-  );
-  expect(String(following.failure)).toContain("a row of public.t, key id=42 in");
-  expect(following.transactions).toEqual([]); // They were one transaction.
-});
-
-test("a large transaction comes in pieces, between those before and behind it", async () => {
-  const url = await freshDatabase();
-  await execute(url, "create table t (id int primary key, filler text)");
-  await using following = await follow(url, uniqueName("pieces"));
-  await execute(url, "insert into t values (-1)");
-  await execute(url, "insert into t select g, repeat('x', 1000) from generate_series(1, 5000) g");
-  await execute(url, "insert into t values (-2)");
-  const transactions = await following.waitFor(3);
-  expect(transactions.map(({ events }) => events.length)).toEqual([1, 5_000, 1]);
-  const keys = transactions[1]?.events.map((event) => ("after" in event ? event.after[0] : null));
-  expect(keys).toEqual(Array.from({ length: 5_000 }, (_, index) => String(index + 1)));
-  const kinds = following.batches.map(({ kind }) => kind).join(" ");
-  expect(kinds).toMatch(/begin( middle){5,} end/);
-  const sizes = following.batches.flatMap((batch) => (batch.kind === "transactions" ? [] : [batch.bytes]));
-  expect(Math.max(...sizes)).toBeLessThan(600_000);
 });
 
 function distance(left: Position | undefined, right: Position): number {

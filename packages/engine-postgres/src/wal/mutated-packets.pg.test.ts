@@ -8,7 +8,7 @@ import type { SourceCatalog } from "../values.ts";
 import { PgoutputDecoder, type Decoded } from "./pgoutput.ts";
 
 /** `LOCKSTEP_TEST_SCALE=10` runs a million. */
-const PACKETS = 100_000 * Number(process.env["LOCKSTEP_TEST_SCALE"] ?? 1);
+const PACKETS = 40_000 * Number(process.env["LOCKSTEP_TEST_SCALE"] ?? 1);
 /** What lies around a message in a socket's chunk; reading it would show. */
 const AROUND = 16;
 

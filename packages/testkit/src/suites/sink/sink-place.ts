@@ -39,7 +39,7 @@ export interface SinkPlace {
 
 export type SinkPlaceRow = Readonly<Record<string, string | number | null>>;
 
-export interface SinkOfPlace {
+interface SinkOfPlace {
   readonly url: string;
   readonly pipeline: string;
   readonly onConflict: ConflictPolicy;
@@ -50,7 +50,7 @@ interface SinkPlaceSession extends AsyncDisposable {
   run(sql: string): Promise<void>;
 }
 
-export interface SinkServer extends AsyncDisposable {
+interface SinkServer extends AsyncDisposable {
   /** Of a database on it. */
   readonly url: string;
   kill(): Promise<void>;
