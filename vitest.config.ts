@@ -6,7 +6,7 @@ import { ClosingLineReporter } from "./packages/testkit/src/closing-line-reporte
 /** What measures runs when nothing else does, one after the other; … */
 const ALONE = ["test/catch-up.test.ts"];
 const ALONE_TOO = ["test/idle.test.ts"];
-/** … but what only lets time pass does not disturb it. */
+/** … but what only lets time pass does not disturb who measures its own process. */
 const WAITING = [
   "packages/engine-postgres/src/link-watch.pg.test.ts",
   "packages/engine-mysql/src/link-watch.mysql.test.ts",
@@ -60,8 +60,8 @@ export default defineConfig({
         isolate: false,
         sequence: { groupOrder: 0 },
       }),
-      project("alone", [...ALONE, ...WAITING], { sequence: { groupOrder: 1 } }),
-      project("alone too", ALONE_TOO, { sequence: { groupOrder: 2 } }),
+      project("alone", ALONE, { sequence: { groupOrder: 1 } }),
+      project("alone too", [...ALONE_TOO, ...WAITING], { sequence: { groupOrder: 2 } }),
     ],
   },
 });

@@ -16,10 +16,10 @@ test("tables of every shape, under work of every kind", { timeout: 180_000 }, as
   await run.waitForLog("following", { count: 2 });
   // Small transactions while it follows, then a backlog that is applied in large windows: in bulk, since changes
   // of rows without a key, one by one, are left out.
-  await scenario.onPrimary("call work(1, 120, true)");
+  await scenario.onPrimary("call work(1, 60, true)");
   await scenario.expectEqual();
   expect(await run.stop()).toEqual({ code: 0, signal: null });
-  await scenario.onPrimary("call work(121, 400, false)");
+  await scenario.onPrimary("call work(61, 240, false)");
   await using next = scenario.run();
   await scenario.expectEqual({ timeoutMs: 120_000 });
   expect(scenario.conflicts).toEqual([]);
