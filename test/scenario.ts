@@ -2,10 +2,14 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
+  areBothPostgres,
+  engineOf,
   eventually,
   execute,
   expectEqualDatabases,
+  expectEqualTables,
   LockstepProcess,
+  schemaOf,
   uniqueName,
   type PostgresServer,
 } from "@lockstep/testkit";
@@ -16,12 +20,12 @@ export interface ScenarioOptions {
   readonly maxLogBytes?: number;
   /** Instead of both, `log` as in the configuration file. */
   readonly log?: string;
-  /** A URL of the primary's database, then one of each replica's. */
+  /** A URL of the primary's database, then one of each replica's; each names its engine. */
   readonly urls: readonly string[];
   /** The same as the configuration has them, where a proxy stands in between. */
   readonly reachedAs?: readonly string[];
   readonly pipeline?: string;
-  /** As in the configuration file; default: `["public.*"]`. */
+  /** As in the configuration file; default: all of the database's own schema. */
   readonly include?: string;
   /** Where status and metrics are served; default: at any free port of this machine. */
   readonly listen?: string;
@@ -86,7 +90,9 @@ export class Scenario {
   /** Waits until every replica has all that the primary has committed by now, then compares every row. */
   async expectEqual({ timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
     for (const url of this.replicaUrls) {
-      const compare = async (): Promise<void> => await expectEqualDatabases(this.primaryUrl, url);
+      const isOneProduct = areBothPostgres(this.primaryUrl, url);
+      const expectEqual = isOneProduct ? expectEqualDatabases : expectEqualTables;
+      const compare = async (): Promise<void> => await expectEqual(this.primaryUrl, url);
       try {
         await eventually("replica equals primary", compare, { timeoutMs, intervalMs: 200 });
       } catch (error) {
@@ -105,21 +111,21 @@ export class Scenario {
       brokers,
       log,
       maxLogBytes,
-      include = '["public.*"]',
+      include = JSON.stringify([`${schemaOf(this.primaryUrl)}.*`]),
       listen = "127.0.0.1:0",
       disabled = [],
       extra = "",
     } = options;
-    const [primaryUrl, ...replicaUrls] = options.reachedAs ?? options.urls;
+    const [primaryUrl = "", ...replicaUrls] = options.reachedAs ?? options.urls;
     const replicas = replicaUrls.map((url, index) => {
       const enabled = disabled.includes(index + 1) ? ", enabled: false" : "";
-      return `  - { name: replica-${index + 1}, engine: postgres, url: "${url}"${enabled} }`;
+      return `  - { name: replica-${index + 1}, engine: ${engineOf(url)}, url: "${url}"${enabled} }`;
     });
     const embedded = `{ embedded: { path: log${maxLogBytes === undefined ? "" : `, maxBytes: ${maxLogBytes}`} } }`;
     return [
       `pipeline: ${this.pipeline}`,
       `log: ${log ?? (brokers === undefined ? embedded : `{ kafka: { brokers: ${JSON.stringify(brokers)} } }`)}`,
-      `primary: { name: main, engine: postgres, url: "${primaryUrl}" }`,
+      `primary: { name: main, engine: ${engineOf(primaryUrl)}, url: "${primaryUrl}" }`,
       "replicas:",
       ...replicas,
       `tables: { include: ${include} }`,

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import {
   Bank,
-  BANK_TABLES,
+  bankTables,
   eventually,
   execute,
   expectEqualDatabases,
@@ -56,7 +56,7 @@ test("rows that are there are copied into replicas that have nothing, and what f
 
 test("another replica is added under load, and its first whole transaction is never torn", async () => {
   const first = await newScenario(1);
-  await first.onPrimary(BANK_TABLES);
+  await first.onPrimary(bankTables("postgres"));
   const bank = new Bank(first.primaryUrl, { accounts: 200, clients: 4, pauseMs: 2 });
   await bank.open();
   await using one = first.run();

@@ -1,25 +1,29 @@
 import { dirname, join } from "node:path";
 import {
   Bank,
-  BANK_TABLES,
+  bankTables,
+  engineOf,
   eventually,
-  execute,
   fillableDisk,
   freePort,
+  queryDatabase,
+  startDatabaseServer,
   startKafka,
-  startPostgresServers,
   TcpProxy,
+  uniqueName,
+  type DatabaseEngine,
+  type DatabaseServer,
   type FillableDisk,
   type KafkaBroker,
   type LockstepProcess,
-  type PostgresServer,
 } from "@lockstep/testkit";
-import { createDatabases, Scenario } from "../scenario.ts";
+import { Scenario } from "../scenario.ts";
 import type { LogKind } from "./fault.ts";
 
 /** What large transactions write, beside the bank. */
 const PAGES_TABLE = "create table pages (id bigint primary key, filler text);";
-const REPLICAS = 2;
+/** The primary's engine, then each replica's: LOCKSTEP_TEST_ENGINES has others. */
+const ENGINES = "postgres,postgres,postgres";
 /** A link that died in silence at the same time may keep it from that for as long as it takes to notice. */
 const PRINTED_MS = 90_000;
 
@@ -32,7 +36,7 @@ export interface Reached<Server> {
   readonly link: TcpProxy;
 }
 
-export interface ReachedDatabase extends Reached<PostgresServer> {
+export interface ReachedDatabase extends Reached<DatabaseServer> {
   /** Past the link. */
   readonly url: string;
 }
@@ -50,11 +54,13 @@ interface RigOptions {
 interface RigExtras {
   /** See `ScenarioOptions`. */
   readonly bin?: string;
+  /** Of the primary, then of each replica. */
+  readonly engines?: readonly DatabaseEngine[];
   /** A table more, and the statement that creates it. */
   readonly table?: { readonly name: string; readonly definition: string };
 }
 
-/** One pipeline of two replicas, each part of it behind a link that can be broken, and a bank on its primary. */
+/** One pipeline of replicas, each part of it behind a link that can be broken, and a bank on its primary. */
 export class Rig implements AsyncDisposable {
   readonly primary: ReachedDatabase;
   readonly replicas: readonly ReachedDatabase[];
@@ -66,12 +72,17 @@ export class Rig implements AsyncDisposable {
   readonly #logDisk: FillableDisk | null;
   readonly #runs = new Set<LockstepProcess>();
 
-  static async start(log: LogKind, { bin, table }: RigExtras = {}): Promise<Rig> {
+  static async start(
+    log: LogKind,
+    { bin, table, engines = enginesAskedFor() }: RigExtras = {},
+  ): Promise<Rig> {
     const [servers, broker] = await Promise.all([
-      startPostgresServers(1 + REPLICAS),
+      Promise.all(engines.map(startDatabaseServer)),
       log === "kafka" ? startBroker() : null,
     ]);
-    const urls = await createDatabases(servers);
+    const name = uniqueName("shop");
+    await Promise.all(servers.map(async (server) => await server.createDatabase(name)));
+    const urls = servers.map((server) => server.url(name));
     const [primary, ...replicas] = await Promise.all(
       servers.map(async (server, index) => ({
         server,
@@ -137,7 +148,7 @@ export class Rig implements AsyncDisposable {
   /** A new run that has reached both replicas. */
   async following(environment: Readonly<Record<string, string>> = {}): Promise<LockstepProcess> {
     const run = this.run(environment);
-    await run.waitForLog("following", { count: REPLICAS });
+    await run.waitForLog("following", { count: this.replicas.length });
     return run;
   }
 
@@ -167,12 +178,12 @@ export class Rig implements AsyncDisposable {
       if (this.bank.transfers <= before) throw new Error("no transfer since");
     });
     const [committed] = await eventually("the primary answers", async () => {
-      return await this.scenario.onPrimary<{ max: string }>("select max(id)::text as max from transfers");
+      return await queryDatabase(this.scenario.primaryUrl, "select max(id) as newest from transfers");
     });
-    const id = committed?.max ?? "?";
+    const id = committed?.["newest"] ?? "?";
     for (const url of replicas) {
       const look = async (): Promise<void> => {
-        const found = await execute(url, "select from transfers where id = $1", [id]);
+        const found = await queryDatabase(url, `select id from transfers where id = ${id}`);
         if (found.length === 0) throw new Error(`transfer ${id} is not there`);
       };
       try {
@@ -196,7 +207,9 @@ export class Rig implements AsyncDisposable {
   }
 
   async #open(definition: string): Promise<void> {
-    await this.scenario.everywhere(`${BANK_TABLES} ${PAGES_TABLE} ${definition}`);
+    const { primaryUrl, replicaUrls } = this.scenario;
+    for (const url of [primaryUrl, ...replicaUrls])
+      await queryDatabase(url, `${bankTables(engineOf(url))} ${PAGES_TABLE} ${definition}`);
     await this.following();
     await this.bank.open();
     await this.scenario.expectEqual();
@@ -212,4 +225,9 @@ async function startBroker(): Promise<Reached<KafkaBroker>> {
   const port = await freePort();
   const link = await TcpProxy.start({ targetPort: port });
   return { server: await startKafka({ port, advertisedPort: link.port, hasOwnDisk: true }), link };
+}
+
+function enginesAskedFor(): DatabaseEngine[] {
+  const asked = process.env["LOCKSTEP_TEST_ENGINES"] ?? ENGINES;
+  return asked.split(",").map((name) => engineOf(`${name}://`));
 }

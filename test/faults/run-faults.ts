@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { eventually, execute, loseTail, type LockstepProcess } from "@lockstep/testkit";
+import { engineOf, eventually, loseTail, queryDatabase, type LockstepProcess } from "@lockstep/testkit";
 import { expect } from "vitest";
+import { wordsOf } from "./engine-words.ts";
 import { BOTH_LOGS, EMBEDDED, KAFKA, NEVER, type RunFault } from "./fault.ts";
-import type { Random } from "./random.ts";
 import type { Rig } from "./rig.ts";
 
 const KILLED = { code: null, signal: "SIGKILL" };
@@ -34,23 +34,14 @@ const BETWEEN_PIECES = [
   sampledOn: BOTH_LOGS,
   inject: async (rig, random) => {
     const killed = await rig.following({ LOCKSTEP_FAILPOINT: `${name}:${random.between(1, most)}` });
-    const sql = largeTransaction(random);
+    const { primaryUrl } = rig.scenario;
+    const sql = wordsOf(engineOf(primaryUrl)).largeTransaction(random.between(0, 1));
     // Again should the primary be away; then it may have been committed all the same.
-    await eventually("it commits", async () => await rig.scenario.onPrimary(sql));
+    await eventually("it commits", async () => await queryDatabase(primaryUrl, sql));
     expect(await killed.exited).toEqual(KILLED);
     return await rig.following();
   },
 }));
-
-/** At least eight pieces, over three tables; keeps the bank's total. The lock waits for transfers under way. */
-function largeTransaction(random: Random): string {
-  return `begin; lock table accounts in share row exclusive mode;
-    delete from pages where id % 2 = ${random.between(0, 1)};
-    update accounts set balance = balance + case when id % 2 = 0 then 1 else -1 end;
-    insert into pages select last + g, repeat('x', 1000)
-      from (select coalesce(max(id), 0) as last from pages) pages, generate_series(1, 4500) g;
-    commit`;
-}
 
 /** A replica that has nothing is copied under load; killed at a place of that, the next run goes on. */
 const IN_A_COPY: RunFault = {
@@ -61,8 +52,8 @@ const IN_A_COPY: RunFault = {
   sampledOn: BOTH_LOGS,
   inject: async (rig, random) => {
     const replica = random.pick(rig.replicas);
-    const emptied = `truncate ${rig.tables.join(", ")}; drop schema lockstep cascade`;
-    await eventually("the replica has nothing", async () => await execute(replica.url, emptied));
+    const emptied = wordsOf(engineOf(replica.url)).emptied(rig.tables);
+    await eventually("the replica has nothing", async () => await queryDatabase(replica.url, emptied));
     const place = random.pick([
       "copy-begun",
       "range-copied",

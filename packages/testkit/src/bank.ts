@@ -1,15 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client } from "pg";
-import { overLostConnections, withClient } from "./lost-connections.ts";
+import { withAnyClient, type AnyClient } from "./databases/any-client.ts";
+import type { DatabaseEngine } from "./databases/database-engine.ts";
+import { overAnyLostConnections } from "./lost-connections.ts";
 
 /*
  * A bank: every transfer is one transaction over three rows of two tables and keeps the sum. Whoever reads
  * another sum has seen half a transaction.
  */
-export const BANK_TABLES = `
-  create table accounts (id int primary key, balance bigint not null, note text);
-  create table transfers (id bigint primary key, source int not null, target int not null, amount bigint not null,
-                          made_at timestamptz not null default clock_timestamp());`;
+export function bankTables(engine: DatabaseEngine): string {
+  const moment =
+    engine === "postgres"
+      ? "timestamptz not null default clock_timestamp()"
+      : "timestamp(6) not null default current_timestamp(6)";
+  return `
+    create table accounts (id int primary key, balance bigint not null, note varchar(99));
+    create table transfers (id bigint primary key, source int not null, target int not null, amount bigint not null,
+                            made_at ${moment});`;
+}
 
 const OPENING_BALANCE = 1_000;
 
@@ -41,11 +48,12 @@ export class Bank {
 
   /** All accounts in one transaction, so that no other sum is ever right. */
   async open(): Promise<void> {
-    await withClient(this.#url, async (client) => {
-      await client.query(
-        "insert into accounts select g, $1, 'account ' || g from generate_series(1, $2::int) g",
-        [OPENING_BALANCE, this.#options.accounts],
-      );
+    const rows = Array.from({ length: this.#options.accounts }, (_, index) => {
+      const id = index + 1;
+      return `(${id}, ${OPENING_BALANCE}, 'account ${id}')`;
+    });
+    await withAnyClient(this.#url, async (client) => {
+      await client.query(`insert into accounts values ${rows.join(", ")}`);
     });
   }
 
@@ -54,13 +62,13 @@ export class Bank {
   }
 
   async #client(signal: AbortSignal): Promise<void> {
-    await overLostConnections(this.#url, signal, async (client) => {
+    await overAnyLostConnections(this.#url, signal, async (client) => {
       await this.#transfer(client);
       if (this.#options.pauseMs !== undefined) await sleep(this.#options.pauseMs);
     });
   }
 
-  async #transfer(client: Client): Promise<void> {
+  async #transfer(client: AnyClient): Promise<void> {
     const pick = (): number => 1 + Math.floor(Math.random() * this.#options.accounts);
     const [source, target, amount] = [pick(), pick(), 1 + Math.floor(Math.random() * 50)];
     const [first, second] = [Math.min(source, target), Math.max(source, target)];
@@ -87,11 +95,9 @@ export interface TotalWatch {
 export async function watchTotal(url: string, total: number, signal: AbortSignal): Promise<TotalWatch> {
   let reads = 0;
   const wrong: string[] = [];
-  await overLostConnections(url, signal, async (client) => {
-    const { rows } = await client.query<{ sum: string | null }>(
-      "select sum(balance)::text as sum from accounts",
-    );
-    const sum = rows[0]?.sum ?? null;
+  await overAnyLostConnections(url, signal, async (client) => {
+    const [row] = await client.query("select sum(balance) as sum from accounts");
+    const sum = row?.["sum"] ?? null;
     reads += 1;
     if (sum !== null && sum !== String(total)) wrong.push(sum);
     await sleep(2);

@@ -1,7 +1,11 @@
-export { Bank, BANK_TABLES, watchTotal, type BankOptions, type TotalWatch } from "./bank.ts";
+export { Bank, bankTables, watchTotal, type BankOptions, type TotalWatch } from "./bank.ts";
 export { certificateFolder, KEY_PASSPHRASE, readCertificate, showCertificate } from "./certificates.ts";
 export { databaseDigest, expectEqualDatabases, type TableDigest } from "./database-digest.ts";
 export { lockTable, openSession, type DatabaseSession } from "./database-session.ts";
+export { queryDatabase } from "./databases/any-client.ts";
+export { engineOf, schemaOf, type DatabaseEngine } from "./databases/database-engine.ts";
+export { startDatabaseServer, type DatabaseServer } from "./databases/database-server.ts";
+export { areBothPostgres, expectEqualTables } from "./databases/equal-tables.ts";
 export { eventually } from "./eventually.ts";
 export { fillableDisk, limitFiles, type FillableDisk } from "./fillable-disk.ts";
 export { Following } from "./following.ts";

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
+import { withAnyClient, type AnyClient } from "./databases/any-client.ts";
 
 const RECONNECT_MS = 50;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -10,9 +11,26 @@ export async function overLostConnections(
   signal: AbortSignal,
   step: (client: Client) => Promise<void>,
 ): Promise<void> {
+  await overLost(signal, step, async (work) => await withClient(url, work));
+}
+
+/** The same, of any engine. A deadlock is one's own affair: whoever loses one begins again. */
+export async function overAnyLostConnections(
+  url: string,
+  signal: AbortSignal,
+  step: (client: AnyClient) => Promise<void>,
+): Promise<void> {
+  await overLost(signal, step, async (work) => await withAnyClient(url, work));
+}
+
+async function overLost<C>(
+  signal: AbortSignal,
+  step: (client: C) => Promise<void>,
+  withConnection: (work: (client: C) => Promise<void>) => Promise<void>,
+): Promise<void> {
   while (!signal.aborted) {
     try {
-      await withClient(url, async (client) => {
+      await withConnection(async (client) => {
         while (!signal.aborted) await step(client);
       });
     } catch (error) {
@@ -39,7 +57,9 @@ function isLost(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   return (
-    /^(57P0|08|ECONN|EPIPE|ETIMEDOUT)/.test(code) ||
-    /terminated|timeout|not queryable|Client was closed/i.test(error.message)
+    /^(57P0|08|ECONN|EPIPE|ETIMEDOUT|PROTOCOL_|ER_SERVER_SHUTDOWN|ER_LOCK_DEADLOCK|ER_CONNECTION_KILLED)/.test(
+      code,
+    ) ||
+    /terminated|timeout|not queryable|Client was closed|closed state|Connection lost/i.test(error.message)
   );
 }
