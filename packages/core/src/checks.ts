@@ -38,6 +38,8 @@ export interface ReplicaCheck {
 export interface ReplicaReport {
   readonly findings: readonly Finding[];
   readonly database: DatabaseIdentity | null;
+  /** The pipeline has begun before: the replica has its progress. */
+  readonly hasBegun: boolean;
   /** By `tableKey`; empty where the database could not be asked. */
   readonly arrivals: ReadonlyMap<string, TableArrival>;
 }

@@ -26,8 +26,8 @@ export interface GateReport {
   readonly standby: GateStandby | null;
   /** How many commits wait now, as far as our role may see. */
   readonly waiting: number;
-  /** The setting as it is. */
-  readonly setting: string;
+  /** The server's setting as it is; null where it has none for that. */
+  readonly setting: string | null;
   /** Statements that grant our role what it lacks to let go a commit that can never be confirmed. */
   readonly missing: readonly string[];
 }

@@ -113,9 +113,11 @@ export type {
   SourceSession,
   SourceTransactions,
 } from "./source.ts";
+export { SessionPool, type PooledSession } from "./session-pool.ts";
 export { matchesTable, type TableFilter } from "./table-filter.ts";
 export { tlsFailure, type TlsNames } from "./tls-failure.ts";
 export { tablesNamed } from "./tables-named.ts";
 export { decodeToken, encodeToken, tokenInvalid, type TokenContent } from "./token.ts";
 export { unreachable } from "./unreachable.ts";
 export { noTables, tablesNotSupported, type Refusal, type RefusedTable } from "./refused-table.ts";
+export { count, nameList, tableList } from "./name-list.ts";

@@ -19,6 +19,8 @@ export interface ConnectOptions {
   readonly folder?: string | undefined;
   /** Of the session, beside those that every one of ours has; values as SQL has them. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** As an application connects: the driver's and the server's own settings. Default: as we do. */
+  readonly isClient?: boolean;
 }
 
 export interface Connected extends AsyncDisposable {
@@ -133,13 +135,14 @@ async function connectOnce(
   const abort = (): void => void socket.destroy();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    const connection = createConnection(driverOptions(target, socket, ssl));
+    const connection = createConnection(driverOptions(target, socket, ssl, options.isClient === true));
     const lost = lostSignal(connection, socket, target.place);
     await handshake(connection);
     const session = new Session(connection, socket);
     const server = await readServer(session);
     requireFlavour(target, server);
-    await session.run(pinStatement(server, options.settings ?? {}));
+    const { settings = {}, isClient = false } = options;
+    await session.run(isClient ? clientStatement(settings) : pinStatement(server, settings));
     return {
       socket: socketOf(connection, socket),
       session,
@@ -172,16 +175,20 @@ function accountOf({ host, port, user, password }: Target, ssl: SslOptions | nul
   return { host, port, user, password, ...(ssl === null ? {} : { ssl: { ...ssl } }) };
 }
 
-function driverOptions(target: Target, socket: Socket, ssl: SslOptions | null): ConnectionOptions {
+function driverOptions(
+  target: Target,
+  socket: Socket,
+  ssl: SslOptions | null,
+  isClient: boolean,
+): ConnectionOptions {
   const { database } = target;
+  const ours = { charset: "UTF8MB4_BIN", multipleStatements: true };
   return {
     ...accountOf(target, ssl),
     ...(database === null ? {} : { database }),
     stream: socket,
-    charset: "UTF8MB4_BIN",
     connectTimeout: CONNECT_TIMEOUT_MS,
-    multipleStatements: true,
-    typeCast: (field) => field.string("utf8"),
+    ...(isClient ? {} : ours),
     // No LOAD DATA LOCAL, by which a server can ask for any of our files; matched rows are counted, not changed ones.
     flags: ["-LOCAL_FILES", "FOUND_ROWS"],
   };
@@ -230,6 +237,14 @@ function pinStatement(server: Server, settings: Readonly<Record<string, string>>
   });
   const noTimeout = server.flavour === "mariadb" ? "max_statement_time" : "max_execution_time";
   return `set names utf8mb4 collate utf8mb4_bin; set ${pairs.join(", ")}, session ${noTimeout} = 0`;
+}
+
+/** The driver puts a backslash before a quote of a value, whatever the server takes it for. */
+const QUOTED_BY_BACKSLASHES = "session sql_mode = replace(@@session.sql_mode, 'NO_BACKSLASH_ESCAPES', '')";
+
+function clientStatement(settings: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(settings).map(([name, value]) => `session ${name} = ${value}`);
+  return `set ${["session autocommit = 1", QUOTED_BY_BACKSLASHES, ...pairs].join(", ")}`;
 }
 
 async function end(connection: Connection, socket: Socket): Promise<void> {

@@ -1,3 +1,11 @@
+export { createMysqlClient, type MysqlClientOptions } from "./client/client-database.ts";
+export type { DatabaseOptions } from "./command-session.ts";
 export type { Flavour } from "./flavour.ts";
+export { createGate } from "./gate/gate.ts";
+export { createPausable } from "./pausing.ts";
+export { createRemovablePrimary } from "./removal/primary.ts";
+export { createRemovableReplica } from "./removal/replica.ts";
+export { createPrimaryCheck } from "./setup-check/primary-check.ts";
+export { createReplicaCheck } from "./setup-check/replica-check.ts";
 export { createMysqlSink, type MysqlSinkOptions } from "./sink/sink.ts";
 export { MysqlSource, type MysqlSourceOptions } from "./source/source.ts";

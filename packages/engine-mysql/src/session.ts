@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Connection, QueryError } from "mysql2";
+import type { Connection, QueryError, QueryOptions } from "mysql2";
 import { serverErrorOf } from "./server-error.ts";
 
 /** Every value is the server's own text of it; of bytes ask for `hex(…)`. */
@@ -32,6 +32,11 @@ export class Session {
   /** The server's own number of the session. */
   get id(): number {
     return this.#connection.threadId;
+  }
+
+  /** Whatever the driver gives by itself, with `?` for values; rejects with the driver's own error. */
+  async ask(sql: string, values: readonly unknown[] = []): Promise<unknown> {
+    return await this.#answer({ sql, values: [...values] });
   }
 
   /** The rows of one statement. */
@@ -78,13 +83,21 @@ export class Session {
   }
 
   async #send(sql: string): Promise<unknown> {
+    try {
+      return await this.#answer({ sql, typeCast: (field) => field.string("utf8") });
+    } catch (error) {
+      throw serverErrorOf(error);
+    }
+  }
+
+  async #answer(options: QueryOptions): Promise<unknown> {
     this.#waiting += 1;
     return await new Promise((resolve, reject) => {
-      this.#connection.query(sql, (error: QueryError | null, result: unknown) => {
+      this.#connection.query(options, (error: QueryError | null, result: unknown) => {
         this.#waiting -= 1;
         if (this.#waiting === 0) for (const listener of this.#answered) listener();
         if (error === null) resolve(result);
-        else reject(serverErrorOf(error));
+        else reject(error);
       });
     });
   }

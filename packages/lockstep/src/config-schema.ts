@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { allTablesOf, ENGINE_NAMES, type EngineName } from "./engine-urls.ts";
 import { kafkaLog, type KafkaLogConfig } from "./kafka-config.ts";
 import { DEFAULT_LISTEN, parseListen } from "./watching/listen.ts";
 
@@ -14,11 +15,13 @@ const DEFAULT_RETENTION_HOURS = 168;
 
 const MIB = 1024 * 1024;
 
-const engine = z.enum(["postgres"]).describe("the database's product");
+const engine = z.enum(ENGINE_NAMES).describe("the database's product");
 const url = z
   .string()
   .min(1)
-  .describe("postgres://user:password@host:5432/database; TLS as psql has it (docs/connections.md)");
+  .describe(
+    "postgres://user:password@host:5432/database, mysql://user:password@host:3306/database, or mariadb://…; TLS as psql and mysql have it (docs/connections.md)",
+  );
 
 const conflictPolicy = z.union([
   z
@@ -142,9 +145,8 @@ export interface ReplicaConfig extends PrimaryConfig {
   readonly maxLagSeconds?: number | undefined;
 }
 
-export type EngineName = "postgres";
-
-export const configSchema: z.ZodType<Config> = z.strictObject({
+/** As it is written; the tables that nobody names are filled in from the url. */
+const writtenConfig = z.strictObject({
   pipeline: z
     .string()
     .regex(PIPELINE_NAME, "must be lower-case letters, digits and _, at most 40, a letter first")
@@ -181,11 +183,13 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
       include: z
         .array(z.string().min(1))
         .min(1)
-        .default(["*.*"])
-        .describe("patterns of schema.table, * for any text"),
+        .optional()
+        .describe(
+          "patterns of schema.table, * for any text; default: every table, of MySQL and MariaDB every one of the url's database",
+        ),
       exclude: z.array(z.string().min(1)).default([]).describe("the same, of those that are left out"),
     })
-    .default({ include: ["*.*"], exclude: [] })
+    .default({ exclude: [] })
     .describe("which tables are replicated; a new one that matches is taken in by itself"),
   degradeAfterMs: z
     .union([z.int().min(100), z.literal("never")], { error: "must be milliseconds, 100 at least, or never" })
@@ -221,4 +225,10 @@ export const configSchema: z.ZodType<Config> = z.strictObject({
   onConflict: conflictPolicy
     .default("primary_wins")
     .describe("what to do when a change meets another state than the primary had"),
+});
+
+export const configSchema: z.ZodType<Config> = writtenConfig.transform(({ tables, ...written }) => {
+  const { engine: product, url: place } = written.primary;
+  const { include = allTablesOf(product, place), exclude } = tables;
+  return { ...written, tables: { include, exclude } };
 });

@@ -1,3 +1,5 @@
+import { allTablesOf, engineOfUrl, type EngineName } from "./engine-urls.ts";
+
 /** What a new configuration file is made of. */
 export interface Template {
   readonly pipeline: string;
@@ -33,27 +35,27 @@ export function configText(template: Template): {
   const primary = keep(template.primary, "the primary", "PRIMARY");
   const replicas = template.replicas.map(
     ({ name, url }) => `  - name: ${JSON.stringify(name)}
-    engine: postgres
+    engine: ${engineOf(url)}
     url: ${keep(url, `replica ${name}`, name)}
 `,
   );
   const text = `# A pipeline of Lockstep. Every key is described in docs/configuration.md.
 # \${NAME} stands for an environment variable, \${file:path} for a file's content: no secret need stand here.
 
-# Slot and publication on the primary are called lockstep_${template.pipeline}, the topic lockstep.${template.pipeline}.
+# ${ownOf(template)} lockstep_${template.pipeline}, the topic lockstep.${template.pipeline}.
 pipeline: ${template.pipeline}
 
 ${logText(template.log)}
 primary:
   name: main
-  engine: postgres
+  engine: ${engineOf(template.primary)}
   url: ${primary}
 
 replicas:
 ${replicas.join("")}
 # Patterns of schema.table; * stands for any text.
 tables:
-  include: ["*.*"]
+  include: ${JSON.stringify(allTablesOf(engineOf(template.primary), template.primary))}
   exclude: []
 
 # Rows that a replica's table holds before it is copied: refuse, truncate or keep.
@@ -69,6 +71,17 @@ http:
   listen: "127.0.0.1:8642"
 `;
   return { text, references };
+}
+
+/** A url that is nobody's is refused when it is used. */
+function engineOf(url: string): EngineName {
+  return engineOfUrl(url) ?? "postgres";
+}
+
+function ownOf({ primary }: Template): string {
+  return engineOf(primary) === "postgres"
+    ? "Slot and publication on the primary are called"
+    : "The lock on the primary is called";
 }
 
 function logText(log: Template["log"]): string {

@@ -12,6 +12,7 @@ import {
   type ConfigText,
 } from "./config-problems.ts";
 import { quorumProblems } from "./quorum-problems.ts";
+import { engineOfUrl, schemeOf } from "./engine-urls.ts";
 import { encodedSecret, isInCredentials } from "./url-secrets.ts";
 import { configSchema, DEFAULT_HTTP, httpSchema, type Config, type HttpConfig } from "./config-schema.ts";
 
@@ -58,7 +59,12 @@ function checked(value: unknown, text: CheckedText): ReadConfig {
   const parsed = configSchema.safeParse(value);
   const problems = [...text.problems, ...problemsOf(parsed.error?.issues ?? [], text)];
   const found = parsed.success
-    ? [...problems, ...nameProblems(parsed.data, text), ...quorumProblems(parsed.data, text)]
+    ? [
+        ...problems,
+        ...nameProblems(parsed.data, text),
+        ...urlProblems(parsed.data, text),
+        ...quorumProblems(parsed.data, text),
+      ]
     : problems;
   return { config: parsed.success && found.length === 0 ? parsed.data : null, problems: found };
 }
@@ -187,6 +193,22 @@ function nameProblems({ primary, replicas }: Config, text: ConfigText): ConfigPr
   if (place !== null)
     problem(`the database ${place} is given twice`, "primary and replicas are different databases");
   return problems;
+}
+
+/** Another engine's url; one that is nobody's is for the engine to refuse. */
+function urlProblems({ primary, replicas }: Config, text: ConfigText): ConfigProblem[] {
+  const databases = [
+    { path: ["primary"], ...primary },
+    ...replicas.map((replica, index) => ({ path: ["replicas", String(index)], ...replica })),
+  ];
+  return databases.flatMap(({ path, engine, url }) => {
+    const other = engineOfUrl(url);
+    if (other === null || other === engine) return [];
+    const at = [...path, "url"];
+    const what = `begins with ${schemeOf(other)}, and engine is ${engine}`;
+    const fix = `write engine: ${other}, or a url that begins with ${schemeOf(engine)}`;
+    return [{ key: at.join("."), line: lineOf(at, text), what, value: null, fix }];
+  });
 }
 
 function firstTwice(values: readonly string[]): string | null {

@@ -1,14 +1,5 @@
-import {
-  createGate,
-  createPausable,
-  createPostgresClient,
-  createPostgresSink,
-  createPostgresSource,
-  createPrimaryCheck,
-  createRemovablePrimary,
-  createRemovableReplica,
-  createReplicaCheck,
-} from "@lockstep/engine-postgres";
+import * as mysql from "@lockstep/engine-mysql";
+import * as postgres from "@lockstep/engine-postgres";
 import type {
   ClientDatabase,
   ConflictPolicy,
@@ -22,7 +13,8 @@ import type {
   Sink,
   Source,
 } from "@lockstep/core";
-import type { Config, EngineName, PrimaryConfig, ReplicaConfig } from "./config-schema.ts";
+import type { Config, PrimaryConfig, ReplicaConfig } from "./config-schema.ts";
+import type { EngineName } from "./engine-urls.ts";
 
 interface Context {
   readonly config: Config;
@@ -58,52 +50,95 @@ interface ClientContext extends Pick<Context, "config" | "folder"> {
   readonly isReadOnly: boolean;
 }
 
-/** Where engines plug in: the only place that names them. */
-const ENGINES: Readonly<Record<EngineName, Engine>> = {
-  postgres: {
-    source: ({ url }, { config, folder, logger, failpoints }) =>
-      createPostgresSource({
-        url,
-        folder,
-        pipeline: config.pipeline,
-        tables: config.tables,
-        maxRowBytes: config.maxRowBytes,
-        degradeAfterMs:
-          config.mode === "sync" || config.degradeAfterMs === "never" ? null : config.degradeAfterMs,
-        logger,
-        failpoints,
-      }),
-    sink: ({ name, url }, { config, folder, logger, failpoints }) =>
-      createPostgresSink({
-        replica: name,
-        url,
-        folder,
-        pipeline: config.pipeline,
-        onConflict: conflictPolicyOf(config.onConflict),
-        existing: config.snapshot.existing,
-        logger,
-        failpoints,
-      }),
-    primaryCheck: ({ url }, { config, folder }) =>
-      createPrimaryCheck({ url, folder, pipeline: config.pipeline, tables: config.tables }),
-    replicaCheck: ({ name, url }, { config, folder, comparesTables }) =>
-      createReplicaCheck({
-        replica: name,
-        url,
-        folder,
-        pipeline: config.pipeline,
-        existing: config.snapshot.existing,
-        comparesTables,
-      }),
-    removable: ({ name, url }, as, { config: { pipeline }, folder }) =>
-      (as === "primary" ? createRemovablePrimary : createRemovableReplica)({ name, url, folder, pipeline }),
-    gate: ({ name, url }, { config: { pipeline }, folder }) => createGate({ name, url, folder, pipeline }),
-    pausable: ({ name, url }, { config: { pipeline }, folder }) =>
-      createPausable({ name, url, folder, pipeline }),
-    client: ({ url }, { config: { pipeline }, folder, maxSessions, isReadOnly }) =>
-      createPostgresClient({ url, folder, pipeline, maxSessions, isReadOnly }),
+const POSTGRES: Engine = {
+  source: ({ url }, { config, folder, logger, failpoints }) =>
+    postgres.createPostgresSource({
+      url,
+      folder,
+      pipeline: config.pipeline,
+      tables: config.tables,
+      maxRowBytes: config.maxRowBytes,
+      degradeAfterMs:
+        config.mode === "sync" || config.degradeAfterMs === "never" ? null : config.degradeAfterMs,
+      logger,
+      failpoints,
+    }),
+  sink: ({ name, url }, { config, folder, logger, failpoints }) =>
+    postgres.createPostgresSink({
+      replica: name,
+      url,
+      folder,
+      pipeline: config.pipeline,
+      onConflict: conflictPolicyOf(config.onConflict),
+      existing: config.snapshot.existing,
+      logger,
+      failpoints,
+    }),
+  primaryCheck: ({ url }, { config: { pipeline, tables }, folder }) =>
+    postgres.createPrimaryCheck({ url, folder, pipeline, tables }),
+  replicaCheck: ({ name, url }, { config, folder, comparesTables }) =>
+    postgres.createReplicaCheck({
+      replica: name,
+      url,
+      folder,
+      pipeline: config.pipeline,
+      existing: config.snapshot.existing,
+      comparesTables,
+    }),
+  removable: ({ name, url }, as, { config: { pipeline }, folder }) => {
+    const database = { name, url, folder, pipeline };
+    return as === "primary"
+      ? postgres.createRemovablePrimary(database)
+      : postgres.createRemovableReplica(database);
   },
+  gate: ({ name, url }, { config: { pipeline }, folder }) =>
+    postgres.createGate({ name, url, folder, pipeline }),
+  pausable: ({ name, url }, { config: { pipeline }, folder }) =>
+    postgres.createPausable({ name, url, folder, pipeline }),
+  client: ({ url }, { config: { pipeline }, folder, maxSessions, isReadOnly }) =>
+    postgres.createPostgresClient({ url, folder, pipeline, maxSessions, isReadOnly }),
 };
+
+/** Both: which of them a server is, is told by its url, and by itself. */
+const MYSQL: Engine = {
+  source: ({ url }, { config: { pipeline, tables, maxRowBytes }, folder, logger, failpoints }) =>
+    new mysql.MysqlSource({ url, folder, pipeline, tables, maxRowBytes, logger, failpoints }),
+  sink: ({ name, url }, { config, folder, logger, failpoints }) =>
+    mysql.createMysqlSink({
+      replica: name,
+      url,
+      folder,
+      pipeline: config.pipeline,
+      onConflict: conflictPolicyOf(config.onConflict),
+      existing: config.snapshot.existing,
+      logger,
+      failpoints,
+    }),
+  primaryCheck: ({ url }, { config: { pipeline, tables }, folder }) =>
+    mysql.createPrimaryCheck({ url, folder, pipeline, tables }),
+  replicaCheck: ({ name, url }, { config, folder, comparesTables }) =>
+    mysql.createReplicaCheck({
+      replica: name,
+      url,
+      folder,
+      pipeline: config.pipeline,
+      existing: config.snapshot.existing,
+      maxRowBytes: config.maxRowBytes,
+      comparesTables,
+    }),
+  removable: ({ name, url }, as, { config: { pipeline }, folder }) => {
+    const database = { name, url, folder, pipeline };
+    return as === "primary" ? mysql.createRemovablePrimary(database) : mysql.createRemovableReplica(database);
+  },
+  gate: () => mysql.createGate(),
+  pausable: ({ name, url }, { config: { pipeline }, folder }) =>
+    mysql.createPausable({ name, url, folder, pipeline }),
+  client: ({ url }, { folder, maxSessions, isReadOnly }) =>
+    mysql.createMysqlClient({ url, folder, maxSessions, isReadOnly }),
+};
+
+/** Where engines plug in: the only place that names them, beside their urls (`engine-urls.ts`). */
+const ENGINES: Readonly<Record<EngineName, Engine>> = { postgres: POSTGRES, mysql: MYSQL, mariadb: MYSQL };
 
 export function createGateOf(context: Pick<Context, "config" | "folder">): Gate {
   const { primary } = context.config;

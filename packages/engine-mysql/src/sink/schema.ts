@@ -40,9 +40,21 @@ export async function ensureSchema(session: Session): Promise<void> {
   if (!(await hasSchema(session))) await session.run(CREATE);
 }
 
-async function hasSchema(session: Session): Promise<boolean> {
+/** Whether our tables are there, as far as the user may see. */
+export async function hasSchema(session: Session): Promise<boolean> {
   const rows = await session.query(
     "select 1 from information_schema.tables where table_schema = 'lockstep' and table_name in ('progress', 'tables')",
   );
   return rows.length === 2;
+}
+
+/** Our tables, and our database unless somebody has put something else into it. */
+export async function dropSchema(session: Session): Promise<void> {
+  await session.run("drop table if exists lockstep.progress, lockstep.tables; unlock tables");
+  const [left] = await session.query(
+    `select (select count(*) from information_schema.tables where table_schema = 'lockstep')
+          + (select count(*) from information_schema.routines where routine_schema = 'lockstep')
+          + (select count(*) from information_schema.events where event_schema = 'lockstep') as things`,
+  );
+  if (left?.["things"] === "0") await session.run("drop database if exists lockstep");
 }

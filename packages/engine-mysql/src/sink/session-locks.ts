@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ReplicationError } from "@lockstep/core";
 import { quoteText } from "../quoting.ts";
 import { numberOf } from "../server-error.ts";
@@ -17,6 +18,7 @@ export const COPY_SLOTS: readonly number[] = Array.from({ length: COPIES }, (_, 
 
 /** How long a session that is told to end may take to roll back. */
 const END_TIMEOUT_S = 5;
+const LOOK_AGAIN_MS = 20;
 const NO_SUCH_SESSION = 1094;
 const NOT_OURS = 1095;
 
@@ -39,13 +41,30 @@ export async function takeSlot(
   const slots = slot === OWNER_SLOT ? [OWNER_SLOT, ...COPY_SLOTS] : [slot];
   const held = await endHolders(session, pipeline, slots, replica);
   for (const other of held) if (other !== slot) await releaseLock(session, lockName(pipeline, other));
-  if (!held.includes(slot) && !(await takeLock(session, lockName(pipeline, slot)))) throw stillThere(replica);
+  if (!held.includes(slot) && !(await takeLock(session, lockName(pipeline, slot))))
+    throw stillThere(`replica ${replica}`);
 }
 
 /** Ends every other session that copies. */
 export async function endCopies(session: Session, pipeline: string, replica: string): Promise<void> {
   for (const slot of await endHolders(session, pipeline, COPY_SLOTS, replica))
     await releaseLock(session, lockName(pipeline, slot));
+}
+
+/** Every other session of the pipeline on the server. */
+export async function sessionsOf(session: Session, pipeline: string): Promise<string[]> {
+  return [...(await holders(session, pipeline, [OWNER_SLOT, ...COPY_SLOTS])).values()];
+}
+
+/** Ends every other session of the pipeline, and takes nothing. Resolves once they are gone. */
+export async function endSessions(session: Session, pipeline: string, place: string): Promise<void> {
+  const ended = await sessionsOf(session, pipeline);
+  for (const id of ended) await end(session, id, place);
+  const untilMs = performance.now() + END_TIMEOUT_S * 1_000;
+  while ((await sessionsOf(session, pipeline)).some((id) => ended.includes(id))) {
+    if (performance.now() > untilMs) throw stillThere(place);
+    await sleep(LOOK_AGAIN_MS);
+  }
 }
 
 /** Ends other sessions by their slots. Resolves once they are gone, with those slots, whose locks are ours then. */
@@ -56,10 +75,10 @@ async function endHolders(
   replica: string,
 ): Promise<number[]> {
   const held = await holders(session, pipeline, slots);
-  for (const id of held.values()) await end(session, id, replica);
+  for (const id of held.values()) await end(session, id, `replica ${replica}`);
   for (const slot of held.keys()) {
     const isFree = await takeLock(session, lockName(pipeline, slot));
-    if (!isFree) throw stillThere(replica);
+    if (!isFree) throw stillThere(`replica ${replica}`);
   }
   return [...held.keys()];
 }
@@ -89,7 +108,7 @@ async function holders(
   return held;
 }
 
-async function end(session: Session, id: string, replica: string): Promise<void> {
+async function end(session: Session, id: string, place: string): Promise<void> {
   try {
     await session.run(`kill ${id}`);
   } catch (error) {
@@ -98,7 +117,7 @@ async function end(session: Session, id: string, replica: string): Promise<void>
     if (number !== NOT_OURS) throw error;
     throw new ReplicationError(
       "permission-denied",
-      `session ${id} of the pipeline on replica ${replica} is another user's, and may not be ended`,
+      `session ${id} of the pipeline on ${place} is another user's, and may not be ended`,
       {
         fix: "use the same user in every url of the replica, or grant it connection_admin there",
         cause: error,
@@ -107,12 +126,8 @@ async function end(session: Session, id: string, replica: string): Promise<void>
   }
 }
 
-function stillThere(replica: string): ReplicationError {
-  return new ReplicationError(
-    "server-unavailable",
-    `sessions of the pipeline on replica ${replica} do not end`,
-    {
-      fix: "it is tried again until they do",
-    },
-  );
+function stillThere(place: string): ReplicationError {
+  return new ReplicationError("server-unavailable", `sessions of the pipeline on ${place} do not end`, {
+    fix: "it is tried again until they do",
+  });
 }

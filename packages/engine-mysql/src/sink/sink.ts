@@ -141,7 +141,7 @@ class MysqlSink implements Sink {
 }
 
 /** A2: a row that vanished is no reason to copy again. */
-function progressMissing(replica: string, pipeline: string): ErrorFinding {
+export function progressMissing(replica: string, pipeline: string): ErrorFinding {
   return errorFinding(
     "progress-missing",
     `replica ${replica} was copied before, but its row in lockstep.progress is gone`,

@@ -23,7 +23,7 @@ export class SourceLock implements AsyncDisposable {
    */
   static async take(connected: Connected, pipeline: string, former: number | null): Promise<SourceLock> {
     const { session } = connected;
-    const name = `lockstep_${pipeline}`;
+    const name = lockName(pipeline);
     if (await tryLock(session, name, 0)) return new SourceLock(connected, name);
     if (await endHolder(session, name, former)) {
       if (await tryLock(session, name, HANDOVER_SECONDS)) return new SourceLock(connected, name);
@@ -67,6 +67,16 @@ export class SourceLock implements AsyncDisposable {
   async #live(): Promise<void> {
     await this.#connected.session.query("select 1").catch(() => undefined); // `lost` tells.
   }
+}
+
+/** The session that publishes, by the server's number; null: none does. */
+export async function lockHolder(session: Session, pipeline: string): Promise<string | null> {
+  const [row] = await session.query(`select is_used_lock(${quoteText(lockName(pipeline))}) as holder`);
+  return row?.["holder"] ?? null;
+}
+
+function lockName(pipeline: string): string {
+  return `lockstep_${pipeline}`;
 }
 
 async function tryLock(session: Session, name: string, seconds: number): Promise<boolean> {

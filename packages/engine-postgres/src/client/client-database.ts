@@ -1,6 +1,7 @@
 import {
   position,
   ReplicationError,
+  SessionPool,
   type ClientDatabase,
   type ClientResult,
   type ClientRow,
@@ -11,7 +12,7 @@ import {
 import type { Client, QueryResult } from "pg";
 import { connect, sqlStateOf } from "../connection.ts";
 import { targetOf } from "../link/target.ts";
-import { SessionPool } from "./session-pool.ts";
+import { PostgresSession } from "./postgres-session.ts";
 
 /**
  * At or above the end of every commit that was answered before, also with `synchronous_commit = off`, where
@@ -38,14 +39,17 @@ export function createPostgresClient(options: PostgresClientOptions): ClientData
 }
 
 class PostgresClient implements ClientDatabase {
-  readonly #pool: SessionPool;
+  readonly #pool: SessionPool<PostgresSession>;
   readonly #place: string;
 
   constructor({ url, folder, pipeline, maxSessions, isReadOnly }: PostgresClientOptions) {
     const settings = isReadOnly ? { default_transaction_read_only: "on" } : {};
     const target = { url, folder, pipeline, settings, role: "client" } as const;
     this.#place = targetOf(target).place;
-    this.#pool = new SessionPool({ open: async (signal) => await connect(target, signal), max: maxSessions });
+    this.#pool = new SessionPool({
+      open: async (signal) => new PostgresSession(await connect(target, signal)),
+      max: maxSessions,
+    });
   }
 
   async fetch<R extends object = ClientRow>(

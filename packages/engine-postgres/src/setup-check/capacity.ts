@@ -1,7 +1,6 @@
-import { errorFinding, type Finding } from "@lockstep/core";
+import { errorFinding, type Finding, nameList } from "@lockstep/core";
 import type { Client } from "pg";
 import type { SlotRow } from "../source/slot.ts";
-import { nameList } from "./name-list.ts";
 
 interface CapacityRow {
   readonly maxSlots: number;

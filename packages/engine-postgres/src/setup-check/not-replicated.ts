@@ -5,9 +5,11 @@ import {
   type SourceTable,
   type TableFilter,
   type TableName,
+  count,
+  nameList,
+  tableList,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { count, nameList, tableList } from "./name-list.ts";
 
 interface LeftRow {
   readonly sequences: readonly string[];

@@ -1,9 +1,15 @@
-import { errorFinding, type Finding, type SourceTable, type TableName } from "@lockstep/core";
+import {
+  errorFinding,
+  type Finding,
+  type SourceTable,
+  type TableName,
+  nameList,
+  tableList,
+} from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
 import { partitionTree } from "../schema/partition-tree.ts";
 import type { PublicationRow } from "../source/publication.ts";
-import { nameList, tableList } from "./name-list.ts";
 
 interface RoleRow {
   readonly role: string;

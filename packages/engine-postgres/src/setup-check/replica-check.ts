@@ -44,7 +44,7 @@ export function createReplicaCheck(options: ReplicaCheckOptions): ReplicaCheck {
         const known = toReplicationError(error, `replica ${replica}`);
         const finding = findingOf(known);
         if (finding === null) throw known;
-        return { findings: [finding], database: null, arrivals: new Map() };
+        return { findings: [finding], database: null, hasBegun: false, arrivals: new Map() };
       }
     },
   };
@@ -58,7 +58,7 @@ async function checkDatabase(
   const { replica, comparesTables } = options;
   const database = await readIdentity(client);
   if (database.text === primary.database?.text)
-    return { findings: [primaryItself(replica)], database, arrivals: new Map() };
+    return { findings: [primaryItself(replica)], database, hasBegun: false, arrivals: new Map() };
   const role = await replicaRoleProblem(client, replica);
   const server = await readServer(client);
   const own = await findOwnSchema(client, server, options);
@@ -76,6 +76,7 @@ async function checkDatabase(
       ...findings,
     ],
     database,
+    hasBegun: own.hasBegun,
     arrivals,
   };
 }
@@ -128,6 +129,7 @@ function findOfServer(
 interface OwnSchema {
   readonly findings: readonly Finding[];
   readonly stored: ReadonlyMap<string, StoredRow>;
+  readonly hasBegun: boolean;
 }
 
 const MISSING_RIGHTS = `
@@ -150,6 +152,7 @@ async function findOwnSchema(
       }),
     ],
     stored: new Map(),
+    hasBegun: false,
   });
   const mayUse = server.mayUseOurs;
   const use = "grant usage on schema lockstep";
@@ -160,7 +163,7 @@ async function findOwnSchema(
       return denied("create the schema lockstep", `grant create on database ${database}`);
     if (server.mayCreateInOurs === false)
       return denied("create tables in schema lockstep", "grant usage, create on schema lockstep");
-    return { findings: [], stored: new Map() };
+    return { findings: [], stored: new Map(), hasBegun: false };
   }
   const [{ lacks } = { lacks: [] }] = (await client.query<{ lacks: readonly string[] }>(MISSING_RIGHTS)).rows;
   if (lacks.length > 0) {
@@ -168,8 +171,9 @@ async function findOwnSchema(
     return denied(`${rights} in schema lockstep`, `grant ${rights} on all tables in schema lockstep`);
   }
   const stored = await readStored(client, pipeline);
-  const isGone = stored.size > 0 && (await readProgressRow(client, pipeline)) === null;
-  return { findings: isGone ? [progressMissing(replica, pipeline)] : [], stored };
+  const hasBegun = (await readProgressRow(client, pipeline)) !== null;
+  const isGone = stored.size > 0 && !hasBegun;
+  return { findings: isGone ? [progressMissing(replica, pipeline)] : [], stored, hasBegun };
 }
 
 async function readStored(client: Client, pipeline: string): Promise<Map<string, StoredRow>> {

@@ -1,7 +1,15 @@
-import { errorFinding, tableKey, tableLabel, type Finding, type Table, type TableName } from "@lockstep/core";
+import {
+  errorFinding,
+  tableKey,
+  tableLabel,
+  type Finding,
+  type Table,
+  type TableName,
+  nameList,
+  tableList,
+} from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
-import { nameList, tableList } from "./name-list.ts";
 
 /** A table of the primary, as the replica has it. */
 export interface ThereRow extends TableName {

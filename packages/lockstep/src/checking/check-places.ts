@@ -58,7 +58,7 @@ export async function checkPlaces(options: CheckOptions, signal: AbortSignal): P
       name: check.replica,
       report: await answered<ReplicaReport>(
         async () => await check.check(primary, signal),
-        (finding) => ({ findings: [finding], database: null, arrivals: new Map() }),
+        (finding) => ({ findings: [finding], database: null, hasBegun: false, arrivals: new Map() }),
         signal,
       ),
     })),
@@ -69,7 +69,8 @@ export async function checkPlaces(options: CheckOptions, signal: AbortSignal): P
     ...findShared(replicas),
     ...placed(EVENT_LOG, await log),
   ];
-  return { findings, columns: arrivingColumns(primary.tables, replicas), hasBegun: primary.hasBegun };
+  const hasBegun = primary.hasBegun || replicas.some(({ report }) => report.hasBegun);
+  return { findings, columns: arrivingColumns(primary.tables, replicas), hasBegun };
 }
 
 async function answered<T>(

@@ -34,12 +34,10 @@ function textOf(report: GateReport, action: GateAction): string {
   const { setting, waiting, standby, statements, missing } = report;
   const lines = [
     stateOf(report),
-    `synchronous_standby_names: ${setting === "" ? "(empty)" : setting}`,
+    ...(setting === null ? [] : [`synchronous_standby_names: ${setting === "" ? "(empty)" : setting}`]),
     `commits that wait now: ${waiting}`,
-    standby === null
-      ? "no run streams from the primary"
-      : `the run: ${standby.state ?? "there"}, durable in the log ${standby.durable ?? "-"}, applied by the quorum ${standby.replicated ?? "-"}`,
-    action === "status" ? "what arms it:" : action === "on" ? "what arming it runs:" : "what was run:",
+    ...(setting === null ? [] : [standbyText(standby)]),
+    ...(statements.length === 0 ? [] : [headOf(action)]),
     ...statements.map((statement) => `  ${statement};`),
     ...(missing.length === 0 || action === "off"
       ? []
@@ -47,6 +45,17 @@ function textOf(report: GateReport, action: GateAction): string {
     ...(action === "off" ? [] : missing.map((statement) => `  ${statement};`)),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function standbyText(standby: GateReport["standby"]): string {
+  if (standby === null) return "no run streams from the primary";
+  const { state, durable, replicated } = standby;
+  return `the run: ${state ?? "there"}, durable in the log ${durable ?? "-"}, applied by the quorum ${replicated ?? "-"}`;
+}
+
+function headOf(action: GateAction): string {
+  if (action === "status") return "what arms it:";
+  return action === "on" ? "what arming it runs:" : "what was run:";
 }
 
 function stateOf({ isWanted, isArmed, state, standby }: GateReport): string {

@@ -1,5 +1,6 @@
 import { checkConfig } from "../config.ts";
-import type { Config, EngineName } from "../config-schema.ts";
+import type { Config } from "../config-schema.ts";
+import type { EngineName } from "../engine-urls.ts";
 import { pipelineNameOf } from "../pipeline-name.ts";
 
 /** What `lockstep.yaml` holds, as an object: the same keys and defaults (docs/configuration.md). No references. */

@@ -145,11 +145,11 @@ export class MysqlCopyTarget implements CopyTarget {
   }
 }
 
-async function hasRows(session: Session, table: TableName): Promise<boolean> {
+export async function hasRows(session: Session, table: TableName): Promise<boolean> {
   return (await session.query(`select 1 from ${quoteTable(table)} limit 1`)).length > 0;
 }
 
-function notEmpty(replica: string, table: TableName): ReplicationError {
+export function notEmpty(replica: string, table: TableName): ReplicationError {
   return new ReplicationError(
     "table-not-empty",
     `table ${tableLabel(table)} on replica ${replica} has rows already`,

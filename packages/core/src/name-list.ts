@@ -1,4 +1,4 @@
-import { tableLabel, type TableName } from "@lockstep/core";
+import { tableLabel, type TableName } from "./event.ts";
 
 /** More are a wall of text. */
 const SHOWN = 5;

@@ -1,36 +1,36 @@
 import { setMaxListeners } from "node:events";
-import { Deferred, ReplicationError } from "@lockstep/core";
-import type { Client } from "pg";
-import type { Connected } from "../connection.ts";
+import { Deferred } from "./deferred.ts";
+import { ReplicationError } from "./replication-error.ts";
 
 /** How long a session may be of no use before it is closed. */
 const IDLE_MS = 10_000;
 
-export interface SessionPoolOptions {
+export interface SessionPoolOptions<S extends PooledSession> {
   /** The signal closes the session. */
-  readonly open: (signal: AbortSignal) => Promise<Connected>;
+  readonly open: (signal: AbortSignal) => Promise<S>;
   readonly max: number;
 }
 
 /**
- * Sessions that are lent one after the other, with no transaction open. Not `pg`'s own pool: that one would connect
- * by itself, with another idea of TLS than `psql` has.
+ * Sessions that are lent one after the other, with no transaction open. Not the drivers' own pools: those would connect
+ * by themselves, with another idea of TLS than their servers' clients have.
  */
-export class SessionPool implements AsyncDisposable {
-  readonly #options: SessionPoolOptions;
+export class SessionPool<S extends PooledSession> implements AsyncDisposable {
+  readonly #options: SessionPoolOptions<S>;
   readonly #closed = new AbortController();
-  readonly #idle: PooledSession[] = [];
+  readonly #idle: S[] = [];
+  readonly #idleTimers = new Map<S, NodeJS.Timeout>();
   /** In turn; null: there is room for a new session. */
-  readonly #waiting: Deferred<PooledSession | null>[] = [];
+  readonly #waiting: Deferred<S | null>[] = [];
   #count = 0;
 
-  constructor(options: SessionPoolOptions) {
+  constructor(options: SessionPoolOptions<S>) {
     this.#options = options;
     setMaxListeners(0, this.#closed.signal); // One for each session.
   }
 
   /** Waits for its turn. Rejects as `work` does, or with what keeps a session from being opened. */
-  async use<T>(work: (session: PooledSession) => Promise<T>): Promise<T> {
+  async use<T>(work: (session: S) => Promise<T>): Promise<T> {
     const session = await this.#take();
     let isAnswered = false;
     try {
@@ -50,15 +50,15 @@ export class SessionPool implements AsyncDisposable {
     this.#closed.abort(reason);
   }
 
-  async #take(): Promise<PooledSession> {
+  async #take(): Promise<S> {
     this.#closed.signal.throwIfAborted();
     for (let session = this.#idle.pop(); session !== undefined; session = this.#idle.pop()) {
-      clearTimeout(session.idleTimer);
+      this.#stopTimer(session);
       if (!session.isLost) return session;
       this.#count -= 1;
     }
     if (this.#count >= this.#options.max) {
-      const turn = new Deferred<PooledSession | null>();
+      const turn = new Deferred<S | null>();
       this.#waiting.push(turn);
       return (await turn.promise) ?? (await this.#connect());
     }
@@ -67,9 +67,9 @@ export class SessionPool implements AsyncDisposable {
   }
 
   /** Its place is counted already. */
-  async #connect(): Promise<PooledSession> {
+  async #connect(): Promise<S> {
     try {
-      return new PooledSession(await this.#options.open(this.#closed.signal));
+      return await this.#options.open(this.#closed.signal);
     } catch (error) {
       this.#freePlace();
       throw error;
@@ -77,22 +77,28 @@ export class SessionPool implements AsyncDisposable {
   }
 
   /** Not `isAnswered`: an error comes before the server says what has become of the transaction, or that it ends. */
-  async #giveBack(session: PooledSession, isAnswered: boolean): Promise<void> {
+  async #giveBack(session: S, isAnswered: boolean): Promise<void> {
     const isClean = (isAnswered && session.isIdle) || (await session.rollBack());
     if (!isClean || this.#closed.signal.aborted) return await this.#end(session);
     const turn = this.#waiting.shift();
     if (turn !== undefined) return turn.resolve(session);
     this.#idle.push(session);
-    session.idleTimer = setTimeout(() => {
+    const close = (): void => {
       this.#idle.splice(this.#idle.indexOf(session), 1);
       void this.#end(session);
-    }, IDLE_MS).unref();
+    };
+    this.#idleTimers.set(session, setTimeout(close, IDLE_MS).unref());
   }
 
-  async #end(session: PooledSession): Promise<void> {
-    clearTimeout(session.idleTimer);
+  async #end(session: S): Promise<void> {
+    this.#stopTimer(session);
     this.#freePlace();
     await session.end();
+  }
+
+  #stopTimer(session: S): void {
+    clearTimeout(this.#idleTimers.get(session));
+    this.#idleTimers.delete(session);
   }
 
   #freePlace(): void {
@@ -102,34 +108,14 @@ export class SessionPool implements AsyncDisposable {
   }
 }
 
-export class PooledSession {
-  readonly client: Client;
-  readonly #connected: Connected;
-  idleTimer: NodeJS.Timeout | undefined;
-  isLost = false;
-
-  constructor(connected: Connected) {
-    this.#connected = connected;
-    this.client = connected.client;
-    const lost = (): void => void (this.isLost = true);
-    this.client.on("error", lost);
-    this.client.on("end", lost);
-  }
-
+/** A session with a database as a pool lends it. */
+export interface PooledSession {
+  readonly isLost: boolean;
   /** Fit for others, as far as the server has answered. */
-  get isIdle(): boolean {
-    return !this.isLost && this.client.getTransactionStatus() === "I";
-  }
-
-  /** Whatever transaction was left open. Returns whether the session is fit for others. */
-  async rollBack(): Promise<boolean> {
-    if (!this.isLost) await this.client.query("rollback").catch(() => undefined);
-    return this.isIdle;
-  }
-
-  async end(): Promise<void> {
-    await this.#connected[Symbol.asyncDispose]();
-  }
+  readonly isIdle: boolean;
+  /** Whatever transaction was left open. Resolves with whether the session is fit for others. */
+  rollBack(): Promise<boolean>;
+  end(): Promise<void>;
 }
 
 function closed(): ReplicationError {

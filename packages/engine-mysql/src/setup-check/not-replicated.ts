@@ -1,0 +1,89 @@
+import {
+  count,
+  matchesTable,
+  nameList,
+  tableKey,
+  tableLabel,
+  tableList,
+  type Finding,
+  type TableFilter,
+  type TableName,
+} from "@lockstep/core";
+import { quoteText } from "../quoting.ts";
+import { isForUsers } from "../schema/tables.ts";
+import type { Session } from "../session.ts";
+
+export interface NotReplicatedOptions {
+  readonly filter: TableFilter;
+  /** Those that are, or would be but for what is refused. */
+  readonly named: readonly TableName[];
+}
+
+/** What of the databases that tables are replicated of does not reach replicas. */
+export async function findNotReplicated(
+  session: Session,
+  { filter, named: replicated }: NotReplicatedOptions,
+): Promise<Finding[]> {
+  const schemas = [...new Set(replicated.map(({ schema }) => schema))];
+  if (schemas.length === 0) return [];
+  const among = `in (${schemas.map(quoteText).join(", ")})`;
+  const list = async (what: string): Promise<TableName[]> =>
+    (await session.query(`${what} order by 1, 2`)).map((row) => ({
+      schema: row["s"] ?? "",
+      name: row["n"] ?? "",
+    }));
+  const tablesOf = async (type: string): Promise<TableName[]> =>
+    await list(
+      `select table_schema as s, table_name as n from information_schema.tables where table_type = '${type}' and table_schema ${among}`,
+    );
+  const known = new Set(replicated.map(tableKey));
+  const excluded = (await tablesOf("BASE TABLE")).filter(
+    (table) => isForUsers(table) && !known.has(tableKey(table)) && !matchesTable(filter, table),
+  );
+  const triggers = await list(
+    `select trigger_schema as s, trigger_name as n from information_schema.triggers where trigger_schema ${among}`,
+  );
+  const routines = await list(
+    `select routine_schema as s, routine_name as n from information_schema.routines where routine_schema ${among}`,
+  );
+  const events = await list(
+    `select event_schema as s, event_name as n from information_schema.events where event_schema ${among}`,
+  );
+  return [
+    info(
+      "schema changes (DDL) after the copy: a replica whose table no longer fits waits",
+      "run the same statement on the replicas, too",
+    ),
+    ...named(await tablesOf("VIEW"), "view", "it is not made on replicas", "create it there"),
+    ...named(
+      await tablesOf("SEQUENCE"),
+      "sequence",
+      "it is not made on replicas",
+      "create it there before anybody writes to a replica",
+    ),
+    ...named(triggers, "trigger", "not made on replicas, where the primary's effects arrive as rows"),
+    ...named(
+      routines,
+      "procedure or function",
+      "not made on replicas",
+      "create them there where they are called",
+    ),
+    ...named(events, "event", "not made on replicas, where the primary's effects arrive as rows"),
+    ...(excluded.length > 0
+      ? [
+          info(
+            `${count(excluded.length, "table")} that tables.include and tables.exclude leave out: ${tableList(excluded)}`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+function named(names: readonly TableName[], noun: string, why: string, fix?: string): Finding[] {
+  if (names.length === 0) return [];
+  return [info(`${count(names.length, noun)}, ${nameList(names.map(tableLabel))}: ${why}`, fix)];
+}
+
+function info(what: string, fix?: string): Finding {
+  return { level: "info", code: "not-replicated", what, ...(fix === undefined ? {} : { fix }) };
+}

@@ -1,0 +1,145 @@
+import { describe, expect, test } from "vitest";
+import { freshMysqlDatabase, MYSQL_FLAVOURS, queryMysql, startMysql } from "@lockstep/testkit";
+import { allOf, checkPrimary, codes, databaseOf, errors, mend, newUser } from "./check.fixture.ts";
+
+describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
+  test("that is fit has no errors, its columns are known, and what does not reach replicas is named", async () => {
+    const url = await freshMysqlDatabase(flavour, "shop");
+    await queryMysql(
+      url,
+      `create table items (id int primary key, name varchar(20)); create table audit_log (id int primary key);
+       create view cheap as select * from items;
+       create trigger noted after insert on items for each row insert into audit_log values (new.id);
+       create procedure tidy () select 1; create event nightly on schedule every 1 day do select 1`,
+    );
+    const name = databaseOf(url);
+    const report = await checkPrimary(url, { include: [`${name}.*`], exclude: [`${name}.audit_*`] });
+    expect(errors(report)).toEqual([]);
+    expect(codes(report, "warning")).toEqual([]);
+    expect(report.tables).toMatchObject([
+      { schema: name, name: "items", columns: [{ name: "id" }, { name: "name" }] },
+    ]);
+    expect(report.database?.text).not.toBe("");
+    const left = report.findings
+      .filter(({ code }) => code === "not-replicated")
+      .map(({ what }) => what.split(":")[0]);
+    expect(left).toEqual([
+      "schema changes (DDL) after the copy",
+      `1 view, ${name}.cheap`,
+      `1 trigger, ${name}.noted`,
+      `1 procedure or function, ${name}.tidy`,
+      `1 event, ${name}.nightly`,
+      "1 table that tables.include and tables.exclude leave out",
+    ]);
+  });
+
+  test("tables that cannot be followed are each named, and their statements mend them", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await queryMysql(
+      url,
+      "create table old (id int) engine = MyISAM; create table heap (id int) engine = MEMORY",
+    );
+    const found = errors(await checkPrimary(url));
+    expect(found.map(({ code }) => code)).toEqual(["table-not-supported", "table-not-supported"]);
+    await mend(url, async () => await checkPrimary(url));
+  });
+
+  test("without a table, and with a pattern that matches none", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    expect(codes(await checkPrimary(url), "error")).toEqual(["setup-incomplete"]);
+    await queryMysql(url, "create table items (id int primary key)");
+    const { include } = allOf(url);
+    const report = await checkPrimary(url, { include: [...include, "nowhere.*"], exclude: [] });
+    expect(codes(report, "warning")).toEqual(["pattern-unmatched"]);
+  });
+
+  test("a user without any right: each is named, also where it may not use the database, and the statements are enough", async () => {
+    const admin = await freshMysqlDatabase(flavour);
+    await queryMysql(admin, "create table items (id int primary key)");
+    const url = await newUser(admin);
+    const what = errors(await checkPrimary(url)).map((finding) =>
+      finding.what.replace(/^user \S+ may not /, ""),
+    );
+    expect(what).toEqual([
+      expect.stringContaining("that our user may see"),
+      "read the binlog of the primary",
+      expect.stringContaining("flush tables with read lock"),
+      `see any table of database ${databaseOf(admin)} of the primary`,
+    ]);
+    const granted = async (): Promise<{
+      findings: Awaited<ReturnType<typeof checkPrimary>>["findings"];
+    }> => ({
+      findings: (await checkPrimary(url)).findings.filter(
+        ({ sql, level }) => level === "error" && sql !== undefined,
+      ),
+    });
+    await mend(admin, granted);
+    expect(errors(await checkPrimary(url))).toEqual([]);
+  });
+
+  test("that is set all wrong: everything is named at once, with its statement", async () => {
+    const settings = {
+      "binlog-format": "STATEMENT",
+      "binlog-row-metadata": "MINIMAL",
+      "binlog-row-image": "MINIMAL",
+      "binlog-expire-logs-seconds": "3600",
+      ...(flavour === "mysql"
+        ? {
+            "gtid-mode": "OFF",
+            "enforce-gtid-consistency": "OFF",
+            "binlog-row-value-options": "PARTIAL_JSON",
+          }
+        : {}),
+    };
+    await using server = await startMysql(flavour, { settings });
+    await server.query("create database shop; create table shop.items (id int primary key) engine = MyISAM");
+    const admin = server.url("shop");
+    const url = await newUser(admin);
+    const report = await checkPrimary(url);
+    const all = report.findings.map(({ code, what }) => `${code}: ${what}`).join("\n");
+    for (const part of [
+      "setup-incomplete: binlog_format on the primary is STATEMENT",
+      `setup-incomplete: binlog_row_metadata on the primary is MINIMAL`,
+      "binlog-expires: the primary keeps its binlog for 1 hours",
+      "row-image: binlog_row_image on the primary is MINIMAL",
+      "may not read the binlog",
+      "flush tables with read lock",
+      "may not see any table of database shop",
+      ...(flavour === "mysql"
+        ? [
+            "gtid-off: gtid_mode on the primary is OFF",
+            "binlog_row_value_options on the primary is PARTIAL_JSON",
+            "may not ask for the end of the binlog",
+          ]
+        : []),
+    ])
+      expect(all).toContain(part);
+    await queryMysql(admin, "set global binlog_row_metadata = FULL");
+    await mend(admin, async () => ({
+      findings: (await checkPrimary(url)).findings.filter(({ sql }) => sql !== undefined),
+    }));
+    expect(errors(await checkPrimary(url))).toEqual([]);
+    await server.stop();
+    await server.start({ "skip-log-bin": "ON", "log-bin": "OFF" });
+    expect(errors(await checkPrimary(admin)).map(({ what }) => what)).toContain(
+      "the primary writes no binlog",
+    );
+  });
+
+  test("a wrong password, a database that is absent, another product behind the url: without a secret", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    const wrong = Object.assign(new URL(url), { password: "s3cret" }).href;
+    const absent = Object.assign(new URL(url), { pathname: "/absent" }).href;
+    const other = url.replace(/^\w+:/, flavour === "mysql" ? "mariadb:" : "mysql:");
+    const found = await Promise.all(
+      [wrong, absent, other].map(async (one) => (await checkPrimary(one)).findings),
+    );
+    expect(found.map((findings) => findings.map(({ code }) => code))).toEqual([
+      ["authentication-failed"],
+      ["setup-incomplete"],
+      ["config-invalid"],
+    ]);
+    expect(found[2]?.[0]?.fix).toContain(`use engine ${flavour}`);
+    expect(JSON.stringify(found)).not.toContain("s3cret");
+  });
+});

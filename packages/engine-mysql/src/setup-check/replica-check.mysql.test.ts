@@ -1,0 +1,98 @@
+import { describe, expect, test } from "vitest";
+import {
+  freshMysqlDatabase,
+  MYSQL_FLAVOURS,
+  queryMysql,
+  startMysql,
+  type MysqlServer,
+} from "@lockstep/testkit";
+import type { PrimaryReport } from "@lockstep/core";
+import { checkPrimary, checkReplica, codes, errors, mend, newUser } from "./check.fixture.ts";
+
+const TABLES = `create table items (id int primary key, name varchar(20)); create table notes (id int primary key, v text)`;
+
+/** A report of the shared server, as of another, with its tables in a database of this name. */
+async function primaryWith(
+  flavour: "mysql" | "mariadb",
+  sql = TABLES,
+): Promise<readonly [PrimaryReport, string]> {
+  const url = await freshMysqlDatabase(flavour, "shop");
+  await queryMysql(url, sql);
+  return [await checkPrimary(url), new URL(url).pathname.slice(1)];
+}
+
+async function replicaOf(flavour: "mysql" | "mariadb", database: string): Promise<[MysqlServer, string]> {
+  const server = await startMysql(flavour);
+  await server.query(`create database ${database}`);
+  return [server, server.url(database)];
+}
+
+describe.each(MYSQL_FLAVOURS)("%s as replica", (flavour) => {
+  test("by whatever name it is reached, the primary itself is refused", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    await queryMysql(url, "create table items (id int primary key)");
+    const elsewhere = (await freshMysqlDatabase(flavour)).replace("127.0.0.1", "localhost");
+    const report = await checkReplica(elsewhere, await checkPrimary(url));
+    expect(report.findings.map(({ code, what }) => `${code}: ${what}`)).toEqual([
+      "config-invalid: replica eu is the primary itself",
+    ]);
+  });
+
+  test("each table arrives as the sink judges it; what is in the way is named, and what is the server's own, too", async () => {
+    const [primary, database] = await primaryWith(
+      flavour,
+      `${TABLES}; create table full (id int primary key); create table new_one (id int primary key)`,
+    );
+    const [server, url] = await replicaOf(flavour, database);
+    await using _server = server;
+    await server.query(
+      `create table items (id int primary key, name varchar(5)); create table notes (id int primary key, v longtext);
+       create table full (id int primary key); insert into full values (1);
+       create trigger doubled after insert on notes for each row insert into full values (new.id)`,
+      [],
+      database,
+    );
+    const report = await checkReplica(url, primary, { maxRowBytes: 64 * 1024 * 1024 });
+    expect(errors(report)).toMatchObject([{ code: "table-not-empty" }]);
+    const arrivals = [...report.arrivals.values()];
+    expect(arrivals.map(({ kind }) => kind).toSorted()).toEqual(["there", "there", "there", "to-create"]);
+    expect(codes(report, "warning").toSorted()).toEqual(["packet-small", "trigger-fires"]);
+    expect(errors(await checkReplica(url, primary, { existing: "keep" }))).toEqual([]);
+    await server.query("alter table notes drop column v", [], database);
+    const [mismatch, ...others] = errors(await checkReplica(url, primary, { existing: "keep" }));
+    expect(mismatch).toMatchObject({ code: "schema-mismatch" });
+    expect(mismatch?.what).toContain("column v is missing");
+    expect(others).toEqual([]);
+  });
+
+  test("that may lose commits, or takes none from anybody", async () => {
+    const [primary, database] = await primaryWith(flavour);
+    const [server, url] = await replicaOf(flavour, database);
+    await using _server = server;
+    const check = async (): ReturnType<typeof checkReplica> => await checkReplica(url, primary);
+    await server.query("set global innodb_flush_log_at_trx_commit = 2");
+    expect(codes(await check(), "error")).toEqual(["setup-incomplete"]);
+    await mend(url, check);
+    // Who has all rights may write all the same.
+    await server.query("set global read_only = on");
+    expect(codes(await check(), "error")).toEqual([]);
+    if (flavour === "mariadb") return;
+    await server.query("set global super_read_only = on");
+    expect(codes(await check(), "error")).toEqual(["server-unavailable"]);
+    await mend(url, check);
+  });
+
+  test("a user without any right: each is named, and the statements are enough", async () => {
+    const [primary, database] = await primaryWith(flavour);
+    const [server, admin] = await replicaOf(flavour, database);
+    await using _server = server;
+    await server.query("create table items (id int primary key, name varchar(20))", [], database);
+    const url = await newUser(admin);
+    await server.query("set global read_only = on");
+    const report = await checkReplica(url, primary);
+    expect(codes(report, "error")).toEqual(["server-unavailable", "permission-denied", "permission-denied"]);
+    await mend(admin, async () => await checkReplica(url, primary));
+    await server.query("set global read_only = off");
+    expect(codes(await checkReplica(url, primary), "error")).toEqual([]);
+  });
+});

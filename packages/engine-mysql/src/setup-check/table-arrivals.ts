@@ -1,0 +1,132 @@
+import {
+  findingOf,
+  hasCode,
+  tableKey,
+  type ExistingRows,
+  type Finding,
+  type Table,
+  type TableArrival,
+  type TableName,
+} from "@lockstep/core";
+import type { Connected } from "../connection.ts";
+import { quoteText } from "../quoting.ts";
+import type { Session } from "../session.ts";
+import { hasRows, notEmpty } from "../sink/copy/copy-target.ts";
+import { planTable } from "../sink/table-plan.ts";
+import type { Grants } from "./grants.ts";
+
+/** A table of the primary, as the replica has it. */
+export interface ThereRow extends TableName {
+  readonly isThere: boolean;
+  readonly triggers: readonly string[];
+}
+
+/** What the replica has stored of a table. */
+export interface StoredRow {
+  readonly state: string;
+  readonly attempt: number;
+}
+
+/** Of each of the tables, whether it is there, as far as our user may see. */
+export async function readThere(session: Session, tables: readonly Table[]): Promise<Map<string, ThereRow>> {
+  if (tables.length === 0) return new Map();
+  const names = tables.map(({ schema, name }) => `(${quoteText(schema)}, ${quoteText(name)})`).join(", ");
+  const rows = await session.query(
+    `select table_schema as s, table_name as n from information_schema.tables
+      where (table_schema, table_name) in (${names})`,
+  );
+  const triggers = await session.query(
+    `select event_object_schema as s, event_object_table as n, trigger_name as t from information_schema.triggers
+      where (event_object_schema, event_object_table) in (${names}) order by 3`,
+  );
+  const keyOf = (row: Readonly<Record<string, string | null>>): string =>
+    tableKey({ schema: row["s"] ?? "", name: row["n"] ?? "" });
+  const found = new Set(rows.map(keyOf));
+  return new Map(
+    tables.map(({ schema, name }) => {
+      const key = tableKey({ schema, name });
+      const own = triggers.filter((row) => keyOf(row) === key).map((row) => row["t"] ?? "");
+      return [key, { schema, name, isThere: found.has(key), triggers: own }];
+    }),
+  );
+}
+
+export async function readStored(session: Session, pipeline: string): Promise<Map<string, StoredRow>> {
+  const rows = await session.query(
+    `select schema_name as s, table_name as n, state, attempt from lockstep.tables
+      where pipeline = ${quoteText(pipeline)}`,
+  );
+  return new Map(
+    rows.map((row) => [
+      tableKey({ schema: row["s"] ?? "", name: row["n"] ?? "" }),
+      { state: row["state"] ?? "", attempt: Number(row["attempt"]) },
+    ]),
+  );
+}
+
+interface ArrivalOptions {
+  readonly replica: string;
+  readonly existing: ExistingRows;
+  readonly there: ReadonlyMap<string, ThereRow>;
+  readonly grants: Grants;
+  readonly stored: ReadonlyMap<string, StoredRow>;
+}
+
+interface Arrivals {
+  readonly findings: readonly Finding[];
+  readonly arrivals: ReadonlyMap<string, TableArrival>;
+}
+
+/** How each table of the primary arrives, judged as a copy and the sink judge it. */
+export async function findArrivals(
+  connected: Pick<Connected, "session" | "server">,
+  tables: readonly Table[],
+  options: ArrivalOptions,
+): Promise<Arrivals> {
+  const findings: Finding[] = [];
+  const arrivals = new Map<string, TableArrival>();
+  for (const table of tables) {
+    const key = tableKey(table);
+    if (options.there.get(key)?.isThere !== true) {
+      arrivals.set(key, { kind: "to-create" });
+      continue;
+    }
+    const found = await findUnfit(connected, table, options);
+    const [mismatch] = found;
+    findings.push(...found);
+    arrivals.set(key, {
+      kind: "there",
+      columns: await readTypes(connected.session, table),
+      mismatch: mismatch?.code === "schema-mismatch" ? mismatch.what : null,
+    });
+  }
+  return { findings, arrivals };
+}
+
+async function findUnfit(
+  { session, server }: Pick<Connected, "session" | "server">,
+  table: Table,
+  { replica, existing, stored, grants }: ArrivalOptions,
+): Promise<Finding[]> {
+  try {
+    await planTable({ session, replica, isMariadb: server.flavour === "mariadb" }, table);
+  } catch (error) {
+    const mismatch = hasCode(error, "schema-mismatch") ? findingOf(error) : null;
+    if (mismatch === null) throw error;
+    return [mismatch];
+  }
+  const row = stored.get(tableKey(table));
+  const isUntouched = row === undefined || (row.state === "pending" && row.attempt === 0);
+  const mayLook = grants.may("SELECT", table.schema, table.name);
+  if (existing !== "refuse" || !isUntouched || !mayLook || !(await hasRows(session, table))) return [];
+  const full = findingOf(notEmpty(replica, table));
+  return full === null ? [] : [full];
+}
+
+async function readTypes(session: Session, { schema, name }: TableName): Promise<Map<string, string>> {
+  const rows = await session.query(
+    `select column_name as n, column_type as t from information_schema.columns
+      where table_schema = ${quoteText(schema)} and table_name = ${quoteText(name)} order by ordinal_position`,
+  );
+  return new Map(rows.map((row) => [row["n"] ?? "", row["t"] ?? ""]));
+}
