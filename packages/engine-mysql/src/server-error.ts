@@ -75,9 +75,10 @@ export function toReplicationError(thrown: unknown, where: string): unknown {
     const fix = fixFor(known, error.number, where);
     return new ReplicationError(known, `${where}: ${error.message}`, { cause: error, fix });
   }
-  const tls = tlsFailure(withTlsCode(error), where, TLS_NAMES);
+  const sorted = withTlsCode(error);
+  const tls = tlsFailure(sorted, where, TLS_NAMES);
   if (tls !== null) return tls;
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const code = "code" in sorted && typeof sorted.code === "string" ? sorted.code : "";
   if (code === "HANDSHAKE_NO_SSL_SUPPORT") {
     const fix = "give the server a certificate (ssl_cert, ssl_key), or use ssl-mode=PREFERRED in the url";
     return new ReplicationError("tls-failed", `${where}: the server takes no TLS, and the url asks for it`, {
@@ -139,10 +140,15 @@ const CODES: readonly (readonly [RegExp, string])[] = [
   [/revoked/, "CERT_REVOKED"],
 ];
 
+/** Of what neither a certificate nor OpenSSL is the reason: the link broke in the middle of the handshake. */
+const LINK_LOST = "ECONNRESET";
+
 function withTlsCode(error: Error): Error {
   if (!("code" in error) || error.code !== "HANDSHAKE_SSL_ERROR") return error;
   const known = CODES.find(([words]) => words.test(error.message))?.[1];
-  const reason = "reason" in error && typeof error.reason === "string" ? error.reason : "other";
-  const code = known ?? `ERR_SSL_${reason.toUpperCase().replaceAll(" ", "_")}`;
-  return Object.assign(new Error(error.message), { code, reason });
+  const reason = "reason" in error && typeof error.reason === "string" ? error.reason : null;
+  if (known === undefined && reason === null)
+    return Object.assign(new Error(error.message), { code: LINK_LOST });
+  const code = known ?? `ERR_SSL_${String(reason).toUpperCase().replaceAll(" ", "_")}`;
+  return Object.assign(new Error(error.message), { code, reason: reason ?? error.message });
 }
