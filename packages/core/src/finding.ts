@@ -17,6 +17,7 @@ export type FindingCode =
   | "encoding-differs"
   | "trigger-fires"
   | "not-replicated"
+  | "left-out"
   | "few-brokers"
   | "few-copies"
   | "fence-proved"

@@ -31,7 +31,7 @@ export async function readSchema(
     const create = rows[0]?.["Create Table"];
     if (create !== undefined && create !== null) definitions.push({ schema, name, create });
   }
-  return { dialect: flavour, tables: definitions };
+  return { dialect: flavour, tables: definitions, common: [] };
 }
 
 /** The same, as a sink gets it. */

@@ -5,7 +5,8 @@ import { readSchema } from "./read-schema.ts";
 import { readSequences, type SequenceValue } from "./sequences.ts";
 
 /** What is carried from a primary to a replica: definitions, and where sequences are. */
-export interface CarriedSchema extends PostgresSchema {
+export interface CarriedSchema extends PostgresSchema, SchemaDefinition {
+  readonly dialect: "postgres";
   readonly sequences: readonly SequenceValue[];
 }
 
@@ -17,7 +18,7 @@ export async function readCarriedSchema(
   await client.query("begin isolation level repeatable read read only");
   const schema = await readSchema(client, tables);
   await client.query("commit");
-  return { ...schema, sequences: await readSequences(client, tables) };
+  return { ...schema, common: [], sequences: await readSequences(client, tables) };
 }
 
 /** The same, as a sink gets it. */

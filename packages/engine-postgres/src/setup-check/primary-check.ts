@@ -51,7 +51,7 @@ export function createPrimaryCheck(options: PrimaryCheckOptions): PrimaryCheck {
         const known = toReplicationError(error, "the primary");
         const finding = findingOf(known);
         if (finding === null) throw known;
-        return { findings: [finding], database: null, hasBegun: false, tables: [] };
+        return { findings: [finding], database: null, hasBegun: false, tables: [], common: [] };
       }
     },
   };
@@ -95,6 +95,7 @@ async function checkDatabase(
     database: await readIdentity(client),
     hasBegun: existing.slot !== null,
     tables: await readTables(client, listed.tables),
+    common: [],
   };
 }
 

@@ -52,15 +52,19 @@ export async function findArrivals(
     const key = tableKey(table);
     const there = options.there.get(key);
     if (there === undefined || there.kind === null) {
-      arrivals.set(key, { kind: "to-create" });
+      const types = table.columns.map(({ name, nativeType }) => [name, nativeType] as const);
+      arrivals.set(key, { kind: "to-create", columns: new Map(types) });
       continue;
     }
     const found = await findUnfit(client, table, there, options);
     const [mismatch] = found;
     findings.push(...found);
+    const columns = await readTypes(client, table);
+    const unfit = table.columns.filter(({ name, nativeType }) => columns.get(name) !== nativeType);
     arrivals.set(key, {
       kind: "there",
-      columns: await readTypes(client, table),
+      columns,
+      unfit: new Set(unfit.map(({ name }) => name)),
       mismatch: mismatch?.code === "schema-mismatch" ? mismatch.what : null,
     });
   }

@@ -58,7 +58,7 @@ export async function openSnapshot(options: OpenSnapshotOptions, signal: AbortSi
     if (options.waitsForAll) await waitForAll(client, options.logger, signal);
     const earliestMissingUs = options.waitsForAll ? null : await readEarliestMissing(client);
     const exported = await exportView(client);
-    const schema: CarriedSchema = { ...(await readSchema(client, tables)), sequences };
+    const schema: CarriedSchema = { common: [], ...(await readSchema(client, tables)), sequences };
     return new PostgresSnapshot({
       exporter,
       readers: new Readers(options.connection, exported.name),

@@ -8,6 +8,7 @@ describe.each(MYSQL_FLAVOURS)("tables that %s lacks", (flavour) => {
   const other = flavour === "mysql" ? "mariadb" : "mysql";
   const schemaOf = (copied: BeingCopied, create: string): MysqlSchema => ({
     dialect: other,
+    common: [],
     tables: [{ ...copied.items, create }],
   });
 
@@ -68,6 +69,7 @@ describe.each(MYSQL_FLAVOURS)("tables that %s lacks", (flavour) => {
     const database = uniqueName("never");
     const definition: MysqlSchema = {
       dialect: flavour,
+      common: [],
       tables: [{ schema: database, name: "items", create: "CREATE TABLE `items` (`id` int PRIMARY KEY)" }],
     };
     const unknown = copied.snapshotOf({ ...copied.items, schema: database });
