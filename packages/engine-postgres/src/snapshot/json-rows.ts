@@ -90,13 +90,18 @@ export class JsonLines {
 
   /** A run of bytes as they are, or one that JSON escapes. */
   #text(chunk: Buffer, from: number): number {
+    const out = this.#out;
+    const { length } = chunk;
+    let to = this.#at;
     let at = from;
-    while (at < chunk.length && IS_SPECIAL[chunk[at] ?? 0] === 0) at += 1;
-    if (at > from) {
-      this.#at += chunk.copy(this.#out, this.#at, from, at);
-      return at;
+    let byte = 0;
+    for (; at < length; at++) {
+      byte = chunk[at] ?? 0;
+      if (IS_SPECIAL[byte] === 1) break;
+      out[to++] = byte;
     }
-    const byte = chunk[from] ?? 0;
+    this.#at = to;
+    if (at > from) return at;
     if (byte === QUOTE) {
       this.#byte(BACKSLASH);
       this.#byte(QUOTE);
