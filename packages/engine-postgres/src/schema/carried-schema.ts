@@ -1,6 +1,7 @@
 import type { SchemaDefinition, TableName } from "@lockstep/core";
 import type { Client } from "pg";
 import type { PostgresSchema } from "./definition.ts";
+import { readCommon } from "./read-common.ts";
 import { readSchema } from "./read-schema.ts";
 import { readSequences, type SequenceValue } from "./sequences.ts";
 
@@ -17,8 +18,9 @@ export async function readCarriedSchema(
 ): Promise<CarriedSchema> {
   await client.query("begin isolation level repeatable read read only");
   const schema = await readSchema(client, tables);
+  const common = await readCommon(client, tables);
   await client.query("commit");
-  return { ...schema, common: [], sequences: await readSequences(client, tables) };
+  return { ...schema, common, sequences: await readSequences(client, tables) };
 }
 
 /** The same, as a sink gets it. */

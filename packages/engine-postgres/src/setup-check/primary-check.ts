@@ -14,6 +14,7 @@ import {
 } from "@lockstep/core";
 import type { Client } from "pg";
 import { connect, toReplicationError } from "../connection.ts";
+import { readCommon } from "../schema/read-common.ts";
 import { listTables, type ListedTables } from "../schema/tables.ts";
 import { readColumns } from "../snapshot/columns.ts";
 import {
@@ -95,7 +96,7 @@ async function checkDatabase(
     database: await readIdentity(client),
     hasBegun: existing.slot !== null,
     tables: await readTables(client, listed.tables),
-    common: [],
+    common: await readCommon(client, listed.tables),
   };
 }
 
