@@ -55,24 +55,37 @@ export async function runMatrix(
   for (const table of tables) await create(primary, table);
   await primary.query("create table marker (id int primary key)");
   await running(options, async (pipeline) => {
-    await eventually("it follows", async () => {
-      for (const { state, error } of Object.values(pipeline.status.replicas))
-        expect({ state, error }).toEqual({ state: "following", error: null });
+    await settled(pipeline, replicas, async () => {
+      for (const { state } of Object.values(pipeline.status.replicas)) expect(state).toBe("following");
       await Promise.resolve();
     });
     for (const table of tables) await change(primary, table);
     await primary.query("insert into marker values (1)");
     for (const replica of replicas) {
-      await eventually("all has arrived", async () => {
-        expect(pipeline.status.replicas[replica.sink.replica]?.error ?? null).toBeNull();
-        expect(await replica.query("select id from marker")).toHaveLength(1);
-      });
+      await settled(pipeline, [replica], async () =>
+        expect(await replica.query("select id from marker")).toHaveLength(1),
+      );
       const wrong: string[] = [];
       for (const table of tables) wrong.push(...(await differences(primary, replica, table)));
       expect(wrong).toEqual([]);
     }
     await work(pipeline);
   });
+}
+
+/** Resolves once it is so; a replica that halts before says why. */
+export async function settled(
+  pipeline: Pipeline,
+  replicas: readonly MatrixReplica[],
+  isSo: () => Promise<void>,
+): Promise<void> {
+  let halted: unknown = null;
+  await eventually("the replicas get there", async () => {
+    const states = replicas.map(({ sink }) => pipeline.status.replicas[sink.replica]);
+    halted = states.find((one) => one?.state === "halted")?.error ?? null;
+    if (halted === null) await isSo();
+  });
+  if (halted !== null) throw halted;
 }
 
 function tablesOf(cases: readonly TypeCase[]): MatrixTable[] {
@@ -144,9 +157,10 @@ async function differences(
   expect(ids(theirs)).toEqual(expected);
   return own.flatMap((row, at) =>
     cases.flatMap(({ type, on }, index) => {
-      const [said, is] = [row[`a${index}`] ?? null, theirs[at]?.[`a${index}`] ?? null];
-      const shown = on?.[replica.engine]?.shown ?? asItIs;
+      const [said, found] = [row[`a${index}`] ?? null, theirs[at]?.[`a${index}`] ?? null];
+      const { shown = asItIs, read = asItIs } = on?.[replica.engine] ?? {};
       const should = said === null ? null : shown(said);
+      const is = found === null ? null : read(found);
       const what = `${replica.engine}, ${type}, row ${row["id"] ?? ""}`;
       return is === should ? [] : [`${what}: is ${brief(is)}, should be ${brief(should)}`];
     }),

@@ -8,12 +8,16 @@ export interface TypeCase {
   readonly values: readonly string[];
   /** What the primary is asked about the column, as a text; default: the column. */
   readonly ask?: (column: string) => string;
-  /** What the replica is asked, and what it should say where the primary says the text; default: the column, the same. */
   readonly on?: Readonly<Partial<Record<Engine, ReplicaRule>>>;
 }
 
+/** Default: the column itself, and the same text. */
 export interface ReplicaRule {
+  /** SQL of the replica, about the column. */
   readonly ask?: (column: string) => string;
+  /** What the replica's text means. */
+  readonly read?: (text: string) => string;
+  /** What that should be where the primary says the text. */
   readonly shown?: (text: string) => string;
 }
 

@@ -1,5 +1,4 @@
 import { errorFinding, tableLabel, type CommonTable, type ErrorFinding, type Finding } from "@lockstep/core";
-import { quoteIdentifier } from "../quoting.ts";
 import { creationOf, type CreationPlace } from "./creation.ts";
 
 /** What a table of a primary of another engine becomes where it is created. */
@@ -11,7 +10,7 @@ export interface CommonArrival {
 
 /** Says before any data moves what each column becomes, what is left out, which values halt; an error: it is refused. */
 export function arrivalOf(table: CommonTable, place: CreationPlace, replica: string): CommonArrival {
-  const { types, leftOut, refuses, refused } = creationOf(table, place);
+  const { types, leftOut, refuses, shortened, refused } = creationOf(table, place);
   if (refused !== null) return { columns: types, findings: [noSuchTable(table, refused, replica)] };
   const label = tableLabel(table);
   const findings: Finding[] = [];
@@ -22,12 +21,18 @@ export function arrivalOf(table: CommonTable, place: CreationPlace, replica: str
       what: `table ${label} is created on replica ${replica} without: ${leftOut.join("; ")}`,
       fix: "add what of it matters there by hand, or create the table there yourself before it is copied",
     });
-  for (const [column, values] of refuses)
+  for (const [column, length] of shortened)
+    findings.push({
+      level: "warning",
+      code: "left-out",
+      what: `replica ${replica} halts at a value of ${label}.${column} that is longer than ${length}: so long may it be in a key there`,
+    });
+  for (const [values, columns] of refuses)
     findings.push({
       level: "info",
       code: "left-out",
-      what: `replica ${replica} halts at a value of ${label}.${column} that ${types.get(column) ?? ""} does not hold: ${values}`,
-      fix: `create the table there yourself with ${quoteIdentifier(column)} as a text, which takes every value as it is written`,
+      what: `replica ${replica} halts where ${label} has in ${columns.join(", ")}: ${values}`,
+      fix: "create the table there yourself with these columns as texts, which take every value as it is written",
     });
   return { columns: types, findings: [...findings, ...zeroFindings(table, place, replica)] };
 }

@@ -39,8 +39,10 @@ export interface Creation {
   readonly withForeignKeys: string;
   /** What the primary's table has, and this one has not. */
   readonly leftOut: readonly string[];
-  /** Values that halt the replica, by column. */
-  readonly refuses: ReadonlyMap<string, string>;
+  /** Values that halt the replica, in words, with the columns that may have them. */
+  readonly refuses: ReadonlyMap<string, readonly string[]>;
+  /** Columns of keys that are shorter than the primary's, with their length. */
+  readonly shortened: ReadonlyMap<string, number>;
   /** Why there cannot be such a table; null: there can. */
   readonly refused: string | null;
 }
@@ -61,7 +63,8 @@ export function creationOf(table: CommonTable, place: CreationPlace): Creation {
     statement: sql([...columns, ...keys]),
     withForeignKeys: sql([...columns, ...keys, ...foreignKeys]),
     leftOut,
-    refuses: refusedOf(table, types, { place, rooms }),
+    refuses: refusedOf(table, types, place),
+    shortened: shortenedOf(table, types, rooms),
     refused: whyRefused(table, rooms),
   };
 }
@@ -243,18 +246,28 @@ function listOf(columns: readonly string[]): string {
 function refusedOf(
   { columns }: CommonTable,
   types: ReadonlyMap<string, string>,
-  { place, rooms }: { readonly place: CreationPlace; readonly rooms: ReadonlyMap<string, number> | null },
-): Map<string, string> {
-  const found = new Map<string, string>();
+  place: CreationPlace,
+): Map<string, string[]> {
+  const found = new Map<string, string[]>();
   for (const column of columns) {
-    const { name, maxLength } = column;
-    const type = types.get(name) ?? "";
+    const type = types.get(column.name) ?? "";
     const words = refusedValues(column, type, { ...place, room: null, isOutside: false });
-    const length = rooms?.has(name) === true ? /^var\w+\((\d+)\)/.exec(type)?.[1] : undefined;
-    const isShorter = length !== undefined && (maxLength === null || maxLength > Number(length));
-    const longer = isShorter ? `what is longer than ${length}, since it is in a key` : null;
-    const all = [words, longer].filter((one) => one !== null);
-    if (all.length > 0) found.set(name, all.join("; "));
+    if (words !== null) found.set(words, [...(found.get(words) ?? []), column.name]);
+  }
+  return found;
+}
+
+/** Columns of keys that are shorter than the primary's, with how long they are. */
+function shortenedOf(
+  { columns }: CommonTable,
+  types: ReadonlyMap<string, string>,
+  rooms: ReadonlyMap<string, number> | null,
+): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { name, maxLength } of columns) {
+    const [, digits] = /^var\w+\((\d+)\)/.exec(types.get(name) ?? "") ?? [];
+    const length = Number(digits);
+    if (rooms?.has(name) === true && (maxLength === null || maxLength > length)) found.set(name, length);
   }
   return found;
 }

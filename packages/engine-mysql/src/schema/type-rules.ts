@@ -142,7 +142,7 @@ const RULES: Readonly<Record<LogicalType, Rule>> = {
   decimal: {
     make: decimal,
     creates: `decimal(p,s); without a limit, of more than ${MAX_DIGITS} digits or more than ${MAX_SCALE} behind the point: longtext`,
-    refuses: "NaN, unless it is a text",
+    refuses: "NaN",
     mayRefuse: (type, place) => type.startsWith("decimal") && !isOfFamily(place),
   },
   string: {
@@ -174,8 +174,7 @@ const RULES: Readonly<Record<LogicalType, Rule>> = {
   json: {
     make: json,
     creates: `json of what is jsonb; of what keeps its text, and in MariaDB: ${WHOLE_TEXT}`,
-    refuses:
-      "documents with a number that is neither an integer of 64 bits nor a double, unless it is a text",
+    refuses: "documents with a number that is neither an integer of 64 bits nor a double",
     mayRefuse: (type) => type === "json",
   },
   enum: { make: labelled, creates: `varchar(${LONGEST_LABEL}); of the other flavour: enum` },
