@@ -22,6 +22,8 @@ test.each<[LogicalType, string, string, string]>([
   ["time", "interval", "interval", "-838:59:59.000001"],
   ["json", "jsonb", "jsonb", '{"a-0": "-0 \\\\u0000", "b": -0.5, "c": 1e-05}'],
   ["bits", "bit", "bit(3)", "101"],
+  ["date", "text", "text", "0000-00-00"],
+  ["timestamptz", "varchar", "character varying(30)", "2024-02-29 00:00:00+00"],
 ])("%s into %s (%s): %s as it is", (type, typeName, nativeType, text) => {
   expect(written(type, typeName, nativeType, text)).toBe(text);
 });

@@ -8,7 +8,7 @@ interface Rule {
   /** In words, and as the statement has it. */
   readonly creates: string;
   readonly createdAs: (column: CommonColumn) => string;
-  /** Types of columns that are there already, by the catalog's name; what each does with a value. */
+  /** Types of columns that are there already, by the catalog's name, beside those of texts; what each does with a value. */
   readonly takes: Readonly<Partial<Record<TypeName, (target: TakenType) => Write | null>>>;
   readonly refuses: string | null;
 }
@@ -52,7 +52,7 @@ const sized = (name: string, size: number | null): string => (size === null ? na
 const text = (refuses: string | null): Rule => ({
   creates: "text",
   createdAs: () => "text",
-  takes: TEXTS,
+  takes: {},
   refuses,
 });
 const simple = (name: string, takes: Rule["takes"], refuses: string | null = null): Rule => ({
@@ -88,7 +88,7 @@ const RULES: Readonly<Record<LogicalType, Rule>> = {
     creates: "varchar(n), text where n is not said",
     createdAs: ({ maxLength }) =>
       maxLength === null || maxLength < 1 || maxLength > MAX_VARCHAR ? "text" : `varchar(${maxLength})`,
-    takes: { ...TEXTS, json: () => exactly.text },
+    takes: { json: () => exactly.text },
     refuses: NO_NUL,
   },
   bytes: simple("bytea", { bytea: asIs }),
@@ -98,9 +98,9 @@ const RULES: Readonly<Record<LogicalType, Rule>> = {
   timestamp: scaled("timestamp", { timestamp: exactly.moment }, NO_ZERO),
   timestamptz: scaled("timestamptz", { timestamptz: exactly.moment }, NO_ZERO),
   interval: scaled("interval", { interval: exactly.span }, null),
-  uuid: simple("uuid", { uuid: asIs, ...TEXTS }),
-  json: simple("json", { json: asIs, jsonb: () => exactly.document, ...TEXTS }),
-  enum: { ...text(NO_NUL), takes: { ...TEXTS, enum: asIs } },
+  uuid: simple("uuid", { uuid: asIs }),
+  json: simple("json", { json: asIs, jsonb: () => exactly.document }),
+  enum: { ...text(NO_NUL), takes: { enum: asIs } },
   set: text(NO_NUL),
   bits: {
     creates: "bit(n)",
@@ -117,10 +117,10 @@ const RULES: Readonly<Record<LogicalType, Rule>> = {
 
 /** The rules as docs/types.md has them. */
 export const POSTGRES_TYPE_RULES: readonly TypeRule[] = typedEntries(RULES).map(
-  ([type, { creates, takes, refuses }]) => ({
+  ([type, { creates, refuses }]) => ({
     type,
     creates,
-    takes: typedEntries(takes).map(([name]) => TYPE_NAMES[name]),
+    takes: takenBy(type).map(([name]) => TYPE_NAMES[name]),
     refuses,
   }),
 );
@@ -133,14 +133,19 @@ export function createdType(column: CommonColumn): string {
 /** How a column that is there takes values of the primary's; null where they would not all arrive as they are. */
 export function writeFor(type: LogicalType, target: TakenType): Write | null {
   const name = target.typeKind === "e" ? "enum" : target.typeSchema === "pg_catalog" ? target.typeName : "";
-  return typedEntries(RULES[type].takes).find(([taken]) => taken === name)?.[1]?.(target) ?? null;
+  return takenBy(type).find(([taken]) => taken === name)?.[1]?.(target) ?? null;
 }
 
 /** What can be written into a column of another type, in words; `timestamp(3)` for a column of that type. */
 export function takenTypes(type: LogicalType): string {
-  return typedEntries(RULES[type].takes)
+  return takenBy(type)
     .map(([name]) => TYPE_NAMES[name])
     .join(", ");
+}
+
+/** A text keeps the canonical text of any value. */
+function takenBy(type: LogicalType): [TypeName, (target: TakenType) => Write | null][] {
+  return typedEntries<TypeName, (target: TakenType) => Write | null>({ ...RULES[type].takes, ...TEXTS });
 }
 
 function typedEntries<K extends string, V>(record: Readonly<Partial<Record<K, V>>>): [K, V][] {
