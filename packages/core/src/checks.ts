@@ -1,3 +1,4 @@
+import type { CommonTable } from "./common-schema.ts";
 import type { Table } from "./event.ts";
 import type { Finding } from "./finding.ts";
 
@@ -19,6 +20,8 @@ export interface PrimaryReport {
   readonly hasBegun: boolean;
   /** What will be replicated. */
   readonly tables: readonly Table[];
+  /** The same tables, for replicas of other engines. */
+  readonly common: readonly CommonTable[];
 }
 
 /** The same text for the same database of the same running server, by whatever name it is reached. */
@@ -46,13 +49,15 @@ export interface ReplicaReport {
 
 /** What a table of the primary is on a replica. */
 export type TableArrival =
-  /** It is not there: it will be made like the primary's. */
-  | { readonly kind: "to-create" }
+  /** It is not there: it will be made, with these native types by column. */
+  | { readonly kind: "to-create"; readonly columns: ReadonlyMap<string, string> }
   /** It is there, and `mismatch` says what does not fit, if anything. */
   | {
       readonly kind: "there";
       /** Native types by column. */
       readonly columns: ReadonlyMap<string, string>;
+      /** Those that do not take what the primary's column holds. */
+      readonly unfit: ReadonlySet<string>;
       readonly mismatch: string | null;
     };
 

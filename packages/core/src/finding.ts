@@ -23,6 +23,7 @@ export type FindingCode =
   | "row-image"
   | "packet-small"
   | "alter-waits"
+  | "left-out"
   | "few-brokers"
   | "few-copies"
   | "fence-proved"

@@ -18,6 +18,14 @@ export type {
   ClientTransaction,
   Committed,
 } from "./client-database.ts";
+export type {
+  CommonColumn,
+  CommonDefault,
+  CommonForeignKey,
+  CommonIndex,
+  CommonTable,
+  ForeignKeyAction,
+} from "./common-schema.ts";
 export { CODEC, decodeHeaders, decodeRecord, encodeRecord, type EncodedRecord } from "./codec.ts";
 export { Deferred } from "./deferred.ts";
 export type { Epoch, EpochRef, FormerEpoch, ServerIdentity } from "./epoch.ts";
@@ -56,6 +64,9 @@ export type { Gate, GateReport, GateStandby } from "./gate.ts";
 export { watchLink, type LinkWatchOptions } from "./link-watch.ts";
 export type { Logger } from "./logger.ts";
 export { NotAppended } from "./not-appended.ts";
+export { renamedCheck } from "./renamed-check.ts";
+export { renamedSink } from "./renamed-sink.ts";
+export { Renaming } from "./renaming.ts";
 export { nextOffset, offset, type Offset } from "./offset.ts";
 export { firstOrigin, lastOrigin, originOf, originText, type Origin } from "./origin.ts";
 export { secureContextOf, type Pem, type PemFiles } from "./pem-files.ts";
@@ -118,6 +129,7 @@ export { matchesTable, type TableFilter } from "./table-filter.ts";
 export { tlsFailure, type TlsNames } from "./tls-failure.ts";
 export { tablesNamed } from "./tables-named.ts";
 export { decodeToken, encodeToken, tokenInvalid, type TokenContent } from "./token.ts";
+export type { TypeRule } from "./type-rule.ts";
 export { unreachable } from "./unreachable.ts";
 export { noTables, tablesNotSupported, type Refusal, type RefusedTable } from "./refused-table.ts";
 export { count, nameList, tableList } from "./name-list.ts";

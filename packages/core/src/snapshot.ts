@@ -1,3 +1,4 @@
+import type { CommonTable } from "./common-schema.ts";
 import type { SourceTable, Table, TableName } from "./event.ts";
 import type { Position } from "./position.ts";
 import type { Progress } from "./sink.ts";
@@ -72,10 +73,12 @@ export interface TableRange {
   readonly text: string;
 }
 
-/** Definitions of tables in one engine's own words. */
+/** Definitions of tables in one engine's own words, and in those that every engine has. */
 export interface SchemaDefinition {
-  /** Who understands them. */
+  /** Who understands its own words: these are preferred where the replica is of the same engine. */
   readonly dialect: string;
+  /** Of every table. */
+  readonly common: readonly CommonTable[];
 }
 
 /** What to do with rows that a replica's table holds before it is copied. */

@@ -6,6 +6,7 @@ export type { DatabaseOptions } from "./command-session.ts";
 export { createRemovablePrimary } from "./removal/primary.ts";
 export { createRemovableReplica } from "./removal/replica.ts";
 export { createPrimaryCheck } from "./setup-check/primary-check.ts";
+export { POSTGRES_TYPE_RULES } from "./schema/type-rules.ts";
 export { createReplicaCheck } from "./setup-check/replica-check.ts";
 export { createPostgresSink, type PostgresSinkOptions } from "./sink/sink.ts";
 export { createPostgresSource, type PostgresSourceOptions } from "./source/source.ts";

@@ -26,6 +26,16 @@ export function allTablesOf(engine: EngineName, url: string): readonly string[] 
   return database === null ? ["*.*"] : [`${database}.*`];
 }
 
+/** What the engine calls the schema of tables that are made without naming one; null: the url names no database. */
+export function ownSchemaOf(engine: EngineName, url: string): string | null {
+  return engine === "postgres" ? "public" : databaseOf(url);
+}
+
+/** Engines of one family call the same things by the same names. */
+export function areOneFamily(one: EngineName, other: EngineName): boolean {
+  return (one === "postgres") === (other === "postgres");
+}
+
 function databaseOf(url: string): string | null {
   const name = URL.canParse(url) ? new URL(url).pathname.slice(1) : "";
   try {

@@ -1,5 +1,6 @@
 import * as mysql from "@lockstep/engine-mysql";
 import * as postgres from "@lockstep/engine-postgres";
+import { renamedCheck, renamedSink, Renaming } from "@lockstep/core";
 import type {
   ClientDatabase,
   ConflictPolicy,
@@ -14,7 +15,7 @@ import type {
   Source,
 } from "@lockstep/core";
 import type { Config, PrimaryConfig, ReplicaConfig } from "./config-schema.ts";
-import type { EngineName } from "./engine-urls.ts";
+import { areOneFamily, ownSchemaOf, type EngineName } from "./engine-urls.ts";
 
 interface Context {
   readonly config: Config;
@@ -69,6 +70,7 @@ const POSTGRES: Engine = {
       url,
       folder,
       pipeline: config.pipeline,
+      dialect: config.primary.engine,
       onConflict: conflictPolicyOf(config.onConflict),
       existing: config.snapshot.existing,
       logger,
@@ -82,6 +84,7 @@ const POSTGRES: Engine = {
       url,
       folder,
       pipeline: config.pipeline,
+      dialect: config.primary.engine,
       existing: config.snapshot.existing,
       comparesTables,
     }),
@@ -109,6 +112,7 @@ const MYSQL: Engine = {
       url,
       folder,
       pipeline: config.pipeline,
+      dialect: config.primary.engine,
       onConflict: conflictPolicyOf(config.onConflict),
       existing: config.snapshot.existing,
       logger,
@@ -122,6 +126,7 @@ const MYSQL: Engine = {
       url,
       folder,
       pipeline: config.pipeline,
+      dialect: config.primary.engine,
       existing: config.snapshot.existing,
       maxRowBytes: config.maxRowBytes,
       comparesTables,
@@ -170,7 +175,11 @@ export function createSource(context: Context): Source {
 }
 
 export function createSinks(context: Context): Sink[] {
-  return context.config.replicas.map((replica) => ENGINES[replica.engine].sink(replica, context));
+  return context.config.replicas.map((replica) => {
+    const sink = ENGINES[replica.engine].sink(replica, context);
+    const renaming = renamingFor(context.config.primary, replica);
+    return renaming === null ? sink : renamedSink(sink, renaming);
+  });
 }
 
 export function createPrimaryCheckOf(context: CheckContext): PrimaryCheck {
@@ -179,7 +188,18 @@ export function createPrimaryCheckOf(context: CheckContext): PrimaryCheck {
 }
 
 export function createReplicaChecksOf(context: CheckContext): ReplicaCheck[] {
-  return enabledOf(context.config).map((replica) => ENGINES[replica.engine].replicaCheck(replica, context));
+  return enabledOf(context.config).map((replica) => {
+    const check = ENGINES[replica.engine].replicaCheck(replica, context);
+    const renaming = renamingFor(context.config.primary, replica);
+    return renaming === null ? check : renamedCheck(check, renaming);
+  });
+}
+
+/** Between families the schemas of unqualified names correspond: PostgreSQL's `public`, MySQL's database of the url. */
+function renamingFor(primary: PrimaryConfig, replica: ReplicaConfig): Renaming | null {
+  if (areOneFamily(primary.engine, replica.engine)) return null;
+  const [from, to] = [ownSchemaOf(primary.engine, primary.url), ownSchemaOf(replica.engine, replica.url)];
+  return from === null || to === null || from === to ? null : new Renaming(from, to);
 }
 
 /** The others are left as they are. */

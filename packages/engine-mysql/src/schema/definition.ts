@@ -3,6 +3,7 @@ import type { Flavour } from "../flavour.ts";
 import { quoteTable } from "../quoting.ts";
 import { numberOf } from "../server-error.ts";
 import type { Session } from "../session.ts";
+import { readCommonTables } from "./common-tables.ts";
 
 const NO_SUCH_TABLE = 1146;
 
@@ -31,7 +32,12 @@ export async function readSchema(
     const create = rows[0]?.["Create Table"];
     if (create !== undefined && create !== null) definitions.push({ schema, name, create });
   }
-  return { dialect: flavour, tables: definitions };
+  const common = await readCommonTables(
+    session,
+    flavour,
+    definitions.map(({ schema, name }) => ({ schema, name })),
+  );
+  return { dialect: flavour, tables: definitions, common };
 }
 
 /** The same, as a sink gets it. */

@@ -3,7 +3,7 @@ import { queryMysql, uniqueName } from "@lockstep/testkit";
 import { createPrimaryCheck } from "./primary-check.ts";
 import { createReplicaCheck } from "./replica-check.ts";
 
-const NOBODY: PrimaryReport = { findings: [], database: null, hasBegun: false, tables: [] };
+const NOBODY: PrimaryReport = { findings: [], database: null, hasBegun: false, tables: [], common: [] };
 const MIB = 1024 * 1024;
 const never = (): AbortSignal => new AbortController().signal;
 
@@ -29,8 +29,10 @@ export async function checkReplica(
   primary: PrimaryReport = NOBODY,
   { pipeline = uniqueName("shop"), existing = "refuse", maxRowBytes = MIB }: CheckReplicaOptions = {},
 ): Promise<ReplicaReport> {
-  const options = { replica: "eu", url, folder: ".", pipeline, existing, maxRowBytes, comparesTables: true };
-  return await createReplicaCheck(options).check(primary, never());
+  const { protocol } = new URL(url);
+  const dialect = protocol === "mariadb:" ? "mariadb" : "mysql";
+  const options = { replica: "eu", url, folder: ".", pipeline, dialect, existing, maxRowBytes } as const;
+  return await createReplicaCheck({ ...options, comparesTables: true }).check(primary, never());
 }
 
 /** A user without any right, and the url by which it comes. */

@@ -4,14 +4,17 @@ import {
   matchesTable,
   noTables,
   tableLabel,
+  type CommonTable,
   type Finding,
   type PrimaryCheck,
   type PrimaryReport,
   type TableFilter,
+  type TableName,
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
+import { readSchema } from "../schema/definition.ts";
 import { listTables, type ListedTables } from "../schema/tables.ts";
-import { toReplicationError } from "../server-error.ts";
+import { isRightMissing, toReplicationError } from "../server-error.ts";
 import { readCopiedTables } from "../snapshot/columns.ts";
 import { findBinlog } from "./binlog.ts";
 import { connectAnyway } from "./connect-anyway.ts";
@@ -42,16 +45,17 @@ export function createPrimaryCheck(options: PrimaryCheckOptions): PrimaryCheck {
         const known = toReplicationError(error, "the primary");
         const finding = findingOf(known);
         if (finding === null) throw known;
-        return { findings: [finding], database: null, hasBegun: false, tables: [] };
+        return { findings: [finding], database: null, hasBegun: false, tables: [], common: [] };
       }
     },
   };
 }
 
 async function checkServer(
-  { session, server }: Connected,
+  connected: Connected,
   { pipeline, tables: filter }: PrimaryCheckOptions,
 ): Promise<PrimaryReport> {
+  const { session, server } = connected;
   const settings = await readPrimarySettings(session, server);
   const listed = await listTables(session, server, filter);
   const named = [...listed.tables, ...listed.refused.map(({ table }) => table)];
@@ -66,8 +70,22 @@ async function checkServer(
     ...(await findNotReplicated(session, { filter, named })),
   ];
   const tables = (await readCopiedTables(session, listed.tables)).map(({ table }) => table);
+  const common = await readCommon(connected, listed.tables);
   // Nothing is kept there: whether the pipeline has begun is told by its replicas.
-  return { findings, database: await readIdentity(session), hasBegun: false, tables };
+  return { findings, database: await readIdentity(session), hasBegun: false, tables, common };
+}
+
+/** Empty where our user may not see the definitions, which is named with the other rights. */
+async function readCommon(
+  { session, server }: Connected,
+  tables: readonly TableName[],
+): Promise<readonly CommonTable[]> {
+  try {
+    return (await readSchema(session, server.flavour, tables)).common;
+  } catch (error) {
+    if (isRightMissing(error)) return [];
+    throw error;
+  }
 }
 
 function findTables(filter: TableFilter, { tables, refused }: ListedTables): Finding[] {

@@ -8,6 +8,7 @@ import {
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
 import { isRightMissing, toReplicationError } from "../server-error.ts";
+import type { Dialect } from "../schema/type-rules.ts";
 import type { Session } from "../session.ts";
 import { durabilityProblem } from "../sink/durability.ts";
 import { primaryItself } from "../sink/primary-itself.ts";
@@ -27,6 +28,8 @@ export interface ReplicaCheckOptions {
   /** The url's paths are relative to it. */
   readonly folder: string;
   readonly pipeline: string;
+  /** Whose words the primary's native types are. */
+  readonly dialect: Dialect;
   readonly existing: ExistingRows;
   readonly maxRowBytes: number;
   /** Table by table; else only what they all need. */
@@ -69,6 +72,7 @@ async function checkServer(
   const { findings, arrivals } = comparesTables
     ? await findArrivals({ session, server }, primary.tables, {
         ...options,
+        common: primary.common,
         there,
         grants,
         stored: own.stored,

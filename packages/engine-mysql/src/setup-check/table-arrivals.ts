@@ -2,6 +2,7 @@ import {
   findingOf,
   hasCode,
   tableKey,
+  type CommonTable,
   type ExistingRows,
   type Finding,
   type Table,
@@ -9,10 +10,12 @@ import {
   type TableName,
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
+import { arrivalOf, type CommonArrival } from "../schema/arrival.ts";
+import type { Dialect } from "../schema/type-rules.ts";
 import { quoteText } from "../quoting.ts";
 import type { Session } from "../session.ts";
 import { hasRows, notEmpty } from "../sink/copy/copy-target.ts";
-import { planTable } from "../sink/table-plan.ts";
+import { planTable, readUnfit } from "../sink/table-plan.ts";
 import type { Grants } from "./grants.ts";
 
 /** A table of the primary, as the replica has it. */
@@ -66,6 +69,10 @@ export async function readStored(session: Session, pipeline: string): Promise<Ma
 
 interface ArrivalOptions {
   readonly replica: string;
+  /** Whose words the primary's native types are. */
+  readonly dialect: Dialect;
+  /** The primary's tables in words that every engine has. */
+  readonly common: readonly CommonTable[];
   readonly existing: ExistingRows;
   readonly there: ReadonlyMap<string, ThereRow>;
   readonly grants: Grants;
@@ -85,10 +92,13 @@ export async function findArrivals(
 ): Promise<Arrivals> {
   const findings: Finding[] = [];
   const arrivals = new Map<string, TableArrival>();
+  const toCreate = new Creations(connected, options);
   for (const table of tables) {
     const key = tableKey(table);
     if (options.there.get(key)?.isThere !== true) {
-      arrivals.set(key, { kind: "to-create" });
+      const { columns, findings: found } = toCreate.of(table);
+      findings.push(...found);
+      arrivals.set(key, { kind: "to-create", columns });
       continue;
     }
     const found = await findUnfit(connected, table, options);
@@ -97,19 +107,45 @@ export async function findArrivals(
     arrivals.set(key, {
       kind: "there",
       columns: await readTypes(connected.session, table),
+      unfit: await readUnfit(connected.session, table),
       mismatch: mismatch?.code === "schema-mismatch" ? mismatch.what : null,
     });
   }
   return { findings, arrivals };
 }
 
+/** What tables become that the replica lacks. */
+class Creations {
+  readonly #server: Connected["server"];
+  readonly #options: ArrivalOptions;
+  readonly #together: ReadonlyMap<string, CommonTable>;
+
+  constructor({ server }: Pick<Connected, "server">, options: ArrivalOptions) {
+    this.#server = server;
+    this.#options = options;
+    this.#together = new Map(options.common.map((table) => [tableKey(table), table]));
+  }
+
+  of(table: Table): CommonArrival {
+    const { dialect, replica } = this.#options;
+    const { flavour, version } = this.#server;
+    const common = this.#together.get(tableKey(table));
+    if (dialect === flavour || common === undefined)
+      return {
+        columns: new Map(table.columns.map(({ name, nativeType }) => [name, nativeType])),
+        findings: [],
+      };
+    return arrivalOf(common, { dialect, flavour, version, together: this.#together }, replica);
+  }
+}
+
 async function findUnfit(
   { session, server }: Pick<Connected, "session" | "server">,
   table: Table,
-  { replica, existing, stored, grants }: ArrivalOptions,
+  { replica, dialect, existing, stored, grants }: ArrivalOptions,
 ): Promise<Finding[]> {
   try {
-    await planTable({ session, replica, isMariadb: server.flavour === "mariadb" }, table);
+    await planTable({ session, replica, dialect, isMariadb: server.flavour === "mariadb" }, table);
   } catch (error) {
     const mismatch = hasCode(error, "schema-mismatch") ? findingOf(error) : null;
     if (mismatch === null) throw error;

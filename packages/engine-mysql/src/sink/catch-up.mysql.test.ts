@@ -81,7 +81,7 @@ describe.each(MYSQL_FLAVOURS)("tables that join %s", (flavour) => {
     );
     await target.apply(windowOf(copied, [insert("2", "b", "1")], 9), never());
     await target.commit(progressAt(9), never());
-    await owner.completeTables({ dialect: flavour }, read, never());
+    await owner.completeTables({ dialect: flavour, common: [] }, read, never());
     expect(owner.tables.map(({ state, joins }) => [state.kind, joins])).toEqual([
       ["live", false],
       ["live", false],

@@ -59,7 +59,11 @@ export class Endless {
   }
 }
 
-export const nothingToCreate = (flavour: Flavour): MysqlSchema => ({ dialect: flavour, tables: [] });
+export const nothingToCreate = (flavour: Flavour): MysqlSchema => ({
+  dialect: flavour,
+  tables: [],
+  common: [],
+});
 
 export interface BeingCopiedOptions {
   readonly existing?: ExistingRows;

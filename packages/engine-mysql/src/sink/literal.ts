@@ -1,7 +1,7 @@
 import type { LogicalType } from "@lockstep/core";
 import { quoteText } from "../quoting.ts";
 import { isExactJson } from "./json-exact.ts";
-import { labelsOf, targetKindOf, type CatalogColumn, type TargetKind } from "./target-type.ts";
+import { labelsOf, TARGET_KINDS, targetKindOf, type CatalogColumn, type TargetKind } from "./target-type.ts";
 
 /**
  * SQL for a value, which is the canonical text of the source's logical type, as the replica's column takes it. Throws
@@ -67,6 +67,18 @@ const TEXTS: Logicals = {
   array: text,
   other: text,
   timetz: text,
+  // Canonical text, digit by digit: also of what no other column of the replica could hold.
+  decimal: text,
+  float32: text,
+  float64: text,
+  bits: text,
+  date: text,
+  time: text,
+  timestamp: text,
+  timestamptz: text,
+  geometry: text,
+  vector: text,
+  document: text,
 };
 
 /** Which logical types each kind of column takes, and how. */
@@ -124,6 +136,13 @@ const WRITERS: Readonly<Record<TargetKind, Logicals>> = {
 export function literalFor(type: LogicalType, column: CatalogColumn): Literal | null {
   const kind = targetKindOf(column);
   return kind === null ? null : (WRITERS[kind][type]?.(column) ?? null);
+}
+
+/** The kinds of columns that take a logical type, in the words of a page. */
+export function kindsTaking(type: LogicalType): TargetKind[] {
+  const kinds: TargetKind[] = [];
+  for (const kind of TARGET_KINDS) if (WRITERS[kind][type] !== undefined) kinds.push(kind);
+  return kinds;
 }
 
 /** How a value is compared with a column of a key. */

@@ -13,6 +13,7 @@ import type {
   TargetTransaction,
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
+import type { Dialect } from "../schema/type-rules.ts";
 import { advanceStatement } from "./progress.ts";
 import { ReplicaTables } from "./replica-tables.ts";
 import { TargetSession } from "./target-session.ts";
@@ -21,6 +22,7 @@ export interface MysqlSinkSessionOptions {
   readonly connected: Connected;
   readonly replica: string;
   readonly pipeline: string;
+  readonly dialect: Dialect | undefined;
   readonly owner: string;
   readonly policy: ConflictPolicy;
   readonly logger: Logger;

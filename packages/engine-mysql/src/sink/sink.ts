@@ -15,6 +15,7 @@ import {
   type TableName,
 } from "@lockstep/core";
 import { connect, type Connected } from "../connection.ts";
+import type { Dialect } from "../schema/type-rules.ts";
 import { toReplicationError } from "../server-error.ts";
 import { claimReplica } from "./claim.ts";
 import { MysqlCopyTarget } from "./copy/copy-target.ts";
@@ -34,6 +35,8 @@ export interface MysqlSinkOptions {
   /** The url's paths are relative to it. */
   readonly folder?: string | undefined;
   readonly pipeline: string;
+  /** Whose words the primary's native types are: of another than the replica's own, columns go by what they mean. */
+  readonly dialect?: Dialect | undefined;
   readonly onConflict: ConflictPolicy;
   readonly existing: ExistingRows;
   readonly logger: Logger;
@@ -84,7 +87,7 @@ class MysqlSink implements Sink {
 
   /** The connection is the session's from now on. */
   async #claimOn(connected: Connected, owner: string, takeOver: boolean): Promise<SinkSession> {
-    const { pipeline, onConflict, logger, failpoints } = this.#options;
+    const { pipeline, dialect, onConflict, logger, failpoints } = this.#options;
     const { replica } = this;
     const { session } = connected;
     try {
@@ -97,6 +100,7 @@ class MysqlSink implements Sink {
         connected,
         replica,
         pipeline,
+        dialect,
         owner,
         policy: onConflict,
         logger,
@@ -112,10 +116,10 @@ class MysqlSink implements Sink {
   }
 
   async openCopy(owner: string, signal: AbortSignal): Promise<CopyTarget> {
-    const { pipeline, existing, logger, failpoints } = this.#options;
+    const { pipeline, dialect, existing, logger, failpoints } = this.#options;
     const connection = this.#connection;
     return await Promise.resolve(
-      new MysqlCopyTarget({ connection, pipeline, owner, existing, logger, failpoints, signal }),
+      new MysqlCopyTarget({ connection, pipeline, dialect, owner, existing, logger, failpoints, signal }),
     );
   }
 
@@ -125,11 +129,12 @@ class MysqlSink implements Sink {
     from: Progress,
     signal: AbortSignal,
   ): Promise<CatchUpSession> {
-    const { pipeline, onConflict, logger } = this.#options;
+    const { pipeline, dialect, onConflict, logger } = this.#options;
     const options = { connection: this.#connection, pipeline, owner, slot: CATCH_UP_SLOT, isAlone: true };
     return new TargetSession({
       connected: await openCopySession(options, signal),
       replica: this.replica,
+      dialect,
       policy: onConflict,
       logger,
       failpoints: undefined, // Those of the replica's own way are not passed here.

@@ -7,7 +7,10 @@ import {
   type Row,
   type Table,
 } from "@lockstep/core";
+import type { Flavour } from "../flavour.ts";
 import { quoteIdentifier, quoteTable, quoteText } from "../quoting.ts";
+import { COLLATIONS } from "../schema/created-type.ts";
+import type { Dialect } from "../schema/type-rules.ts";
 import type { Session, TextRow } from "../session.ts";
 import { comparisonFor, literalFor, UnfitValue, type Literal } from "./literal.ts";
 import { targetKindOf, type CatalogColumn, type TargetKind } from "./target-type.ts";
@@ -44,15 +47,17 @@ export interface PlanOptions {
   readonly session: Session;
   readonly replica: string;
   readonly isMariadb: boolean;
+  /** Whose words the primary's native types are; default: the replica's own. */
+  readonly dialect?: Dialect | undefined;
 }
 
 /** Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. */
 export async function planTable(options: PlanOptions, table: Table): Promise<TablePlan> {
-  const { session, replica, isMariadb } = options;
+  const { session, replica } = options;
   const [columns, indexes] = [await readColumns(session, table), await readUniqueIndexes(session, table)];
   try {
     requireTransactions(table, await readEngine(session, table));
-    return matchTable(table, columns, indexes, isMariadb);
+    return matchTable(table, columns, indexes, options);
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
     const label = tableLabel(table);
@@ -61,6 +66,16 @@ export async function planTable(options: PlanOptions, table: Table): Promise<Tab
       fields: { replica, table: label },
     });
   }
+}
+
+/** The columns that take no value of the primary's. */
+export async function readUnfit(session: Session, table: Table): Promise<Set<string>> {
+  const targets = new Map((await readColumns(session, table)).map((row) => [row.name.toLowerCase(), row]));
+  const isUnfit = ({ name, type }: Column): boolean => {
+    const target = targets.get(name.toLowerCase());
+    return target === undefined || (!target.isGenerated && literalFor(type, target) === null);
+  };
+  return new Set(table.columns.filter(isUnfit).map(({ name }) => name));
 }
 
 /** Null: it is no table, or not there. */
@@ -128,7 +143,7 @@ function matchTable(
   table: Table,
   rows: readonly CatalogColumn[],
   indexes: readonly (readonly string[])[],
-  isMariadb: boolean,
+  { isMariadb, dialect }: PlanOptions,
 ): TablePlan {
   // The replica generates its own; the source's own are not written.
   const targets = new Map(rows.map((row) => [row.name.toLowerCase(), row]));
@@ -145,6 +160,8 @@ function matchTable(
     );
   }
   const keyColumns = table.columns.flatMap((column, index) => (column.isKey ? [index] : []));
+  if (dialect === "postgres")
+    for (const index of keyColumns) requireExactKey(table, columns[index], isMariadb ? "mariadb" : "mysql");
   if (keyColumns.length > 0)
     requireKey(
       keyColumns.map((index) => columns[index]?.name ?? ""),
@@ -160,6 +177,16 @@ function requireKey(key: readonly string[], indexes: readonly (readonly string[]
   throw new Mismatch(
     "its primary key is another",
     `give it the primary's primary key, or a unique index on (${names})`,
+  );
+}
+
+/** Texts that PostgreSQL tells apart are two keys: one that took them for equal would give a row to the other. */
+function requireExactKey(table: Table, column: TargetColumn | undefined, flavour: Flavour): void {
+  if (column?.kind !== "text" || column.collation === COLLATIONS[flavour]) return;
+  const exact = `character set utf8mb4 collate ${COLLATIONS[flavour]}`;
+  throw new Mismatch(
+    `column ${column.name} of its key has collation ${column.collation ?? "(none)"}, which takes texts for equal that the primary tells apart`,
+    `run there: alter table ${quoteTable(table)} modify column ${column.quoted} … ${exact}`,
   );
 }
 

@@ -15,6 +15,7 @@ import {
   type ReplicaTable,
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
+import type { Dialect } from "../schema/type-rules.ts";
 import { applyBulk } from "./bulk.ts";
 import { countEvents } from "./count-events.ts";
 import { OrderedApply } from "./ordered.ts";
@@ -25,6 +26,8 @@ import { MysqlTargetTransaction } from "./target-transaction.ts";
 export interface TargetSessionOptions {
   readonly connected: Connected;
   readonly replica: string;
+  /** Whose words the primary's native types are; default: the replica's own. */
+  readonly dialect?: Dialect | undefined;
   readonly policy: ConflictPolicy;
   readonly logger: Logger;
   readonly failpoints: Failpoints | undefined;
@@ -45,9 +48,9 @@ export class TargetSession implements CatchUpSession {
 
   constructor(options: TargetSessionOptions) {
     this.#options = options;
-    const { connected, replica, progress } = options;
+    const { connected, replica, progress, dialect } = options;
     const { session, server } = connected;
-    this.#plans = new TablePlans({ session, replica, isMariadb: server.flavour === "mariadb" });
+    this.#plans = new TablePlans({ session, replica, isMariadb: server.flavour === "mariadb", dialect });
     this.progress = progress;
   }
 

@@ -16,26 +16,29 @@ export interface CatalogColumn {
 }
 
 /** What a value of the replica's type is, however long it may be. */
-export type TargetKind =
-  | "integer"
-  | "decimal"
-  | "float"
-  | "double"
-  | "bit"
-  | "year"
-  | "text"
-  | "bytes"
-  | "date"
-  | "time"
-  | "datetime"
-  | "timestamp"
-  | "enum"
-  | "set"
-  | "json"
-  | "uuid"
-  | "inet"
-  | "vector"
-  | "geometry";
+export type TargetKind = (typeof TARGET_KINDS)[number];
+
+export const TARGET_KINDS = [
+  "integer",
+  "decimal",
+  "float",
+  "double",
+  "bit",
+  "year",
+  "text",
+  "bytes",
+  "date",
+  "time",
+  "datetime",
+  "timestamp",
+  "enum",
+  "set",
+  "json",
+  "uuid",
+  "inet",
+  "vector",
+  "geometry",
+] as const;
 
 const KINDS: readonly (readonly [RegExp, TargetKind])[] = [
   [/^(?:tiny|small|medium|big)?int$/, "integer"],

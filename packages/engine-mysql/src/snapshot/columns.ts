@@ -1,6 +1,7 @@
 import { tableKey, type Column, type LogicalType, type Table, type TableName } from "@lockstep/core";
 import { float32Text, float64Text } from "../binlog/floats.ts";
 import { quoteIdentifier, quoteText } from "../quoting.ts";
+import { logicalTypeOf } from "../schema/common-type.ts";
 import type { Session } from "../session.ts";
 
 /** How a column is asked for, and how the answer becomes canonical text. */
@@ -49,15 +50,11 @@ type ColumnRow = Readonly<Record<string, string | null>>;
 
 function copiedColumn(row: ColumnRow): CopiedColumn {
   const name = row["col"] ?? "";
-  const kind = (row["kind"] ?? "").toLowerCase();
+  const dataType = (row["kind"] ?? "").toLowerCase();
   const nativeType = row["type"] ?? "";
-  const isUnsigned = nativeType.includes(" unsigned");
-  const {
-    type,
-    ask = asItIs,
-    textOf = unchanged,
-    ofBytes,
-  } = meaningOf(kind, isUnsigned, row["charset"] ?? null);
+  const type = logicalTypeOf({ dataType, columnType: nativeType, charset: row["charset"] ?? null });
+  const reading = dataType === "year" ? YEAR : (READINGS[type] ?? {});
+  const { ask = asItIs, textOf = unchanged, ofBytes } = reading;
   const isFilled = nativeType.includes(" zerofill");
   return {
     column: { name, type, nativeType: nativeType.replace(" zerofill", ""), isKey: row["isKey"] === "1" },
@@ -71,8 +68,8 @@ function copiedColumn(row: ColumnRow): CopiedColumn {
   };
 }
 
-interface Meaning {
-  readonly type: LogicalType;
+/** How a value is asked for and read, where that is not as the server writes it. */
+interface Reading {
   readonly ask?: (column: string, bits: number) => string;
   readonly textOf?: (answer: string) => string;
   /** In the place of it, for what is no text. */
@@ -82,65 +79,20 @@ interface Meaning {
 const asItIs = (column: string): string => column;
 const unchanged = (answer: string): string => answer;
 
-const INTEGERS: Readonly<Record<string, readonly [signed: LogicalType, unsigned: LogicalType]>> = {
-  tinyint: ["int16", "int16"],
-  smallint: ["int16", "int32"],
-  mediumint: ["int32", "int32"],
-  int: ["int32", "int64"],
-  bigint: ["int64", "uint64"],
+const READINGS: Readonly<Partial<Record<LogicalType, Reading>>> = {
+  // The server's own text of it has six digits.
+  float32: {
+    ask: (column) => `cast(${column} as double)`,
+    textOf: (answer) => float32Text(Math.fround(Number(answer))),
+  },
+  float64: { textOf: (answer) => float64Text(Number(answer)) },
+  timestamptz: { textOf: (answer) => (answer.startsWith("0000") ? answer : `${answer}+00`) },
+  bits: { ask: (column, bits) => `lpad(bin(${column} + 0), ${bits}, '0')` },
+  vector: { ofBytes: vectorText },
+  geometry: { ofBytes: geometryText },
+  bytes: { ofBytes: (answer) => `\\x${answer.toString("hex")}` },
 };
-
-const GEOMETRIES =
-  /^(geometry|point|linestring|polygon|multipoint|multilinestring|multipolygon|geomcollection|geometrycollection)$/;
-
-function meaningOf(kind: string, isUnsigned: boolean, charset: string | null): Meaning {
-  const integer = INTEGERS[kind];
-  if (integer !== undefined) return { type: integer[isUnsigned ? 1 : 0] };
-  switch (kind) {
-    case "decimal":
-      return { type: "decimal" };
-    case "float": // The server's own text of it has six digits.
-      return {
-        type: "float32",
-        ask: (column) => `cast(${column} as double)`,
-        textOf: (answer) => float32Text(Math.fround(Number(answer))),
-      };
-    case "double":
-      return { type: "float64", textOf: (answer) => float64Text(Number(answer)) };
-    case "year":
-      return { type: "int16", textOf: (answer) => String(Number(answer)) };
-    case "date":
-      return { type: "date" };
-    case "datetime":
-      return { type: "timestamp" };
-    case "timestamp":
-      return {
-        type: "timestamptz",
-        textOf: (answer) => (answer.startsWith("0000") ? answer : `${answer}+00`),
-      };
-    case "time":
-      return { type: "time" };
-    case "bit":
-      return { type: "bits", ask: (column, bits) => `lpad(bin(${column} + 0), ${bits}, '0')` };
-    case "json":
-      return { type: "json" };
-    case "enum":
-    case "set":
-      return { type: kind };
-    case "uuid":
-      return { type: "uuid" };
-    case "inet4":
-    case "inet6":
-      return { type: "string" };
-    case "vector":
-      return { type: "vector", ofBytes: vectorText };
-    default:
-      if (GEOMETRIES.test(kind)) return { type: "geometry", ofBytes: geometryText };
-      return charset === null
-        ? { type: "bytes", ofBytes: (answer) => `\\x${answer.toString("hex")}` }
-        : { type: "string" };
-  }
-}
+const YEAR: Reading = { textOf: (answer) => String(Number(answer)) };
 
 function vectorText(bytes: Buffer): string {
   const numbers = Array.from({ length: bytes.length / 4 }, (_, index) =>

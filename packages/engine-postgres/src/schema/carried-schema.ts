@@ -1,11 +1,15 @@
-import type { SchemaDefinition, TableName } from "@lockstep/core";
+import { tableKey, type CommonTable, type SchemaDefinition, type TableName } from "@lockstep/core";
 import type { Client } from "pg";
+import { quoteIdentifier } from "../connection.ts";
 import type { PostgresSchema } from "./definition.ts";
+import { convertTable } from "./from-common.ts";
+import { readCommon } from "./read-common.ts";
 import { readSchema } from "./read-schema.ts";
-import { readSequences, type SequenceValue } from "./sequences.ts";
+import { readSequences, type NumberedColumn, type SequenceValue } from "./sequences.ts";
 
 /** What is carried from a primary to a replica: definitions, and where sequences are. */
-export interface CarriedSchema extends PostgresSchema {
+export interface CarriedSchema extends PostgresSchema, SchemaDefinition {
+  readonly dialect: "postgres";
   readonly sequences: readonly SequenceValue[];
 }
 
@@ -16,14 +20,49 @@ export async function readCarriedSchema(
 ): Promise<CarriedSchema> {
   await client.query("begin isolation level repeatable read read only");
   const schema = await readSchema(client, tables);
+  const common = await readCommon(client, tables);
   await client.query("commit");
-  return { ...schema, sequences: await readSequences(client, tables) };
+  return { ...schema, common, sequences: await readSequences(client, tables) };
 }
 
-/** The same, as a sink gets it. */
-export function carriedSchema(schema: SchemaDefinition): CarriedSchema {
-  if (isCarried(schema)) return schema;
-  throw new TypeError(`definitions in the words of ${schema.dialect} are not understood`);
+/** What a replica is made from. */
+export interface ReplicaSchema extends CarriedSchema {
+  /** Columns whose numbers go on after the highest: their primary's engine does not say where it stands. */
+  readonly numbered: readonly NumberedColumn[];
+  /** By `tableKey`: why a table cannot be made. */
+  readonly refused: ReadonlyMap<string, string>;
+}
+
+/** The same, as a sink gets it: of another engine, its common words. */
+export function replicaSchema(schema: SchemaDefinition): ReplicaSchema {
+  return isCarried(schema) ? { ...schema, numbered: [], refused: new Map() } : fromCommon(schema.common);
+}
+
+function fromCommon(common: readonly CommonTable[]): ReplicaSchema {
+  const schemas = [...new Set(common.map(({ schema }) => schema))];
+  const converted = common.map((table, index) =>
+    convertTable(table, common, { order: schemas.length + index, needs: [schemas.indexOf(table.schema)] }),
+  );
+  return {
+    dialect: "postgres",
+    common,
+    objects: schemas.map((name, order) => ({
+      kind: "schema",
+      names: [name],
+      arguments: [],
+      label: `schema ${name}`,
+      order,
+      create: [`create schema ${quoteIdentifier(name)}`],
+    })),
+    tables: converted.flatMap(({ table, refused }) => (refused === null ? [table] : [])),
+    sequences: [],
+    numbered: converted.flatMap(({ table, numbered }) =>
+      numbered.map((column) => ({ table: { schema: table.schema, name: table.name }, column })),
+    ),
+    refused: new Map(
+      converted.flatMap(({ table, refused }) => (refused === null ? [] : [[tableKey(table), refused]])),
+    ),
+  };
 }
 
 function isCarried(schema: SchemaDefinition): schema is CarriedSchema {

@@ -35,10 +35,11 @@ export async function completeForeignKeys(
       try {
         await define(client, statement, { what });
       } catch (error) {
-        if (!isViolated(error)) throw error;
+        const why = whyLeftOut(error);
+        if (why === null) throw error;
         logger.warn(
           { table: tableLabel(table), constraint: name, fix: statement },
-          "a foreign key is left out: rows of the replica do not satisfy it yet",
+          `a foreign key is left out: ${why}`,
         );
       }
     } else if (state === "without target") {
@@ -50,9 +51,18 @@ export async function completeForeignKeys(
   }
 }
 
-/** The primary has got it since, and what made it hold is still to be applied. */
-function isViolated(error: unknown): boolean {
-  return error instanceof ReplicationError && error.fields["sqlState"] === "23503";
+/** Null: for no reason of its own. */
+function whyLeftOut(error: unknown): string | null {
+  const state = error instanceof ReplicationError ? error.fields["sqlState"] : null;
+  switch (state) {
+    case "23503": // The primary has got it since, and what made it hold is still to be applied.
+      return "rows of the replica do not satisfy it yet";
+    case "42830":
+    case "42804": // Other engines have them, and so may a table that was there before.
+      return "the table that it references has no such key";
+    default:
+      return null;
+  }
 }
 
 function foreignKeysOf(

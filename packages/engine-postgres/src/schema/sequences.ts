@@ -1,6 +1,6 @@
 import { ReplicationError, tableLabel, type TableName } from "@lockstep/core";
 import type { Client } from "pg";
-import { quoteTable, sqlStateOf, toReplicationError } from "../connection.ts";
+import { quoteIdentifier, quoteLiteral, quoteTable, sqlStateOf, toReplicationError } from "../connection.ts";
 import { partitionTree } from "./partition-tree.ts";
 
 /** Where a sequence stands; its numbers are text, since they are 64 bits wide. */
@@ -92,6 +92,30 @@ export async function setSequences(client: Client, values: readonly SequenceValu
       await client.query(SET_VALUE, [schema, name, table?.schema, table?.name, column, lastValue, isCalled]);
     } catch (error) {
       throw refused(error, what, lastValue);
+    }
+  }
+}
+
+/** A column that a sequence fills. */
+export interface NumberedColumn {
+  readonly table: TableName;
+  readonly column: string;
+}
+
+/** Lets the columns' sequences go on after the highest number that is there. */
+export async function continueNumbers(client: Client, columns: readonly NumberedColumn[]): Promise<void> {
+  for (const { table, column } of columns) {
+    const what = `the sequence of column ${column} of table ${tableLabel(table)}`;
+    const own = `pg_catalog.pg_get_serial_sequence(${quoteLiteral(quoteTable(table))}, ${quoteLiteral(column)})`;
+    try {
+      await client.query(
+        `select pg_catalog.setval(s.seqrelid::pg_catalog.regclass, greatest(least(t.highest, s.seqmax), 1)::pg_catalog.int8,
+                                  coalesce(t.highest >= 1, false))
+           from pg_catalog.pg_sequence s, (select max(${quoteIdentifier(column)}) as highest from ${quoteTable(table)}) t
+          where s.seqrelid = ${own}::pg_catalog.regclass`,
+      );
+    } catch (error) {
+      throw refused(error, what, "the highest number");
     }
   }
 }

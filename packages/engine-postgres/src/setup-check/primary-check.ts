@@ -14,6 +14,7 @@ import {
 } from "@lockstep/core";
 import type { Client } from "pg";
 import { connect, toReplicationError } from "../connection.ts";
+import { readCommon } from "../schema/read-common.ts";
 import { listTables, type ListedTables } from "../schema/tables.ts";
 import { readColumns } from "../snapshot/columns.ts";
 import {
@@ -51,7 +52,7 @@ export function createPrimaryCheck(options: PrimaryCheckOptions): PrimaryCheck {
         const known = toReplicationError(error, "the primary");
         const finding = findingOf(known);
         if (finding === null) throw known;
-        return { findings: [finding], database: null, hasBegun: false, tables: [] };
+        return { findings: [finding], database: null, hasBegun: false, tables: [], common: [] };
       }
     },
   };
@@ -95,6 +96,7 @@ async function checkDatabase(
     database: await readIdentity(client),
     hasBegun: existing.slot !== null,
     tables: await readTables(client, listed.tables),
+    common: await readCommon(client, listed.tables),
   };
 }
 

@@ -15,6 +15,7 @@ import { readProgressRow } from "../sink/progress.ts";
 import { replicaRoleProblem } from "../sink/replica-session.ts";
 import { hasSchema } from "../sink/schema.ts";
 import { progressMissing } from "../sink/sink.ts";
+import { OWN_DIALECT } from "../sink/table-plan.ts";
 import { readIdentity } from "./identity.ts";
 import { findTableRights, readThere } from "./replica-tables.ts";
 import { findArrivals, type StoredRow } from "./table-arrivals.ts";
@@ -25,6 +26,8 @@ export interface ReplicaCheckOptions {
   /** The url's paths are relative to it. */
   readonly folder: string;
   readonly pipeline: string;
+  /** Whose words the primary's native types are: `postgres` (the default), `mysql`, `mariadb`. */
+  readonly dialect?: string | undefined;
   readonly existing: ExistingRows;
   /** Table by table; else only what they all need. */
   readonly comparesTables: boolean;
@@ -65,11 +68,17 @@ async function checkDatabase(
   const there = await readThere(client, primary.tables);
   const rights = findTableRights({ replica, ...server, there: [...there.values()] });
   const { findings, arrivals } = comparesTables
-    ? await findArrivals(client, primary.tables, { ...options, there, stored: own.stored })
+    ? await findArrivals(client, primary.tables, {
+        ...options,
+        dialect: options.dialect ?? OWN_DIALECT,
+        common: primary.common,
+        there,
+        stored: own.stored,
+      })
     : { findings: [], arrivals: new Map() };
   return {
     findings: [
-      ...findOfServer(replica, server, database.encoding, primary),
+      ...findOfServer(server, database.encoding, primary, options),
       ...(role === null ? [] : [role]),
       ...own.findings,
       ...rights,
@@ -80,6 +89,9 @@ async function checkDatabase(
     arrivals,
   };
 }
+
+/** What every text of another engine arrives in. */
+const UNICODE = "UTF8";
 
 interface ServerRow {
   readonly isReadOnly: boolean;
@@ -105,22 +117,23 @@ async function readServer(client: Client): Promise<ServerRow> {
 }
 
 function findOfServer(
-  replica: string,
   { isReadOnly }: ServerRow,
   encoding: string,
   { database }: PrimaryReport,
+  { replica, dialect = OWN_DIALECT }: ReplicaCheckOptions,
 ): Finding[] {
   const findings: Finding[] = [];
   if (isReadOnly) {
     const fix = "make the server writable (default_transaction_read_only = off, or end its recovery)";
     findings.push(errorFinding("server-unavailable", `replica ${replica} is read-only`, { fix }));
   }
-  if (database !== null && database.encoding !== encoding) {
+  const given = dialect === OWN_DIALECT ? database?.encoding : UNICODE;
+  if (database !== null && given !== encoding) {
     findings.push({
       level: "warning",
       code: "encoding-differs",
       what: `replica ${replica} has encoding ${encoding}, the primary ${database.encoding}: a text that ${encoding} cannot hold will halt the replica`,
-      fix: `create the replica's database with encoding ${database.encoding}`,
+      fix: `create the replica's database with encoding ${given}`,
     });
   }
   return findings;

@@ -2,6 +2,7 @@ import {
   findingOf,
   hasCode,
   tableKey,
+  type CommonTable,
   type ExistingRows,
   type Finding,
   type Table,
@@ -10,7 +11,9 @@ import {
 import type { Client } from "pg";
 import { firstNonEmpty } from "../schema/tables.ts";
 import { notEmpty } from "../sink/copy/copy-target.ts";
-import { planTable } from "../sink/table-plan.ts";
+import type { TakenType } from "../schema/exact-values.ts";
+import { OWN_DIALECT, planTable, takes, type PlanFor } from "../sink/table-plan.ts";
+import { findToCreate } from "./tables-to-create.ts";
 import type { ThereRow } from "./replica-tables.ts";
 
 /** What the replica has stored of a table. */
@@ -22,8 +25,9 @@ export interface StoredRow {
   readonly attempt: number;
 }
 
-interface ArrivalOptions {
-  readonly replica: string;
+interface ArrivalOptions extends PlanFor {
+  /** The primary's tables in common words. */
+  readonly common: readonly CommonTable[];
   readonly existing: ExistingRows;
   readonly there: ReadonlyMap<string, ThereRow>;
   readonly stored: ReadonlyMap<string, StoredRow>;
@@ -35,8 +39,11 @@ interface Arrivals {
 }
 
 const READ_TYPES = `
-  select a.attname as "column", pg_catalog.format_type(a.atttypid, a.atttypmod) as "type"
-    from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+  select a.attname as "column", pg_catalog.format_type(a.atttypid, a.atttypmod) as "nativeType",
+         t.typname as "typeName", t.typtype as "typeKind", tn.nspname as "typeSchema"
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_type t on t.oid = a.atttypid join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
+    join pg_catalog.pg_class c on c.oid = a.attrelid
     join pg_catalog.pg_namespace n on n.oid = c.relnamespace
    where n.nspname = $1 and c.relname = $2 and a.attnum > 0 and not a.attisdropped order by a.attnum`;
 
@@ -52,30 +59,45 @@ export async function findArrivals(
     const key = tableKey(table);
     const there = options.there.get(key);
     if (there === undefined || there.kind === null) {
-      arrivals.set(key, { kind: "to-create" });
+      const { columns, findings: found } = toCreate(table, options);
+      findings.push(...found);
+      arrivals.set(key, { kind: "to-create", columns });
       continue;
     }
     const found = await findUnfit(client, table, there, options);
     const [mismatch] = found;
     findings.push(...found);
+    const columns = await readTypes(client, table);
+    const unfit = table.columns.filter((column) => !takes(column, columns.get(column.name), options));
     arrivals.set(key, {
       kind: "there",
-      columns: await readTypes(client, table),
+      columns: new Map([...columns].map(([name, { nativeType }]) => [name, nativeType])),
+      unfit: new Set(unfit.map(({ name }) => name)),
       mismatch: mismatch?.code === "schema-mismatch" ? mismatch.what : null,
     });
   }
   return { findings, arrivals };
 }
 
+/** What a table that is not there becomes. */
+function toCreate(
+  table: Table,
+  { replica, dialect, common }: ArrivalOptions,
+): { readonly columns: ReadonlyMap<string, string>; readonly findings: readonly Finding[] } {
+  if (dialect !== OWN_DIALECT) return findToCreate(table, common, replica);
+  return { columns: new Map(table.columns.map(({ name, nativeType }) => [name, nativeType])), findings: [] };
+}
+
 async function findUnfit(
   client: Client,
   table: Table,
   there: ThereRow,
-  { replica, existing, stored }: ArrivalOptions,
+  options: ArrivalOptions,
 ): Promise<Finding[]> {
+  const { replica, existing, stored } = options;
   const row = stored.get(tableKey(table));
   if (row?.state === "pending" && row.isCreated) return []; // Its key comes when its rows are there.
-  const mismatch = await mismatchOf(client, replica, table);
+  const mismatch = await mismatchOf(client, options, table);
   if (mismatch !== null) return [mismatch];
   const isUntouched = row === undefined || (row.state === "pending" && row.attempt === 0);
   const mayLook = there.mayUse && !there.lacks.includes("select") && !there.isRowSecured;
@@ -85,9 +107,9 @@ async function findUnfit(
   return full === null ? [] : [full];
 }
 
-async function mismatchOf(client: Client, replica: string, table: Table): Promise<Finding | null> {
+async function mismatchOf(client: Client, options: PlanFor, table: Table): Promise<Finding | null> {
   try {
-    await planTable(client, replica, table);
+    await planTable(client, options, table);
     return null;
   } catch (error) {
     if (!hasCode(error, "schema-mismatch")) throw error;
@@ -95,7 +117,7 @@ async function mismatchOf(client: Client, replica: string, table: Table): Promis
   }
 }
 
-async function readTypes(client: Client, { schema, name }: Table): Promise<Map<string, string>> {
-  const { rows } = await client.query<{ column: string; type: string }>(READ_TYPES, [schema, name]);
-  return new Map(rows.map(({ column, type }) => [column, type]));
+async function readTypes(client: Client, { schema, name }: Table): Promise<Map<string, TakenType>> {
+  const { rows } = await client.query<TakenType & { column: string }>(READ_TYPES, [schema, name]);
+  return new Map(rows.map((row) => [row.column, row]));
 }

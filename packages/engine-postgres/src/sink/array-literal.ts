@@ -21,15 +21,21 @@ export function columnLiteral(rows: readonly Row[], column: number, type: Logica
   let known = literals.get(rows);
   if (known === undefined) literals.set(rows, (known = new Map()));
   let literal = known.get(column);
-  if (literal === undefined) known.set(column, (literal = build(rows, column, PLAIN.has(type))));
+  if (literal === undefined) known.set(column, (literal = literalOf(rows, type, (row) => row[column])));
   return literal;
 }
 
-function build(rows: readonly Row[], column: number, isPlain: boolean): string {
+/** The same of what `cellOf` gives for each row, which is not remembered. */
+export function literalOf(
+  rows: readonly Row[],
+  type: LogicalType,
+  cellOf: (row: Row) => Cell | undefined,
+): string {
+  const isPlain = PLAIN.has(type);
   let text = "{";
   let separator = "";
   for (const row of rows) {
-    text += separator + element(row[column], isPlain);
+    text += separator + element(cellOf(row), isPlain);
     separator = ",";
   }
   return `${text}}`;

@@ -1,8 +1,8 @@
-import { type Folded, type FoldedTable, type Row } from "@lockstep/core";
-import { columnLiteral } from "./array-literal.ts";
+import { NOT_CARRIED, type Cell, type Folded, type FoldedTable, type Row } from "@lockstep/core";
+import { columnLiteral, literalOf } from "./array-literal.ts";
 import type { Statement } from "./batch.ts";
 import { sameIdentity } from "./row-statements.ts";
-import { carriedColumns, type TablePlan, type TargetColumn } from "./table-plan.ts";
+import { carriedColumns, sentText, type TablePlan, type TargetColumn } from "./table-plan.ts";
 
 /**
  * The statements of a folded window: truncates, then table by table deletes, updates, inserts. Each raises
@@ -86,12 +86,15 @@ class Given {
     const column = columnOf(this.#plan, index);
     const [only] = this.#rows;
     if (this.#rows.length === 1 && only !== undefined) {
-      const cell = only[index];
-      this.#values.push(typeof cell === "string" ? cell : null);
+      this.#values.push(sentText(column, only[index]));
       return `$${this.#values.length}::${column.typeName}`;
     }
     const type = this.#plan.table.columns[index]?.type ?? "other";
-    this.#values.push(columnLiteral(this.#rows, index, type));
+    this.#values.push(
+      column.foreign === null
+        ? columnLiteral(this.#rows, index, type)
+        : literalOf(this.#rows, type, (row) => sentText(column, carried(row[index]))),
+    );
     const alias = `c${index}`;
     this.#aliases.push(alias);
     this.#types.push(
@@ -127,6 +130,12 @@ class Given {
   statement(text: string): Statement {
     return { text, values: this.#values };
   }
+}
+
+function carried(cell: Cell | undefined): Cell {
+  if (cell === undefined || cell === NOT_CARRIED)
+    throw new TypeError("a cell that was not carried cannot be written");
+  return cell;
 }
 
 function columnOf(plan: TablePlan, index: number): TargetColumn {

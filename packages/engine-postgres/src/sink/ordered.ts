@@ -12,7 +12,8 @@ import {
 import type { Client } from "pg";
 import { sqlStateOf } from "../connection.ts";
 import type { Statement } from "./batch.ts";
-import { haltedChange, refusedChange, type RefusedChange } from "./refusal.ts";
+import { UnfitValue } from "../schema/exact-values.ts";
+import { haltedChange, refusedChange, unfitChange, type RefusedChange } from "./refusal.ts";
 import {
   deleteStatement,
   insertStatement,
@@ -55,6 +56,16 @@ export class OrderedApply {
   }
 
   async #event(event: ReplicationEvent, group: RecordChanges): Promise<void> {
+    try {
+      await this.#change(event, group);
+    } catch (error) {
+      if (!(error instanceof UnfitValue) || event.kind === "truncate" || event.kind === "schema") throw error;
+      const plan = this.#options.planOf(group, event.table);
+      throw unfitChange(error, this.#placeOf(plan, event.kind === "delete" ? event.before : event.after));
+    }
+  }
+
+  async #change(event: ReplicationEvent, group: RecordChanges): Promise<void> {
     switch (event.kind) {
       case "insert":
         return await this.#insert(this.#options.planOf(group, event.table), event.after);
@@ -88,7 +99,7 @@ export class OrderedApply {
   }
 
   async #update(plan: TablePlan, before: Row | undefined, after: Row): Promise<void> {
-    if (await this.#change(plan, before, after)) return;
+    if (await this.#makeIt(plan, before, after)) return;
     this.#conflict(plan, after, "an update found no row");
     if (this.#options.policy.kind === "replica_wins") return;
     if (!isWhole(after))
@@ -101,7 +112,7 @@ export class OrderedApply {
   }
 
   /** Makes the row what the update says; false when it is not there. */
-  async #change(plan: TablePlan, before: Row | undefined, after: Row): Promise<boolean> {
+  async #makeIt(plan: TablePlan, before: Row | undefined, after: Row): Promise<boolean> {
     const former = before ?? after;
     const update = updateOf(plan, before, after);
     if (update.kind === "nothing") return true;

@@ -9,18 +9,18 @@ import {
   originText,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { definitionKey, planTable, type TablePlan } from "./table-plan.ts";
+import { definitionKey, planTable, type PlanFor, type TablePlan } from "./table-plan.ts";
 
 /** What each of the source's tables is in the replica: looked up once a session and definition. */
 export class TablePlans {
   readonly #client: Client;
-  readonly #replica: string;
+  readonly #for: PlanFor;
   readonly #byDefinition = new Map<string, TablePlan>();
   #known = new WeakMap<Table, TablePlan>();
 
-  constructor(client: Client, replica: string) {
+  constructor(client: Client, planFor: PlanFor) {
     this.#client = client;
-    this.#replica = replica;
+    this.#for = planFor;
   }
 
   /** Looks up every table of the groups. Rejects with `schema-mismatch`, naming who needs the table first. */
@@ -69,7 +69,7 @@ export class TablePlans {
 
   async #lookUp(group: RecordChanges, id: number, table: Table): Promise<TablePlan> {
     try {
-      return await planTable(this.#client, this.#replica, table);
+      return await planTable(this.#client, this.#for, table);
     } catch (error) {
       const origin = firstOrigin(group, id);
       if (!hasCode(error, "schema-mismatch") || origin === null) throw error;
@@ -84,7 +84,7 @@ export class TablePlans {
   /** Null where the table does not fit at all. */
   async #planNow(table: Table): Promise<TablePlan | null> {
     try {
-      return await planTable(this.#client, this.#replica, table);
+      return await planTable(this.#client, this.#for, table);
     } catch (error) {
       if (hasCode(error, "schema-mismatch")) return null;
       throw error;

@@ -10,6 +10,7 @@ import {
 } from "@lockstep/core";
 import { DatabaseError, type Client } from "pg";
 import { sqlStateOf, toReplicationError } from "../connection.ts";
+import { UnfitValue } from "../schema/exact-values.ts";
 import type { TablePlans } from "./plans.ts";
 import { PROGRESS_MISMATCH } from "./schema.ts";
 
@@ -22,13 +23,14 @@ export interface RefusedChange extends Origin {
 }
 
 /**
- * The SQLSTATE of a statement for many rows that failed where change by change will either succeed, since order or
+ * What ended a statement for many rows that failed where change by change will either succeed, since order or
  * drift explains it, or name the change that does not: whatever does not pass by itself. Else null.
  */
 export function explainedByOrder(error: unknown): string | null {
+  if (error instanceof UnfitValue) return error.message;
   const state = sqlStateOf(error);
   if (state === null || state === PROGRESS_MISMATCH) return null;
-  return actionOf(toReplicationError(error, "")) === "retry" ? null : state;
+  return actionOf(toReplicationError(error, "")) === "retry" ? null : `SQLSTATE ${state}`;
 }
 
 /** Halted by us: the row is not what the primary had. */
@@ -45,6 +47,16 @@ export function haltedChange(
       fix: "make that row of the replica what it was on the primary before this change (before an insert: absent), then start again",
       fields: { ...change },
     },
+  );
+}
+
+/** A change whose value the replica's column would not keep as it is (V1). */
+export function unfitChange(error: UnfitValue, change: RefusedChange): ReplicationError {
+  const { replica, table, key } = change;
+  return new ReplicationError(
+    "apply-refused",
+    `replica ${replica} refuses a change of ${table}, key ${key}, ${originText(change)}: ${error.message}`,
+    { fix: TAKE_IT, fields: { ...change } },
   );
 }
 
@@ -150,6 +162,9 @@ function described({ code = "", message, where, constraint, column }: DatabaseEr
   ].join(", ");
 }
 
+/** What to do about a value that the replica's column would not keep. */
+export const TAKE_IT =
+  "alter the replica's column to a type that keeps it (docs/types.md), or change the value on the primary, then start again";
 const MAKE_IT_FIT = "make the replica's table accept what the primary has, then start again";
 
 function fixFor({ code, constraint, column }: DatabaseError, table: string, role = "the role"): string {

@@ -9,10 +9,10 @@ import {
   type TableName,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { carriedSchema, type CarriedSchema } from "../schema/carried-schema.ts";
+import { replicaSchema, type ReplicaSchema } from "../schema/carried-schema.ts";
 import type { ConstraintDefinition } from "../schema/definition.ts";
 import { completeForeignKeys } from "../schema/foreign-keys.ts";
-import { setSequences } from "../schema/sequences.ts";
+import { continueNumbers, setSequences } from "../schema/sequences.ts";
 import { claimedByAnother, endCopying, insertProgressRow, readProgressRow } from "./progress.ts";
 import { notOurs } from "./copy/copy-refused.ts";
 import { changeTableRows, insertTableRows, joinTableRows, readTableRows } from "./table-rows.ts";
@@ -76,16 +76,21 @@ export class ReplicaTables {
 
   async complete(schema: SchemaDefinition, tables: readonly TableName[]): Promise<void> {
     const { client, logger, replica, failpoints } = this.#options;
-    const carried = await this.#withoutUnfinished(carriedSchema(schema));
+    const carried = await this.#withoutUnfinished(replicaSchema(schema));
+    const completed = new Set(tables.map(tableKey));
     await completeForeignKeys(client, carried, await this.#created(carried.tables), logger);
     await setSequences(client, carried.sequences);
+    await continueNumbers(
+      client,
+      carried.numbered.filter(({ table }) => completed.has(tableKey(table))),
+    );
     failpoints?.hit("tables-completed");
     const change = { set: "state = 'live', mark = null", where: "state = 'copied' and not joins" };
     if (!(await changeTableRows(client, this.#options, tables, change))) throw claimedByAnother(replica);
   }
 
   /** Without foreign keys to tables whose rows are not there yet: those tables bring them along. */
-  async #withoutUnfinished(schema: CarriedSchema): Promise<CarriedSchema> {
+  async #withoutUnfinished(schema: ReplicaSchema): Promise<ReplicaSchema> {
     const unfinished = new Set(
       (await this.read()).filter(({ state, joins }) => joins || state.kind === "pending").map(tableKey),
     );

@@ -1,6 +1,6 @@
 import { NOT_CARRIED, type ConflictPolicy, type Row } from "@lockstep/core";
 import type { Statement } from "./batch.ts";
-import type { TablePlan } from "./table-plan.ts";
+import { sentText, type TablePlan } from "./table-plan.ts";
 
 /** Inserts the row unless one with its key is there. */
 export function insertStatement(plan: TablePlan, row: Row): Statement {
@@ -10,7 +10,7 @@ export function insertStatement(plan: TablePlan, row: Row): Statement {
   const key = plan.keyColumns.flatMap((index) => plan.columns[index]?.quoted ?? []).join(", ");
   return {
     text: key === "" ? insert : `${insert} on conflict (${key}) do nothing`,
-    values: row.map((cell) => (typeof cell === "string" ? cell : null)),
+    values: plan.columns.map((column, index) => sentText(column, row[index])),
   };
 }
 
@@ -125,8 +125,9 @@ function keyCondition(plan: TablePlan, row: Row, values: Values): string {
 /** Compared as texts: not every type has an equality, and equal is not always the same (1.1 and 1.10). */
 function sameRow(plan: TablePlan, row: Row, values: Values): string {
   return plan.columns
-    .map(({ quoted }, index) => {
+    .map(({ quoted, foreign }, index) => {
       const given = values.add(index, row[index] ?? null);
+      if (foreign?.isComparedByValue === true) return `m.${quoted} is not distinct from ${given}`;
       return `m.${quoted}::pg_catalog.text is not distinct from ${given}::pg_catalog.text`;
     })
     .join(" and ");
@@ -143,7 +144,9 @@ class Values {
 
   /** SQL for a value of a column. */
   add(index: number, cell: Row[number]): string {
-    this.list.push(typeof cell === "string" ? cell : null);
-    return `$${this.list.length}::${this.#plan.columns[index]?.typeName ?? "pg_catalog.text"}`;
+    const column = this.#plan.columns[index];
+    if (column === undefined) throw new TypeError(`table ${this.#plan.quoted} has no column ${index}`);
+    this.list.push(sentText(column, cell));
+    return `$${this.list.length}::${column.typeName}`;
   }
 }

@@ -23,6 +23,7 @@ export interface PostgresSinkSessionOptions {
   /** Cancels what the connection does now. */
   readonly cancel: () => Promise<void>;
   readonly replica: string;
+  readonly dialect: string;
   readonly pipeline: string;
   readonly owner: string;
   readonly policy: ConflictPolicy;

@@ -25,6 +25,7 @@ import { connectReplica, endSessions, type ReplicaConnection } from "./replica-s
 import { ensureSchema } from "./schema.ts";
 import { PostgresSinkSession } from "./session.ts";
 import { advanceTablesStatement, readTableRows } from "./table-rows.ts";
+import { OWN_DIALECT } from "./table-plan.ts";
 import { TargetSession } from "./target-session.ts";
 
 /** A1: a commit that was answered is on the replica's disk. */
@@ -43,6 +44,8 @@ export interface PostgresSinkOptions {
   /** The url's paths are relative to it. */
   readonly folder?: string | undefined;
   readonly pipeline: string;
+  /** Whose words the primary's native types are: `postgres` (the default), `mysql`, `mariadb`. */
+  readonly dialect?: string | undefined;
   readonly onConflict: ConflictPolicy;
   readonly existing: ExistingRows;
   readonly logger: Logger;
@@ -66,6 +69,10 @@ class PostgresSink implements Sink {
 
   get replica(): string {
     return this.#options.replica;
+  }
+
+  get #dialect(): string {
+    return this.#options.dialect ?? OWN_DIALECT;
   }
 
   async readProgress(signal: AbortSignal): Promise<Progress | null> {
@@ -107,6 +114,7 @@ class PostgresSink implements Sink {
         connected,
         cancel: async () => await cancelStatement(this.#connection, connected),
         replica,
+        dialect: this.#dialect,
         pipeline,
         owner,
         policy: onConflict,
@@ -127,7 +135,16 @@ class PostgresSink implements Sink {
     const { pipeline, existing, logger, failpoints } = this.#options;
     const connection = { ...this.#connection, role: "copy" } as const;
     return await Promise.resolve(
-      new PostgresCopyTarget({ connection, pipeline, owner, existing, logger, failpoints, signal }),
+      new PostgresCopyTarget({
+        connection,
+        dialect: this.#dialect,
+        pipeline,
+        owner,
+        existing,
+        logger,
+        failpoints,
+        signal,
+      }),
     );
   }
 
@@ -149,6 +166,7 @@ class PostgresSink implements Sink {
     return new TargetSession({
       connected,
       replica,
+      dialect: this.#dialect,
       policy: onConflict,
       logger,
       failpoints: undefined, // Those of the replica's own way are not passed here.

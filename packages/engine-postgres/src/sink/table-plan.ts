@@ -1,6 +1,17 @@
-import { NOT_CARRIED, ReplicationError, tableLabel, type Column, type Row, type Table } from "@lockstep/core";
+import {
+  NOT_CARRIED,
+  ReplicationError,
+  tableLabel,
+  type Cell,
+  type Column,
+  type Row,
+  type Table,
+} from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
+import { UnfitValue, type TakenType, type Write } from "../schema/exact-values.ts";
+import { takenTypes, writeFor } from "../schema/type-rules.ts";
+import { readTarget, type CatalogColumn } from "./target-catalog.ts";
 
 /** How one column of the replica is written. */
 export interface TargetColumn {
@@ -18,6 +29,17 @@ export interface TargetColumn {
   readonly comparedAs: string;
   /** Generated always as identity: an INSERT can set it, an UPDATE cannot. */
   readonly isAlwaysIdentity: boolean;
+  /** Of a primary of another engine: null where it is of this one, whose text it takes as it is. */
+  readonly foreign: ForeignColumn | null;
+}
+
+/** A column that takes what another engine's holds. */
+interface ForeignColumn {
+  readonly name: string;
+  readonly nativeType: string;
+  readonly write: Write;
+  /** Equal values may have several texts here: 1.5 and 1.50. */
+  readonly isComparedByValue: boolean;
 }
 
 /** What a source's table is in the replica, checked. */
@@ -34,85 +56,28 @@ export interface TablePlan {
   readonly keyColumns: readonly number[];
 }
 
-interface CatalogColumn {
-  readonly name: string;
-  readonly nativeType: string;
-  readonly typeSchema: string;
-  readonly typeName: string;
-  readonly typeKind: string;
-  readonly category: string;
-  /** Of a column of the key: the operator by which its index compares. */
-  readonly equals: string | null;
-  /** The enum under a domain: no operator takes the domain itself. */
-  readonly comparedAs: string | null;
-  /** There is a unique index on just the key's columns. */
-  readonly hasIndex: boolean;
-  /** Its primary key is on the key's columns, but deferrable. */
-  readonly isKeyDeferrable: boolean;
-  readonly isGenerated: boolean;
-  readonly isAlwaysIdentity: boolean;
-  /** A row that does not name it cannot be inserted. */
-  readonly isRequired: boolean;
-  readonly relationKind: string;
+/** For whom tables are planned. */
+export interface PlanFor {
+  readonly replica: string;
+  /** Whose words the primary's native types are. */
+  readonly dialect: string;
 }
 
-/** `BTEqualStrategyNumber`. */
-const BTREE_EQUAL = 3;
+export const OWN_DIALECT = "postgres";
 
-/** `$3`: the key's columns, in the order of their names. Columns that an index merely includes are not part of it. */
-const READ_COLUMNS = `
-  with indexes as (
-    select x.*, (select pg_catalog.array_agg(ka.attname::pg_catalog.text order by ka.attname::pg_catalog.text collate pg_catalog."C")
-                   from pg_catalog.unnest(x.indkey) with ordinality as key(attnum, at)
-                   join pg_catalog.pg_attribute ka on ka.attrelid = x.indrelid and ka.attnum = key.attnum
-                  where key.at <= x.indnkeyatts) as columns
-      from pg_catalog.pg_index x
-     where x.indisunique and x.indisvalid and x.indpred is null and x.indexprs is null)
-  select a.attname as "name", pg_catalog.format_type(a.atttypid, a.atttypmod) as "nativeType",
-         tn.nspname as "typeSchema", t.typname as "typeName", t.typtype as "typeKind", t.typcategory as "category",
-         k.equals, i.indexrelid is not null as "hasIndex",
-         (with recursive base (oid) as (
-            select t.oid union all
-            select d.typbasetype from base join pg_catalog.pg_type d on d.oid = base.oid where d.typtype = 'd')
-          select pg_catalog.format('::%I.%I', bn.nspname, b.typname)
-            from base join pg_catalog.pg_type b on b.oid = base.oid
-            join pg_catalog.pg_namespace bn on bn.oid = b.typnamespace
-           where t.typtype = 'd' and b.typtype = 'e') as "comparedAs",
-         exists (select from indexes d where d.indrelid = c.oid and d.indisprimary and not d.indimmediate
-                    and d.columns = $3) as "isKeyDeferrable",
-         a.attgenerated <> '' as "isGenerated", a.attidentity = 'a' as "isAlwaysIdentity",
-         a.attnotnull and not a.atthasdef and a.attidentity = '' as "isRequired", c.relkind as "relationKind"
-    from pg_catalog.pg_class c
-    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-    join pg_catalog.pg_type t on t.oid = a.atttypid
-    join pg_catalog.pg_namespace tn on tn.oid = t.typnamespace
-    left join lateral (
-      select * from indexes where indexes.indrelid = c.oid and indexes.indimmediate and indexes.columns = $3
-       order by indexes.indisprimary desc, indexes.indexrelid limit 1) i on true
-    left join lateral (
-      select pg_catalog.format('operator(%I.%s)', opn.nspname, o.oprname) as equals
-        from pg_catalog.unnest(i.indkey) with ordinality as key(attnum, at)
-        join pg_catalog.pg_opclass oc on oc.oid = i.indclass[key.at - 1]
-        join pg_catalog.pg_amop ao on ao.amopfamily = oc.opcfamily and ao.amoplefttype = oc.opcintype
-                                  and ao.amoprighttype = oc.opcintype and ao.amopstrategy = ${BTREE_EQUAL}
-        join pg_catalog.pg_operator o on o.oid = ao.amopopr
-        join pg_catalog.pg_namespace opn on opn.oid = o.oprnamespace
-       where key.attnum = a.attnum and key.at <= i.indnkeyatts
-    ) k on true
-   where n.nspname = $1 and c.relname = $2
-   order by a.attnum`;
-
-/** Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. */
-export async function planTable(client: Client, replica: string, table: Table): Promise<TablePlan> {
-  const key = table.columns.filter((column) => column.isKey).map((column) => column.name);
-  const { rows } = await client.query<CatalogColumn>(READ_COLUMNS, [
-    table.schema,
-    table.name,
-    key.sort(byCode),
-  ]);
+/**
+ * Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. Without
+ * `needsKey` its key may be still to come.
+ */
+export async function planTable(
+  client: Client,
+  { replica, dialect }: PlanFor,
+  table: Table,
+  needsKey = true,
+): Promise<TablePlan> {
+  const rows = await readTarget(client, table);
   try {
-    return matchTable(table, rows);
+    return matchTable(table, rows, { dialect, needsKey });
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
     throw new ReplicationError(
@@ -123,7 +88,11 @@ export async function planTable(client: Client, replica: string, table: Table): 
   }
 }
 
-function matchTable(table: Table, rows: readonly CatalogColumn[]): TablePlan {
+function matchTable(
+  table: Table,
+  rows: readonly CatalogColumn[],
+  { dialect, needsKey }: { readonly dialect: string; readonly needsKey: boolean },
+): TablePlan {
   const [first] = rows;
   if (first === undefined) throw new Mismatch("it does not exist", "create it there as it is on the primary");
   if (first.relationKind !== "r" && first.relationKind !== "p")
@@ -134,7 +103,7 @@ function matchTable(table: Table, rows: readonly CatalogColumn[]): TablePlan {
     const target = targets.get(column.name);
     targets.delete(column.name);
     const surplus = rows.filter(({ name }) => table.columns.every((other) => other.name !== name));
-    return matchColumn(table, { column, target, surplus });
+    return matchColumn(table, { column, target, surplus, isOwn: dialect === OWN_DIALECT });
   });
   for (const surplus of targets.values()) {
     if (!surplus.isRequired) continue;
@@ -144,7 +113,7 @@ function matchTable(table: Table, rows: readonly CatalogColumn[]): TablePlan {
     );
   }
   const keyColumns = table.columns.flatMap((column, index) => (column.isKey ? [index] : []));
-  if (keyColumns.length > 0 && !first.hasIndex) throw noKey(first, columns, keyColumns);
+  if (needsKey && keyColumns.length > 0 && !first.hasIndex) throw noKey(first, columns, keyColumns);
   const quoted = quoteTable(table);
   return {
     table,
@@ -175,10 +144,13 @@ interface MatchedColumn {
   readonly target: CatalogColumn | undefined;
   /** Columns of the replica's table that the primary's does not have. */
   readonly surplus: readonly CatalogColumn[];
+  /** The primary is a PostgreSQL, too. */
+  readonly isOwn: boolean;
 }
 
-function matchColumn(table: Table, { column, target, surplus }: MatchedColumn): TargetColumn {
-  const { name, nativeType } = column;
+function matchColumn(table: Table, { column, target, surplus, isOwn }: MatchedColumn): TargetColumn {
+  const { name } = column;
+  const nativeType = isOwn ? column.nativeType : `… (${takenTypes(column.type)})`;
   const alter = `run there: alter table ${quoteTable(table)}`;
   const quoted = quoteIdentifier(name);
   if (target === undefined) {
@@ -191,16 +163,53 @@ function matchColumn(table: Table, { column, target, surplus }: MatchedColumn): 
         : `if it was renamed on the primary, ${alter} rename column ${quoteIdentifier(renamed.name)} to ${quoted}; only if it is new, ${add}`;
     throw new Mismatch(`column ${name} is missing`, fix);
   }
+  if (!isOwn) return targetColumn(column, target, foreignColumn(column, target, alter));
   if (target.nativeType !== nativeType) {
     throw new Mismatch(
       `column ${name} is ${target.nativeType}, on the primary ${nativeType}`,
       `${alter} alter column ${quoted} type ${nativeType}`,
     );
   }
-  return targetColumn(column, target);
+  return targetColumn(column, target, null);
 }
 
-function targetColumn({ isKey }: Column, target: CatalogColumn): TargetColumn {
+function foreignColumn(
+  { name, type, nativeType: native }: Column,
+  target: CatalogColumn,
+  alter: string,
+): ForeignColumn {
+  const { nativeType, typeName } = target;
+  const write = writeFor(type, target);
+  if (write !== null) return { name, nativeType, write, isComparedByValue: typeName === "numeric" };
+  throw new Mismatch(
+    `column ${name} is ${nativeType}, which does not take every ${native} of the primary as it is`,
+    `${alter} alter column ${quoteIdentifier(name)} type … to one that does: ${takenTypes(type)}`,
+  );
+}
+
+/** Whether a column of the replica takes what the primary's holds. */
+export function takes(
+  { type, nativeType }: Column,
+  target: TakenType | undefined,
+  { dialect }: PlanFor,
+): boolean {
+  if (target === undefined) return false;
+  return dialect === OWN_DIALECT ? target.nativeType === nativeType : writeFor(type, target) !== null;
+}
+
+/** A cell as it is sent; one that is not carried is NULL. Throws `UnfitValue`, which names the column. */
+export function sentText({ foreign }: TargetColumn, cell: Cell | undefined): string | null {
+  if (typeof cell !== "string") return null;
+  if (foreign === null) return cell;
+  try {
+    return foreign.write(cell);
+  } catch (error) {
+    if (!(error instanceof UnfitValue)) throw error;
+    throw new UnfitValue(`column ${foreign.name}: ${error.message}`);
+  }
+}
+
+function targetColumn({ isKey }: Column, target: CatalogColumn, foreign: ForeignColumn | null): TargetColumn {
   return {
     quoted: quoteIdentifier(target.name),
     isKey,
@@ -211,12 +220,8 @@ function targetColumn({ isKey }: Column, target: CatalogColumn): TargetColumn {
     equals: target.equals ?? "=",
     comparedAs: target.comparedAs ?? "",
     isAlwaysIdentity: target.isAlwaysIdentity,
+    foreign,
   };
-}
-
-/** The order in which the catalog's query has names: by their bytes. */
-function byCode(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
 /** The columns that a row carries and that are not its key, by whether an UPDATE can set them. */

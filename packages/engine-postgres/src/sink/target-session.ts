@@ -23,6 +23,7 @@ import { countEvents, PostgresTargetTransaction } from "./target-transaction.ts"
 export interface TargetSessionOptions {
   readonly connected: Connected;
   readonly replica: string;
+  readonly dialect: string;
   readonly policy: ConflictPolicy;
   readonly logger: Logger;
   readonly failpoints: Failpoints | undefined;
@@ -44,9 +45,9 @@ export class TargetSession implements CatchUpSession {
 
   constructor(options: TargetSessionOptions) {
     this.#options = options;
-    const { connected, replica, progress } = options;
+    const { connected, progress } = options;
     this.#batches = new BatchRunner(connected.client);
-    this.#plans = new TablePlans(connected.client, replica);
+    this.#plans = new TablePlans(connected.client, options);
     this.progress = progress;
   }
 
@@ -129,15 +130,15 @@ export class TargetSession implements CatchUpSession {
     await this.#plans.prepare(window.groups);
     const { folded } = window;
     if (folded.kind === "ordered") return await this.#applyOrdered(window, appended, folded.reason);
-    const statements = bulkStatements(folded, ({ table }) => this.#plans.of(table));
     try {
+      const statements = bulkStatements(folded, ({ table }) => this.#plans.of(table));
       const options = { beforeCommit: this.#beforeCommit(), appended };
       await this.#batches.run([this.#advance(window.progress), ...statements], options);
       return 0;
     } catch (error) {
-      const state = explainedByOrder(error);
-      if (state === null) throw error;
-      return await this.#applyOrdered(window, appended, `SQLSTATE ${state}`);
+      const reason = explainedByOrder(error);
+      if (reason === null) throw error;
+      return await this.#applyOrdered(window, appended, reason);
     }
   }
 

@@ -15,6 +15,7 @@ import { bulkStatements } from "./bulk.ts";
 import type { OrderedApply } from "./ordered.ts";
 import type { TablePlans } from "./plans.ts";
 import { explainedByOrder } from "./refusal.ts";
+import type { TablePlan } from "./table-plan.ts";
 
 export interface TargetTransactionOptions {
   readonly client: Client;
@@ -94,15 +95,18 @@ export class PostgresTargetTransaction implements TargetTransaction {
   async #apply({ folded, groups }: ChangeSet): Promise<number> {
     if (folded.kind === "ordered") return await this.#applyOrdered(groups, folded.reason);
     const { batches, plans, client } = this.#options;
-    const statements = bulkStatements(folded, ({ table }: FoldedTable) => plans.of(table));
+    const planOf = ({ table }: FoldedTable): TablePlan => plans.of(table);
+    let isOpen = false;
     try {
+      const statements = bulkStatements(folded, planOf);
+      isOpen = true;
       await batches.run([SAVEPOINT, ...statements, RELEASE]);
       return 0;
     } catch (error) {
-      const state = explainedByOrder(error);
-      if (state === null) throw error;
-      await client.query("rollback to savepoint piece");
-      const conflicts = await this.#applyOrdered(groups, `SQLSTATE ${state}`);
+      const reason = explainedByOrder(error);
+      if (reason === null) throw error;
+      await client.query(isOpen ? "rollback to savepoint piece" : "savepoint piece");
+      const conflicts = await this.#applyOrdered(groups, reason);
       await client.query("release savepoint piece");
       return conflicts;
     }

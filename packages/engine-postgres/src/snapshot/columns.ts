@@ -1,6 +1,7 @@
 import type { Column, SourceTable, Table } from "@lockstep/core";
 import type { Client } from "pg";
 import { COLUMN_TYPE_COLUMNS, columnTypeOf, type ColumnTypeRow } from "../values.ts";
+import { JSON_FORMAT } from "./json-rows.ts";
 
 /** Names of what both ends of a copy understand: COPY in the server's binary format, or in its text format. */
 export const BINARY_FORMAT = "postgres-binary";
@@ -64,7 +65,7 @@ export async function readColumns(
     tables.map((table, id) => {
       const own = byTable.get(table.identity ?? "") ?? [];
       const isBinary = own.every(isBinaryType);
-      const formats = isBinary ? [BINARY_FORMAT, TEXT_FORMAT] : [TEXT_FORMAT];
+      const formats = [...(isBinary ? [BINARY_FORMAT] : []), TEXT_FORMAT, JSON_FORMAT];
       return [table.identity ?? "", { table: { ...table, id, columns: own.map(columnOf) }, formats }];
     }),
   );

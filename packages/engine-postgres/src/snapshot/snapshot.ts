@@ -15,12 +15,14 @@ import {
 import type { Client } from "pg";
 import { connect, NO_TRANSACTION_TIMEOUT, type Connected, type ConnectOptions } from "../connection.ts";
 import type { CarriedSchema } from "../schema/carried-schema.ts";
+import { readCommon } from "../schema/read-common.ts";
 import { readSchema } from "../schema/read-schema.ts";
 import { readSequences } from "../schema/sequences.ts";
 import { listPublished } from "../source/publication.ts";
 import { settle } from "../source/unsettled.ts";
 import { whileTablesChange } from "./changed.ts";
 import { readColumns } from "./columns.ts";
+import { JSON_FORMAT, jsonRows } from "./json-rows.ts";
 import { readEarliestMissing } from "./missing.ts";
 import { Readers } from "./readers.ts";
 import { areSameFiles, copyStatement, rangesOf, readRelations, type Relation } from "./relations.ts";
@@ -58,7 +60,8 @@ export async function openSnapshot(options: OpenSnapshotOptions, signal: AbortSi
     if (options.waitsForAll) await waitForAll(client, options.logger, signal);
     const earliestMissingUs = options.waitsForAll ? null : await readEarliestMissing(client);
     const exported = await exportView(client);
-    const schema: CarriedSchema = { ...(await readSchema(client, tables)), sequences };
+    const common = await readCommon(client, tables);
+    const schema: CarriedSchema = { ...(await readSchema(client, tables)), common, sequences };
     return new PostgresSnapshot({
       exporter,
       readers: new Readers(options.connection, exported.name),
@@ -135,7 +138,8 @@ class PostgresSnapshot implements Snapshot {
   read(range: TableRange, format: string, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const columns = this.#byRange.get(range);
     if (columns === undefined) throw new TypeError("a range of another snapshot");
-    return this.#options.readers.read(copyStatement(range, columns, format), signal);
+    const rows = this.#options.readers.read(copyStatement(range, columns, format), signal);
+    return format === JSON_FORMAT ? jsonRows(rows, columns.length) : rows;
   }
 
   async verify({ table }: SnapshotTable, signal: AbortSignal): Promise<void> {

@@ -31,16 +31,16 @@ export function arrivingColumns(tables: readonly Table[], replicas: readonly Rep
       replicas: Object.fromEntries(
         replicas.map((replica) => [
           replica.name,
-          arrivalOf(replica.report.arrivals.get(tableKey(table)), name, nativeType),
+          arrivalOf(replica.report.arrivals.get(tableKey(table)), name),
         ]),
       ),
     })),
   );
 }
 
-function arrivalOf(table: TableArrival | undefined, column: string, nativeType: string): Arrival {
+function arrivalOf(table: TableArrival | undefined, column: string): Arrival {
   if (table === undefined) return { state: "unknown", type: null };
-  if (table.kind === "to-create") return { state: "will be created", type: nativeType };
   const type = table.columns.get(column) ?? null;
-  return { state: type === nativeType ? "fits" : "does not fit", type };
+  if (table.kind === "to-create") return { state: type === null ? "does not fit" : "will be created", type };
+  return { state: type === null || table.unfit.has(column) ? "does not fit" : "fits", type };
 }

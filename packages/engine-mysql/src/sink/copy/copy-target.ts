@@ -14,7 +14,7 @@ import {
 } from "@lockstep/core";
 import type { Connected } from "../../connection.ts";
 import { quoteTable } from "../../quoting.ts";
-import { mysqlSchema } from "../../schema/definition.ts";
+import type { Dialect } from "../../schema/type-rules.ts";
 import type { Session } from "../../session.ts";
 import type { ReplicaConnection } from "../replica-session.ts";
 import { endCopies } from "../session-locks.ts";
@@ -29,6 +29,7 @@ import { PlainCopy } from "./plain-copy.ts";
 export interface CopyTargetOptions {
   readonly connection: ReplicaConnection;
   readonly pipeline: string;
+  readonly dialect: Dialect | undefined;
   readonly owner: string;
   readonly existing: ExistingRows;
   readonly logger: Logger;
@@ -47,13 +48,12 @@ export class MysqlCopyTarget implements CopyTarget {
   }
 
   async prepare(schema: SchemaDefinition, tables: readonly SnapshotTable[]): Promise<void> {
-    const definition = mysqlSchema(schema);
     const names = tables.map(({ table }) => table);
     await this.#use(null, async (connected) => {
       const { session } = connected;
       const stored = await readCopies(session, this.#options, names);
       if (names.some((table) => !stored.has(tableKey(table)))) throw notOurs(this.#replica);
-      await createMissing(session, definition, names, this.#replica);
+      await createMissing(connected, schema, names, { replica: this.#replica, logger: this.#options.logger });
       for (const table of names) {
         await this.#plan(connected, table);
         if (this.#options.existing !== "refuse" || stored.get(tableKey(table))?.attempt !== 0) continue;
@@ -114,7 +114,8 @@ export class MysqlCopyTarget implements CopyTarget {
 
   async #plan({ session, server }: Connected, table: Table): Promise<TablePlan> {
     const isMariadb = server.flavour === "mariadb";
-    return await planTable({ session, replica: this.#replica, isMariadb }, table);
+    const { dialect } = this.#options;
+    return await planTable({ session, replica: this.#replica, isMariadb, dialect }, table);
   }
 
   /** Makes the table ready for its rows; true where rows that are there stay. */

@@ -1,38 +1,56 @@
-import { actionOf, hasCode, ReplicationError, tableKey, tableLabel, type TableName } from "@lockstep/core";
-import { quoteIdentifier, quoteText } from "../../quoting.ts";
-import type { MysqlSchema, TableDefinition } from "../../schema/definition.ts";
+import {
+  actionOf,
+  errorOf,
+  hasCode,
+  ReplicationError,
+  tableKey,
+  tableLabel,
+  type Logger,
+  type SchemaDefinition,
+  type TableName,
+} from "@lockstep/core";
+import type { Connected } from "../../connection.ts";
+import { quoteIdentifier } from "../../quoting.ts";
+import { among, nameOf } from "../../schema/among.ts";
+import { noSuchTable } from "../../schema/arrival.ts";
+import { creationOf } from "../../schema/creation.ts";
+import { mysqlSchema, type TableDefinition } from "../../schema/definition.ts";
+import { dialectOf } from "../../schema/type-rules.ts";
 import { ServerError, toReplicationError } from "../../server-error.ts";
 import type { Session } from "../../session.ts";
 
+interface CreatingOptions {
+  readonly replica: string;
+  readonly logger: Logger;
+}
+
 /** Creates those tables that the replica lacks, as they are on the primary, and their databases. */
 export async function createMissing(
-  session: Session,
-  definition: MysqlSchema,
+  connected: Connected,
+  schema: SchemaDefinition,
   tables: readonly TableName[],
-  replica: string,
+  options: CreatingOptions,
 ): Promise<void> {
+  const { session, server } = connected;
   const there = await existing(session, tables);
   const wanted = new Set(tables.map(tableKey));
-  const missing = definition.tables.filter(
-    (table) => wanted.has(tableKey(table)) && !there.has(tableKey(table)),
-  );
-  for (const table of missing) {
+  const isMissing = (table: TableName): boolean => wanted.has(tableKey(table)) && !there.has(tableKey(table));
+  if (schema.dialect !== server.flavour) return await createCommon(connected, schema, isMissing, options);
+  for (const table of mysqlSchema(schema).tables.filter(isMissing)) {
     try {
       await create(session, table);
     } catch (error) {
-      throw refused(error, definition, table, replica);
+      throw refused(error, schema.dialect, table, options.replica);
     }
   }
 }
 
 async function existing(session: Session, tables: readonly TableName[]): Promise<Set<string>> {
   if (tables.length === 0) return new Set();
-  const names = tables.map(({ schema, name }) => `(${quoteText(schema)}, ${quoteText(name)})`).join(", ");
   const rows = await session.query(
-    `select table_schema as \`schema\`, table_name as name from information_schema.tables
-      where (table_schema, table_name) in (${names})`,
+    `select table_schema as \`schema\`, table_name as name from information_schema.tables where ${among(tables)}`,
   );
-  return new Set(rows.map((row) => tableKey({ schema: row["schema"] ?? "", name: row["name"] ?? "" })));
+  return new Set(rows.map((row) => tableKey(nameOf(row))));
 }
 
 /** What it refers to may come later, or never: nothing of ours checks it. */
@@ -42,8 +60,54 @@ async function create(session: Session, { schema, create: text }: TableDefinitio
   await session.run(`create database if not exists ${database}; use ${database}; ${statement}`);
 }
 
+/** Those of another engine, by what their columns mean. */
+async function createCommon(
+  { session, server }: Connected,
+  { dialect, common }: SchemaDefinition,
+  isMissing: (table: TableName) => boolean,
+  { replica, logger }: CreatingOptions,
+): Promise<void> {
+  const { flavour, version } = server;
+  const together = new Map(common.map((table) => [tableKey(table), table]));
+  for (const table of common.filter(isMissing)) {
+    const place = { flavour, version, dialect: dialectOf(dialect), together };
+    const { statement, withForeignKeys, leftOut, refused: why } = creationOf(table, place);
+    if (why !== null) throw errorOf(noSuchTable(table, why, replica));
+    try {
+      await session.run(`create database if not exists ${quoteIdentifier(table.schema)}`);
+      const isWhole = await createWhole(session, withForeignKeys, statement);
+      if (!isWhole)
+        logger.warn(
+          { replica, table: tableLabel(table) },
+          "foreign keys are left out: what is there does not take them",
+        );
+    } catch (error) {
+      throw refused(error, dialect, table, replica);
+    }
+    if (leftOut.length > 0)
+      logger.warn(
+        { replica, table: tableLabel(table), leftOut },
+        "a table is created without what its engine does not have",
+      );
+  }
+}
+
+/** False: without foreign keys, since tables that are there already do not take them. */
+async function createWhole(session: Session, withForeignKeys: string, without: string): Promise<boolean> {
+  if (withForeignKeys !== without) {
+    try {
+      await session.run(withForeignKeys);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ServerError) || actionOf(toReplicationError(error, "")) === "retry") throw error;
+    }
+  }
+  await session.run(without);
+  return withForeignKeys === without;
+}
+
 /** The server's words are of the definition, never of a row. */
-function refused(error: unknown, { dialect }: MysqlSchema, table: TableDefinition, replica: string): unknown {
+function refused(error: unknown, dialect: string, table: TableName, replica: string): unknown {
   const known = toReplicationError(error, `replica ${replica}`);
   if (!(error instanceof ServerError) || actionOf(known) === "retry" || hasCode(known, "permission-denied"))
     return known;

@@ -19,6 +19,7 @@ import { createPostgresSink } from "../sink.ts";
 
 const NOTHING: SchemaDefinition & { objects: []; tables: []; sequences: [] } = {
   dialect: "postgres",
+  common: [],
   objects: [],
   tables: [],
   sequences: [],

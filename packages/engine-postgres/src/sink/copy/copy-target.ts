@@ -8,18 +8,18 @@ import {
   type Logger,
   type SchemaDefinition,
   type SnapshotTable,
+  type Table,
   type TableCopy,
   type TableName,
 } from "@lockstep/core";
 import type { Client } from "pg";
 import { applicationName } from "../../link/target.ts";
-import { carriedSchema } from "../../schema/carried-schema.ts";
+import { replicaSchema, type ReplicaSchema } from "../../schema/carried-schema.ts";
 import { createMissing } from "../../schema/create-missing.ts";
-import type { PostgresSchema } from "../../schema/definition.ts";
 import { firstNonEmpty } from "../../schema/tables.ts";
 import { endSessions, type ReplicaConnection } from "../replica-session.ts";
 import { changeTableRows, forgetTableRows } from "../table-rows.ts";
-import { planTable } from "../table-plan.ts";
+import { planTable, type PlanFor } from "../table-plan.ts";
 import { copyRefused, notOurs } from "./copy-refused.ts";
 import { CopySessions } from "./copy-sessions.ts";
 import { deleteRows, hasRows } from "./existing-rows.ts";
@@ -28,6 +28,7 @@ import { PlainCopy } from "./plain-copy.ts";
 
 export interface CopyTargetOptions {
   readonly connection: ReplicaConnection;
+  readonly dialect: string;
   readonly pipeline: string;
   readonly owner: string;
   readonly existing: ExistingRows;
@@ -46,7 +47,7 @@ interface StoredTable extends TableName {
 export class PostgresCopyTarget implements CopyTarget {
   readonly #options: CopyTargetOptions;
   readonly #sessions: CopySessions;
-  #schema: PostgresSchema | null = null;
+  #schema: ReplicaSchema | null = null;
 
   constructor(options: CopyTargetOptions) {
     this.#options = options;
@@ -54,7 +55,7 @@ export class PostgresCopyTarget implements CopyTarget {
   }
 
   async prepare(schema: SchemaDefinition, tables: readonly SnapshotTable[]): Promise<void> {
-    const definition = carriedSchema(schema);
+    const definition = replicaSchema(schema);
     this.#schema = definition;
     const names = tables.map(({ table }) => table);
     await this.#use(null, async (client) => {
@@ -64,7 +65,7 @@ export class PostgresCopyTarget implements CopyTarget {
         const row = stored.get(tableKey(table));
         if (row === undefined) throw notOurs(this.#replica);
         if (row.isCreated) continue;
-        await planTable(client, this.#replica, table);
+        await this.#plan(client, definition, table);
         if (row.attempt === 0) await this.#refuseRows(client, table);
       }
     });
@@ -86,7 +87,7 @@ export class PostgresCopyTarget implements CopyTarget {
       const common = {
         snapshot,
         sessions: this.#sessions,
-        replica: this.#replica,
+        ...this.#planFor,
         pipeline,
         owner,
         attempt: row.attempt,
@@ -121,6 +122,20 @@ export class PostgresCopyTarget implements CopyTarget {
 
   get #replica(): string {
     return this.#options.connection.replica;
+  }
+
+  get #planFor(): PlanFor {
+    return { replica: this.#replica, dialect: this.#options.dialect };
+  }
+
+  /** A table that we did not make. */
+  async #plan(client: Client, { refused }: ReplicaSchema, table: Table): Promise<void> {
+    try {
+      await planTable(client, this.#planFor, table);
+    } catch (error) {
+      const why = refused.get(tableKey(table));
+      throw why === undefined ? error : notMade(this.#replica, table, why);
+    }
   }
 
   /** In the transaction that makes it: its rows, keys and constraints are ours. */
@@ -173,6 +188,18 @@ export class PostgresCopyTarget implements CopyTarget {
       throw copyRefused(error, this.#replica, table);
     }
   }
+}
+
+/** A table of another engine that cannot be made here. */
+export function notMade(replica: string, table: TableName, why: string): ReplicationError {
+  return new ReplicationError(
+    "schema-mismatch",
+    `table ${tableLabel(table)} cannot be made on replica ${replica}: ${why}`,
+    {
+      fix: "rename it on the primary, or name it in tables.exclude",
+      fields: { replica, table: tableLabel(table) },
+    },
+  );
 }
 
 export function notEmpty(replica: string, table: TableName): ReplicationError {

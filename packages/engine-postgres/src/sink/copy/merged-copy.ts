@@ -10,6 +10,7 @@ import {
   formatOf,
   proveAttempt,
   quotedTarget,
+  rowsFor,
   storeMark,
   type TableAttempt,
 } from "./table-attempt.ts";
@@ -36,7 +37,8 @@ export class MergedCopy implements TableCopy {
       const statement = copyFromStatement(this.#attempt, STAGE);
       const undo = async (): Promise<void> => void (await client.query("rollback to savepoint range"));
       await client.query("savepoint range");
-      return await copyIn(client, { statement, open, undo });
+      const rows = await rowsFor(client, this.#attempt, open);
+      return await copyIn(client, { statement, open: rows, undo });
     });
   }
 

@@ -8,6 +8,7 @@ import {
   formatOf,
   proveAttempt,
   quotedTarget,
+  rowsFor,
   storeMark,
   type TableAttempt,
 } from "./table-attempt.ts";
@@ -27,12 +28,13 @@ export class PlainCopy implements TableCopy {
     const count = await this.#refusing(async () => {
       return await sessions.use(async (client) => {
         await this.#begin(client);
+        const rows = await rowsFor(client, this.#attempt, open);
         const undo = async (): Promise<void> => {
           await client.query("rollback");
           await this.#begin(client);
         };
         const statement = copyFromStatement(this.#attempt, quotedTarget(this.#attempt));
-        const count = await copyIn(client, { statement, open, undo });
+        const count = await copyIn(client, { statement, open: rows, undo });
         await client.query("commit");
         return count;
       });

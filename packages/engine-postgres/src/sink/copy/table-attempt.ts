@@ -4,16 +4,17 @@ import { quoteIdentifier, quoteTable } from "../../connection.ts";
 import { completeTable } from "../../schema/complete-table.ts";
 import type { PostgresSchema } from "../../schema/definition.ts";
 import { BINARY_FORMAT, TEXT_FORMAT } from "../../snapshot/columns.ts";
-import { planTable, type TablePlan } from "../table-plan.ts";
+import { JSON_FORMAT } from "../../snapshot/json-rows.ts";
+import { planTable, type PlanFor, type TablePlan } from "../table-plan.ts";
 import { changeTableRows, markText } from "../table-rows.ts";
+import { copiedRows } from "./copied-rows.ts";
 import { notOurs } from "./copy-refused.ts";
 import type { CopySessions } from "./copy-sessions.ts";
 
 /** One attempt at one table: what both ways of copying it need. */
-export interface TableAttempt {
+export interface TableAttempt extends PlanFor {
   readonly snapshot: SnapshotTable;
   readonly sessions: CopySessions;
-  readonly replica: string;
   readonly pipeline: string;
   readonly owner: string;
   readonly attempt: number;
@@ -24,7 +25,8 @@ export interface TableAttempt {
 
 /** The best of the formats that we know. */
 export function formatOf({ formats }: SnapshotTable): string {
-  return formats.find((format) => format === BINARY_FORMAT) ?? TEXT_FORMAT;
+  const known = [BINARY_FORMAT, TEXT_FORMAT, JSON_FORMAT];
+  return known.find((format) => formats.includes(format)) ?? TEXT_FORMAT;
 }
 
 /** A4: raises unless the table's row still is this attempt's, and holds it to the transaction's end. */
@@ -46,6 +48,17 @@ export function copyFromStatement({ snapshot }: TableAttempt, target: string): s
   return `copy ${target} (${names}) from stdin (format ${as})`;
 }
 
+/** The rows as that statement takes them. */
+export async function rowsFor(
+  client: Client,
+  attempt: TableAttempt,
+  open: () => AsyncIterable<Uint8Array>,
+): Promise<() => AsyncIterable<Uint8Array>> {
+  if (formatOf(attempt.snapshot) !== JSON_FORMAT) return open;
+  const plan = await planTable(client, attempt, attempt.snapshot.table, false);
+  return () => copiedRows(open(), plan, attempt.replica);
+}
+
 export function quotedTarget({ snapshot }: TableAttempt): string {
   return quoteTable(snapshot.table);
 }
@@ -57,7 +70,7 @@ export async function addKeys(client: Client, of: TableAttempt): Promise<TablePl
     await completeTable(client, of.definition, table);
     await client.query(`analyze ${quoteTable(table)}`);
   }
-  return await planTable(client, of.replica, table);
+  return await planTable(client, of, table);
 }
 
 export async function storeMark(client: Client, of: TableAttempt, mark: CopyMark): Promise<void> {

@@ -1,0 +1,43 @@
+import type { PrimaryReport, ReplicaCheck, TableArrival } from "./checks.ts";
+import { tableKey } from "./event.ts";
+import type { Renaming } from "./renaming.ts";
+
+/** Looks at a replica whose tables are called otherwise than the primary's; reports the primary's names. */
+export function renamedCheck(check: ReplicaCheck, renaming: Renaming): ReplicaCheck {
+  return {
+    replica: check.replica,
+    check: async (primary, signal) => {
+      const placeless = primary.tables.filter((table) => renaming.place(table) === null);
+      const found = await check.check(placed(primary, renaming), signal);
+      return {
+        ...found,
+        findings: [...placeless.map((table) => renaming.noPlace(table)), ...found.findings],
+        arrivals: here(found.arrivals, primary, renaming),
+      };
+    },
+  };
+}
+
+function placed(primary: PrimaryReport, renaming: Renaming): PrimaryReport {
+  return {
+    ...primary,
+    tables: primary.tables.flatMap((table) => renaming.place(table) ?? []),
+    common: primary.common.flatMap((table) =>
+      renaming.place(table) === null ? [] : [renaming.common(table)],
+    ),
+  };
+}
+
+function here(
+  arrivals: ReadonlyMap<string, TableArrival>,
+  { tables }: PrimaryReport,
+  renaming: Renaming,
+): Map<string, TableArrival> {
+  const found = new Map<string, TableArrival>();
+  for (const table of tables) {
+    const place = renaming.place(table);
+    const arrival = place === null ? undefined : arrivals.get(tableKey(place));
+    if (arrival !== undefined) found.set(tableKey(table), arrival);
+  }
+  return found;
+}

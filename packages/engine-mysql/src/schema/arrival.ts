@@ -1,0 +1,65 @@
+import { errorFinding, tableLabel, type CommonTable, type ErrorFinding, type Finding } from "@lockstep/core";
+import { creationOf, type CreationPlace } from "./creation.ts";
+
+/** What a table of a primary of another engine becomes where it is created. */
+export interface CommonArrival {
+  /** Native types by column. */
+  readonly columns: ReadonlyMap<string, string>;
+  readonly findings: readonly Finding[];
+}
+
+/** Says before any data moves what each column becomes, what is left out, which values halt; an error: it is refused. */
+export function arrivalOf(table: CommonTable, place: CreationPlace, replica: string): CommonArrival {
+  const { types, leftOut, refuses, shortened, refused } = creationOf(table, place);
+  if (refused !== null) return { columns: types, findings: [noSuchTable(table, refused, replica)] };
+  const label = tableLabel(table);
+  const findings: Finding[] = [];
+  if (leftOut.length > 0)
+    findings.push({
+      level: "warning",
+      code: "left-out",
+      what: `table ${label} is created on replica ${replica} without: ${leftOut.join("; ")}`,
+      fix: "add what of it matters there by hand, or create the table there yourself before it is copied",
+    });
+  for (const [column, length] of shortened)
+    findings.push({
+      level: "warning",
+      code: "left-out",
+      what: `replica ${replica} halts at a value of ${label}.${column} that is longer than ${length}: so long may it be in a key there`,
+    });
+  for (const [values, columns] of refuses)
+    findings.push({
+      level: "info",
+      code: "left-out",
+      what: `replica ${replica} halts where ${label} has in ${columns.join(", ")}: ${values}`,
+      fix: "create the table there yourself with these columns as texts, which take every value as it is written",
+    });
+  return { columns: types, findings: [...findings, ...zeroFindings(table, place, replica)] };
+}
+
+/** The reason why a table cannot be created. */
+export function noSuchTable(table: CommonTable, why: string, replica: string): ErrorFinding {
+  const label = tableLabel(table);
+  return errorFinding("schema-mismatch", `table ${label} cannot be created on replica ${replica}: ${why}`, {
+    fix: `create ${label} there by hand, with columns that hold what the primary's do, or name it in tables.exclude`,
+  });
+}
+
+/** MariaDB takes a negative zero for the zero that is equal to it. */
+function zeroFindings(
+  { schema, name, columns }: CommonTable,
+  place: CreationPlace,
+  replica: string,
+): Finding[] {
+  if (place.flavour !== "mariadb") return [];
+  const floats = columns.filter(({ type }) => type === "float32" || type === "float64");
+  if (floats.length === 0) return [];
+  const names = floats.map((column) => column.name).join(", ");
+  return [
+    {
+      level: "info",
+      code: "left-out",
+      what: `replica ${replica} keeps 0 for -0, which is equal, in ${tableLabel({ schema, name })}: ${names}`,
+    },
+  ];
+}
