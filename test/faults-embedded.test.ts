@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, test } from "vitest";
-import { planRounds } from "./faults/plan.ts";
+import { drawEngines, planRounds } from "./faults/plan.ts";
 import { Rig } from "./faults/rig.ts";
 import { runRound } from "./faults/round.ts";
 
@@ -10,7 +10,7 @@ let rig: Rig;
 const SAMPLE = { most: 7 };
 
 beforeAll(async () => {
-  rig = await Rig.start("embedded");
+  rig = await Rig.start("embedded", { engines: drawEngines("embedded") });
 });
 
 afterAll(async () => {

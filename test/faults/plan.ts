@@ -1,3 +1,4 @@
+import { engineOf, type DatabaseEngine } from "@lockstep/testkit";
 import type { Disturbance, Fault, LogKind } from "./fault.ts";
 import { LINK_FAULTS } from "./link-faults.ts";
 import { Random } from "./random.ts";
@@ -11,6 +12,10 @@ const FAULTS: readonly Fault[] = [...RUN_FAULTS, ...SERVER_FAULTS, ...LINK_FAULT
 const TWO_AT_ONCE = 1 / 3;
 const SEED = "LOCKSTEP_TEST_SEED";
 const ROUNDS = "LOCKSTEP_TEST_ROUNDS";
+const ENGINES = "LOCKSTEP_TEST_ENGINES";
+const ALL_ENGINES: readonly DatabaseEngine[] = ["postgres", "mysql", "mariadb"];
+
+const seed = Number(process.env[SEED] ?? Math.floor(Math.random() * 2 ** 31));
 
 export interface Round {
   readonly faults: readonly Fault[];
@@ -32,7 +37,6 @@ export function planRounds(
   log: LogKind,
   { isSampled = ({ sampledOn }) => sampledOn.includes(log), most = Infinity }: Sample = {},
 ): readonly (readonly [name: string, round: Round])[] {
-  const seed = Number(process.env[SEED] ?? Math.floor(Math.random() * 2 ** 31));
   const random = new Random(seed);
   const known = FAULTS.filter(({ logs }) => logs.includes(log));
   const rounds = process.env[ROUNDS];
@@ -48,6 +52,17 @@ export function planRounds(
     const what = faults.map(({ name }) => name).join(" and ");
     return [`seed ${seed}, round ${index + 1}: ${what}`, { faults, random: random.part(index + 1) }];
   });
+}
+
+/** The primary's engine, then each replica's: as LOCKSTEP_TEST_ENGINES has them, or drawn from the seed. */
+export function drawEngines(log: LogKind): readonly DatabaseEngine[] {
+  const random = new Random(seed).part(log === "kafka" ? -1 : -2);
+  const asked = process.env[ENGINES]?.split(",").map((name) => engineOf(`${name}://`));
+  const engines = asked ?? [0, 1, 2].map(() => random.pick(ALL_ENGINES));
+  process.stdout.write(
+    `faults on the ${log} log: ${engines[0] ?? ""} into ${engines.slice(1).join(" and ")}\n`,
+  );
+  return engines;
 }
 
 function chooseRounds(known: readonly Fault[], rounds: number, random: Random): Fault[][] {

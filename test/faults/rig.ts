@@ -22,8 +22,7 @@ import type { LogKind } from "./fault.ts";
 
 /** What large transactions write, beside the bank. */
 const PAGES_TABLE = "create table pages (id bigint primary key, filler text);";
-/** The primary's engine, then each replica's: LOCKSTEP_TEST_ENGINES has others. */
-const ENGINES = "postgres,postgres,postgres";
+const ENGINES: readonly DatabaseEngine[] = ["postgres", "postgres", "postgres"];
 /** A link that died in silence at the same time may keep it from that for as long as it takes to notice. */
 const PRINTED_MS = 90_000;
 
@@ -54,7 +53,7 @@ interface RigOptions {
 interface RigExtras {
   /** See `ScenarioOptions`. */
   readonly bin?: string;
-  /** Of the primary, then of each replica. */
+  /** Of the primary, then of each replica; default: PostgreSQL. */
   readonly engines?: readonly DatabaseEngine[];
   /** A table more, and the statement that creates it. */
   readonly table?: { readonly name: string; readonly definition: string };
@@ -72,10 +71,7 @@ export class Rig implements AsyncDisposable {
   readonly #logDisk: FillableDisk | null;
   readonly #runs = new Set<LockstepProcess>();
 
-  static async start(
-    log: LogKind,
-    { bin, table, engines = enginesAskedFor() }: RigExtras = {},
-  ): Promise<Rig> {
+  static async start(log: LogKind, { bin, table, engines = ENGINES }: RigExtras = {}): Promise<Rig> {
     const [servers, broker] = await Promise.all([
       Promise.all(engines.map(startDatabaseServer)),
       log === "kafka" ? startBroker() : null,
@@ -225,9 +221,4 @@ async function startBroker(): Promise<Reached<KafkaBroker>> {
   const port = await freePort();
   const link = await TcpProxy.start({ targetPort: port });
   return { server: await startKafka({ port, advertisedPort: link.port, hasOwnDisk: true }), link };
-}
-
-function enginesAskedFor(): DatabaseEngine[] {
-  const asked = process.env["LOCKSTEP_TEST_ENGINES"] ?? ENGINES;
-  return asked.split(",").map((name) => engineOf(`${name}://`));
 }
