@@ -1,14 +1,8 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  eventually,
-  execute,
-  expectEqualDatabases,
-  LockstepProcess,
-  uniqueName,
-  type PostgresServer,
-} from "@lockstep/testkit";
+import { eventually, execute, LockstepProcess, uniqueName } from "@lockstep/testkit";
+import { engineOf, executeOn, expectEqualPlaces } from "./places.ts";
 
 export interface ScenarioOptions {
   /** The event log in Kafka; without brokers, the embedded one. */
@@ -21,7 +15,7 @@ export interface ScenarioOptions {
   /** The same as the configuration has them, where a proxy stands in between. */
   readonly reachedAs?: readonly string[];
   readonly pipeline?: string;
-  /** As in the configuration file; default: `["public.*"]`. */
+  /** As in the configuration file; default: `["public.*"]`, and of MySQL and MariaDB the product's own. */
   readonly include?: string;
   /** Where status and metrics are served; default: at any free port of this machine. */
   readonly listen?: string;
@@ -61,7 +55,7 @@ export class Scenario {
 
   /** Runs SQL on the primary and on every replica. */
   async everywhere(sql: string): Promise<void> {
-    await Promise.all([this.primaryUrl, ...this.replicaUrls].map(async (url) => await execute(url, sql)));
+    await Promise.all([this.primaryUrl, ...this.replicaUrls].map(async (url) => await executeOn(url, sql)));
   }
 
   async onPrimary<R extends object = Record<string, unknown>>(sql: string): Promise<R[]> {
@@ -86,7 +80,7 @@ export class Scenario {
   /** Waits until every replica has all that the primary has committed by now, then compares every row. */
   async expectEqual({ timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
     for (const url of this.replicaUrls) {
-      const compare = async (): Promise<void> => await expectEqualDatabases(this.primaryUrl, url);
+      const compare = async (): Promise<void> => await expectEqualPlaces(this.primaryUrl, url);
       try {
         await eventually("replica equals primary", compare, { timeoutMs, intervalMs: 200 });
       } catch (error) {
@@ -105,7 +99,7 @@ export class Scenario {
       brokers,
       log,
       maxLogBytes,
-      include = '["public.*"]',
+      include = engineOf(options.urls[0] ?? "") === "postgres" ? '["public.*"]' : null,
       listen = "127.0.0.1:0",
       disabled = [],
       extra = "",
@@ -113,25 +107,31 @@ export class Scenario {
     const [primaryUrl, ...replicaUrls] = options.reachedAs ?? options.urls;
     const replicas = replicaUrls.map((url, index) => {
       const enabled = disabled.includes(index + 1) ? ", enabled: false" : "";
-      return `  - { name: replica-${index + 1}, engine: postgres, url: "${url}"${enabled} }`;
+      return `  - { name: replica-${index + 1}, engine: ${engineOf(options.urls[index + 1] ?? "")}, url: "${url}"${enabled} }`;
     });
     const embedded = `{ embedded: { path: log${maxLogBytes === undefined ? "" : `, maxBytes: ${maxLogBytes}`} } }`;
     return [
       `pipeline: ${this.pipeline}`,
       `log: ${log ?? (brokers === undefined ? embedded : `{ kafka: { brokers: ${JSON.stringify(brokers)} } }`)}`,
-      `primary: { name: main, engine: postgres, url: "${primaryUrl}" }`,
+      `primary: { name: main, engine: ${engineOf(options.urls[0] ?? "")}, url: "${primaryUrl}" }`,
       "replicas:",
       ...replicas,
-      `tables: { include: ${include} }`,
+      ...(include === null ? [] : [`tables: { include: ${include} }`]),
       `http: { listen: "${listen}" }`,
       extra,
     ].join("\n");
   }
 }
 
+/** A server of any product. */
+interface Place {
+  url(database?: string): string;
+  query(sql: string): Promise<unknown>;
+}
+
 /** Creates the same new database on each server; returns their URLs. */
 export async function createDatabases(
-  servers: readonly PostgresServer[],
+  servers: readonly Place[],
   name = uniqueName("shop"),
 ): Promise<string[]> {
   await Promise.all(servers.map(async (server) => await server.query(`create database ${name}`)));

@@ -12,8 +12,9 @@ export { startOldKafka } from "./old-kafka.ts";
 export { withAdmin } from "./with-admin.ts";
 export { loseTail } from "./kafka-segments.ts";
 export { LOCKSTEP_BIN, LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
+export { expectEqualMysqlDatabases } from "./mysql-digest.ts";
 export type { MysqlFlavour, MysqlRelease } from "./mysql-program.ts";
-export { queryMysql } from "./mysql-query.ts";
+export { openMysql, queryMysql } from "./mysql-query.ts";
 export { startMysql, type MysqlServer, type MysqlSettings, type StartMysqlOptions } from "./mysql-server.ts";
 export {
   startPostgres,
