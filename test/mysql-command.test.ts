@@ -7,6 +7,7 @@ import {
   queryMysql,
   sharedKafka,
   startMysql,
+  uniqueName,
   type MysqlFlavour,
   type MysqlServer,
 } from "@lockstep/testkit";
@@ -42,6 +43,30 @@ afterAll(async () => {
       .map(async (server) => await server[Symbol.asyncDispose]()),
   );
 });
+
+/** What docs/mysql.md says that our users need, and nothing else. */
+const RIGHTS: Readonly<Record<MysqlFlavour, { readonly primary: string; readonly replica: string }>> = {
+  mysql: {
+    primary: `grant replication slave, replication client, reload on *.* to lockstep; grant select on shop.* to lockstep`,
+    replica: `grant select, insert, update, delete, create, references on shop.* to lockstep;
+              grant select, insert, update, delete, create, drop, lock tables on lockstep.* to lockstep`,
+  },
+  mariadb: {
+    primary: `grant replication slave, binlog monitor, binlog admin, reload on *.* to lockstep;
+              grant select on shop.* to lockstep`,
+    replica: `grant select, insert, update, delete, create, references on shop.* to lockstep;
+              grant select, insert, update, delete, create, drop, lock tables on lockstep.* to lockstep`,
+  },
+};
+
+/** The same database as a user of ours. */
+async function asOurs(url: string, rights: string): Promise<string> {
+  const database = new URL(url).pathname.slice(1);
+  const user = `'${uniqueName("u").slice(0, 20)}'@'%'`;
+  const named = rights.replaceAll("to lockstep", `to ${user}`).replaceAll("shop.*", `\`${database}\`.*`);
+  await queryMysql(url, `create user ${user} identified by 'pw'; ${named}`);
+  return Object.assign(new URL(url), { username: user.split("'")[1], password: "pw" }).href;
+}
 
 /** Transfers, one after the other, until the work is done. */
 async function transferring(scenario: Scenario, work: () => Promise<void>): Promise<void> {
@@ -81,12 +106,15 @@ async function runOverKill(scenario: Scenario): Promise<LockstepProcess> {
   await transferring(scenario, async () => {
     await killed.waitForLog("tables are live");
     await untilMoreThan(20, replica);
+    // One that cannot be followed, and comes later, stops none of the others.
+    await queryMysql(scenario.primaryUrl, "create table old (id int primary key) engine = MyISAM");
     killed.kill();
     await killed.exited;
     const before = await countOf(replica);
     run = scenario.run();
     await untilMoreThan(before + 20, replica);
   });
+  await queryMysql(scenario.primaryUrl, "drop table old");
   if (run === null) throw new Error("there is no run");
   return run;
 }
@@ -103,8 +131,11 @@ async function removed(scenario: Scenario): Promise<void> {
 
 describe.each(MYSQL_FLAVOURS)("%s into its like", (flavour) => {
   test("checked, run, killed, paused, resumed, removed, with the embedded log", async () => {
-    const scenario = await Scenario.create({ urls: await createDatabases(servers[flavour]) });
-    const [replica = ""] = scenario.replicaUrls;
+    const urls = await createDatabases(servers[flavour]);
+    const { primary: toRead, replica: toWrite } = RIGHTS[flavour];
+    const [primary = "", replica = ""] = urls;
+    const reachedAs = [await asOurs(primary, toRead), await asOurs(replica, toWrite)];
+    const scenario = await Scenario.create({ urls, reachedAs });
     await queryMysql(scenario.primaryUrl, TABLES);
     const ready = expect.stringContaining("ready to run: 0 errors, 0 warnings");
     expect(await command(scenario, "check")).toMatchObject({ code: 0, text: ready });

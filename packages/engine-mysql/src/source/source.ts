@@ -143,7 +143,7 @@ export class MysqlSource implements Source {
     return new MysqlSourceSession({
       log,
       start,
-      tables: await this.#listTables(admin),
+      tables: await this.#listTables(admin, reached !== null),
       lock,
       stream: await this.#newStream(admin, log, start),
       readEnd: async (signal) => await this.#readEnd(settings.hasIds, signal),
@@ -191,10 +191,17 @@ export class MysqlSource implements Source {
     return new TransactionStream({ stream, from: fromOf(start), assembler, arrived, reached, failpoints });
   }
 
-  /** Before anything has begun, a table that cannot be followed is a matter for whoever starts it. */
-  async #listTables({ session, server }: Connected): Promise<readonly SourceTable[]> {
+  /**
+   * Before anything has begun, a table that cannot be followed is a matter for whoever starts it; afterwards it stops
+   * none of the others.
+   */
+  async #listTables({ session, server }: Connected, hasBegun: boolean): Promise<readonly SourceTable[]> {
     const { tables: filter } = this.#options;
     const { tables, refused } = await listTables(session, server, filter);
+    if (hasBegun) {
+      this.#nameRefused(refused);
+      return tables;
+    }
     if (refused.length > 0) throw tablesNotSupported(refused);
     if (tables.length === 0) throw errorOf(noTables(filter));
     return tables;
