@@ -2,7 +2,8 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseReplicationManager, type Logger, type ReplicationConfig } from "lockstep";
-import { eventually, execute, uniqueName } from "@lockstep/testkit";
+import { engineOf, eventually, uniqueName } from "@lockstep/testkit";
+import { executeOn } from "./places.ts";
 
 const nothing = (): void => undefined;
 /** A program's own; what matters is seen in what the library does. */
@@ -28,10 +29,10 @@ export async function managed(
   const folder = await mkdtemp(join(tmpdir(), "lockstep-library-"));
   const config: ReplicationConfig = {
     pipeline: uniqueName("shop"),
-    primary: { name: "main", engine: "postgres", url: primaryUrl },
-    replicas: replicaUrls.map((url, index) => ({ name: `replica-${index + 1}`, engine: "postgres", url })),
+    primary: { name: "main", engine: engineOf(primaryUrl), url: primaryUrl },
+    replicas: replicaUrls.map((url, index) => ({ name: `replica-${index + 1}`, engine: engineOf(url), url })),
     log: { embedded: { path: join(folder, "log") } },
-    tables: { include: ["public.*"] },
+    ...(engineOf(primaryUrl) === "postgres" ? { tables: { include: ["public.*"] } } : {}),
     ...more,
   };
   const manager = new DatabaseReplicationManager(config, { logger: QUIET });
@@ -40,7 +41,7 @@ export async function managed(
     config,
     primaryUrl,
     replicaUrls,
-    onPrimary: async (sql, values) => await execute(primaryUrl, sql, values),
+    onPrimary: async (sql, values) => await executeOn(primaryUrl, sql, values),
     untilLive: async () => {
       await eventually("replicas are live", async () => {
         const { healthyReplicas, totalReplicas } = await Promise.resolve(manager.status());

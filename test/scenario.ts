@@ -1,18 +1,8 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  areBothPostgres,
-  engineOf,
-  eventually,
-  execute,
-  expectEqualDatabases,
-  expectEqualTables,
-  LockstepProcess,
-  schemaOf,
-  uniqueName,
-  type PostgresServer,
-} from "@lockstep/testkit";
+import { engineOf, eventually, execute, LockstepProcess, queryDatabase, uniqueName } from "@lockstep/testkit";
+import { expectEqualPlaces } from "./places.ts";
 
 export interface ScenarioOptions {
   /** The event log in Kafka; without brokers, the embedded one. */
@@ -25,7 +15,7 @@ export interface ScenarioOptions {
   /** The same as the configuration has them, where a proxy stands in between. */
   readonly reachedAs?: readonly string[];
   readonly pipeline?: string;
-  /** As in the configuration file; default: all of the database's own schema. */
+  /** As in the configuration file; default: `["public.*"]`, and of MySQL and MariaDB the product's own. */
   readonly include?: string;
   /** Where status and metrics are served; default: at any free port of this machine. */
   readonly listen?: string;
@@ -65,7 +55,9 @@ export class Scenario {
 
   /** Runs SQL on the primary and on every replica. */
   async everywhere(sql: string): Promise<void> {
-    await Promise.all([this.primaryUrl, ...this.replicaUrls].map(async (url) => await execute(url, sql)));
+    await Promise.all(
+      [this.primaryUrl, ...this.replicaUrls].map(async (url) => await queryDatabase(url, sql)),
+    );
   }
 
   async onPrimary<R extends object = Record<string, unknown>>(sql: string): Promise<R[]> {
@@ -90,9 +82,7 @@ export class Scenario {
   /** Waits until every replica has all that the primary has committed by now, then compares every row. */
   async expectEqual({ timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
     for (const url of this.replicaUrls) {
-      const isOneProduct = areBothPostgres(this.primaryUrl, url);
-      const expectEqual = isOneProduct ? expectEqualDatabases : expectEqualTables;
-      const compare = async (): Promise<void> => await expectEqual(this.primaryUrl, url);
+      const compare = async (): Promise<void> => await expectEqualPlaces(this.primaryUrl, url);
       try {
         await eventually("replica equals primary", compare, { timeoutMs, intervalMs: 200 });
       } catch (error) {
@@ -111,7 +101,7 @@ export class Scenario {
       brokers,
       log,
       maxLogBytes,
-      include = JSON.stringify([`${schemaOf(this.primaryUrl)}.*`]),
+      include = engineOf(options.urls[0] ?? "") === "postgres" ? '["public.*"]' : null,
       listen = "127.0.0.1:0",
       disabled = [],
       extra = "",
@@ -128,16 +118,22 @@ export class Scenario {
       `primary: { name: main, engine: ${engineOf(primaryUrl)}, url: "${primaryUrl}" }`,
       "replicas:",
       ...replicas,
-      `tables: { include: ${include} }`,
+      ...(include === null ? [] : [`tables: { include: ${include} }`]),
       `http: { listen: "${listen}" }`,
       extra,
     ].join("\n");
   }
 }
 
+/** A server of any product. */
+interface Place {
+  url(database?: string): string;
+  query(sql: string): Promise<unknown>;
+}
+
 /** Creates the same new database on each server; returns their URLs. */
 export async function createDatabases(
-  servers: readonly PostgresServer[],
+  servers: readonly Place[],
   name = uniqueName("shop"),
 ): Promise<string[]> {
   await Promise.all(servers.map(async (server) => await server.query(`create database ${name}`)));

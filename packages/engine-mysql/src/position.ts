@@ -1,6 +1,7 @@
 import { position, type Position, type PositionOrder } from "@lockstep/core";
-import { DomainPositions } from "./gtid/domain-positions.ts";
-import { GtidSet } from "./gtid/gtid-set.ts";
+import type { DomainPositions } from "./gtid/domain-positions.ts";
+import type { GtidSet } from "./gtid/gtid-set.ts";
+import { BEGINNING, parsed, type FilePlace, type Parsed } from "./parsed-position.ts";
 
 /**
  * Positions are what the log holds until there:
@@ -34,32 +35,6 @@ export function positionOf(ids: GtidSet | DomainPositions): Position {
 
 export function positionInFile(file: string, offset: bigint): Position {
   return position(`${file}/${offset}`);
-}
-
-const BEGINNING = "beginning";
-
-/** What a position means; null where the text is none. */
-export function parsed(text: string): Parsed | null {
-  if (text === BEGINNING) return { kind: "beginning" };
-  const [, file, offset] = /^(.+\.\d{1,20})\/(\d{1,20})$/.exec(text) ?? [];
-  if (file !== undefined && offset !== undefined) return { kind: "file", file, offset: BigInt(offset) };
-  if (!/[0-9a-f]/i.test(text)) return null;
-  const domains = DomainPositions.parse(text);
-  if (domains !== null) return { kind: "domains", ids: domains };
-  const set = GtidSet.parse(text);
-  return set === null ? null : { kind: "set", ids: set };
-}
-
-type Parsed =
-  | { readonly kind: "beginning" }
-  | { readonly kind: "set"; readonly ids: GtidSet }
-  | { readonly kind: "domains"; readonly ids: DomainPositions }
-  | FilePlace;
-
-interface FilePlace {
-  readonly kind: "file";
-  readonly file: string;
-  readonly offset: bigint;
 }
 
 function isPart(one: Parsed, other: Parsed): boolean {

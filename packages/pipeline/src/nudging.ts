@@ -12,13 +12,15 @@ import {
 /** What the primary writes and flushes by itself comes sooner: only what stands still is worth a commit there. */
 const GRACE_MS = 10;
 /** How often it is tried again when the primary takes no session for it. */
+/** Of unrelated positions: one that is forgotten is asked for once more. */
+const REMEMBERED = 100;
 const TRY_AGAIN = { firstDelayMs: 500, maxDelayMs: 10_000 };
 
 export interface NudgingOptions {
   readonly compare: ComparePositions;
   readonly logger: Logger;
-  /** The highest position that is waited for and not in the log; null: none. */
-  readonly highest: () => Position | null;
+  /** The highest position that is waited for, not in the log, and in none of these; null: none. */
+  readonly highest: (passed: readonly Position[]) => Position | null;
   /** Nobody can have this position, or a higher one. */
   readonly refuse: (from: Position, error: unknown) => void;
 }
@@ -41,18 +43,19 @@ export class Nudging {
   async run(session: Pick<SourceSession, "nudge">, signal: AbortSignal): Promise<void> {
     const backoff = new Backoff(TRY_AGAIN);
     signal.addEventListener("abort", () => this.#wake(), { once: true });
-    let passed: Position | null = null;
+    let passed: readonly Position[] = [];
     while (!signal.aborted) {
-      const position = this.#highestAbove(passed);
+      const position = this.#options.highest(passed);
       if (position === null) await new Promise<void>((resolve) => (this.#wake = resolve));
-      else if (await this.#nudge(session, { position, backoff }, signal)) passed = position;
+      else if (await this.#nudge(session, { position, backoff }, signal))
+        passed = this.#with(passed, position);
     }
   }
 
-  #highestAbove(passed: Position | null): Position | null {
-    const highest = this.#options.highest();
-    const isPassed = highest !== null && passed !== null && includes(this.#options.compare, passed, highest);
-    return isPassed ? null : highest;
+  /** One, but for unrelated ones. */
+  #with(passed: readonly Position[], position: Position): readonly Position[] {
+    const { compare } = this.#options;
+    return [position, ...passed.filter((other) => !includes(compare, position, other))].slice(0, REMEMBERED);
   }
 
   /** Whether the source has passed the position. */
@@ -64,7 +67,7 @@ export class Nudging {
     const { highest, refuse } = this.#options;
     try {
       await sleep(GRACE_MS, undefined, { signal });
-      if (highest() === null) return false; // It has come by itself.
+      if (highest([]) === null) return false; // It has come by itself.
       await session.nudge(position, signal);
       backoff.reset();
       return true;

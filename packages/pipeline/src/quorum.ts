@@ -50,7 +50,7 @@ export class Quorum {
     this.#nudging = new Nudging({
       compare,
       logger,
-      highest: () => this.#waiting.highest,
+      highest: (passed) => this.#waiting.highestBeside(passed),
       refuse: (from, error) => this.#waiting.refuse(from, error),
     });
   }

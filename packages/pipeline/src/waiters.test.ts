@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Position } from "@lockstep/core";
+import { position, type ComparePositions, type Position } from "@lockstep/core";
 import { at, compare } from "./numbered-positions.fixture.ts";
 import { Waiters, type Waiter } from "./waiters.ts";
 
@@ -57,10 +57,51 @@ test("who has what it waits for is taken out, in order of position and of coming
         const points = model.map(({ position }) => Number(position)).filter((is) => is > (above ?? -1));
         const reached = above === null ? null : at(above);
         expect(waiters.lowestAbove(reached)).toBe(textOf(points, "min"));
-        expect(waiters.highestAbove(reached)).toBe(textOf(points, "max"));
+        expect(waiters.highestAbove(...(reached === null ? [] : [reached]))).toBe(textOf(points, "max"));
       }
       expect(new Set(waiters.takeAll())).toEqual(new Set(model));
       expect(waiters.takeAll()).toEqual([]);
     }),
+  );
+});
+
+/** Positions that are sets of letters: `ab` is before `abc`, and unrelated to `bc`. */
+const compareSets: ComparePositions = (left, right) => {
+  const isPart = (one: Position, other: Position): boolean =>
+    Array.from(one).every((letter) => other.includes(letter));
+  const [isWithin, isAround] = [isPart(left, right), isPart(right, left)];
+  if (isWithin === isAround) return isWithin ? "same" : "unrelated";
+  return isWithin ? "before" : "after";
+};
+const letters = fc
+  .subarray(["a", "b", "c", "d", "e"], { minLength: 1 })
+  .map((some) => position(some.join("")));
+
+test("of unrelated positions nobody waits behind another's", () => {
+  fc.assert(
+    fc.property(
+      fc.array(letters, { maxLength: 12 }),
+      fc.array(letters, { maxLength: 4 }),
+      (waited, moves) => {
+        const waiters = new Waiters(compareSets);
+        let left: Waiter[] = waited.map((point) => ({ position: point, needed: null }));
+        for (const waiter of left) waiters.add(waiter);
+        for (const reached of moves) {
+          const isReached = (waiter: Waiter): boolean =>
+            ["before", "same"].includes(compareSets(waiter.position, reached));
+          expect(new Set(waiters.take(() => reached))).toEqual(new Set(left.filter(isReached)));
+          left = left.filter((waiter) => !isReached(waiter));
+          const highest = waiters.highestAbove(reached);
+          const lowest = waiters.lowestAbove(reached);
+          for (const found of [highest, lowest])
+            expect(left.map((waiter) => waiter.position).includes(found ?? position("none"))).toBe(
+              left.length > 0,
+            );
+        }
+        const [gone] = left;
+        if (gone !== undefined) waiters.remove(gone);
+        expect(new Set(waiters.takeAll())).toEqual(new Set(left.slice(1)));
+      },
+    ),
   );
 });

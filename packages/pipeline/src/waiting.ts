@@ -90,9 +90,10 @@ export class Waiting {
     return this.#waiters.lowestAbove(this.#tracker.durable);
   }
 
-  /** … and the highest. */
-  get highest(): Position | null {
-    return this.#waiters.highestAbove(this.#tracker.durable);
+  /** … and the highest, which none of these includes either. */
+  highestBeside(known: readonly Position[]): Position | null {
+    const { durable } = this.#tracker;
+    return this.#waiters.highestAbove(...known, ...(durable === null ? [] : [durable]));
   }
 
   /** Those who wait for this position, or a higher one, wait for what will never come. */

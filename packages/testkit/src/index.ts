@@ -5,7 +5,7 @@ export { lockTable, openSession, type DatabaseSession } from "./database-session
 export { queryDatabase } from "./databases/any-client.ts";
 export { engineOf, schemaOf, type DatabaseEngine } from "./databases/database-engine.ts";
 export { startDatabaseServer, type DatabaseServer } from "./databases/database-server.ts";
-export { areBothPostgres, expectEqualTables } from "./databases/equal-tables.ts";
+export { expectEqualTables } from "./databases/equal-tables.ts";
 export { eventually } from "./eventually.ts";
 export { fillableDisk, limitFiles, type FillableDisk } from "./fillable-disk.ts";
 export { Following } from "./following.ts";
@@ -16,8 +16,9 @@ export { startOldKafka } from "./old-kafka.ts";
 export { withAdmin } from "./with-admin.ts";
 export { loseTail } from "./kafka-segments.ts";
 export { LOCKSTEP_BIN, LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
+export { expectEqualMysqlDatabases } from "./mysql-digest.ts";
 export type { MysqlFlavour, MysqlRelease } from "./mysql-program.ts";
-export { queryMysql } from "./mysql-query.ts";
+export { openMysql, queryMysql } from "./mysql-query.ts";
 export { startMysql, type MysqlServer, type MysqlSettings, type StartMysqlOptions } from "./mysql-server.ts";
 export {
   startPostgres,

@@ -23,3 +23,15 @@ export async function queryMysql<R extends MysqlRow = MysqlRow>(
     await connection.end().catch(() => undefined);
   }
 }
+
+/** A connection that is kept, with what it has locked. */
+export async function openMysql(
+  url: string,
+): Promise<AsyncDisposable & { readonly query: (sql: string) => Promise<void> }> {
+  const connection = await createConnection({ uri: url, multipleStatements: true });
+  connection.on("error", () => undefined); // A server that is killed shows at the next query.
+  return {
+    query: async (sql) => void (await connection.query(sql)),
+    [Symbol.asyncDispose]: async () => await connection.end(),
+  };
+}

@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { includes, type ClientDatabase, type Position } from "@lockstep/core";
 import { freshMysqlDatabase, MYSQL_FLAVOURS, queryMysql, startMysql } from "@lockstep/testkit";
 import { connect } from "../connection.ts";
-import { comparePositions, parsed } from "../position.ts";
+import { parsed } from "../parsed-position.ts";
+import { comparePositions } from "../position.ts";
 import { readPrimaryLog } from "../source/primary-log.ts";
 import { createMysqlClient } from "./client-database.ts";
 

@@ -11,7 +11,8 @@ import {
 } from "@lockstep/core";
 import { connect } from "../connection.ts";
 import { targetOf } from "../link/target.ts";
-import { parsed, positionOf } from "../position.ts";
+import { parsed } from "../parsed-position.ts";
+import { positionOf } from "../position.ts";
 import { toReplicationError } from "../server-error.ts";
 import { readPrimarySettings } from "../setup-check/primary-settings.ts";
 import { readPrimaryLog } from "../source/primary-log.ts";

@@ -2,7 +2,8 @@ import { ReplicationError, type Position, type ServerIdentity } from "@lockstep/
 import type { Flavour } from "../flavour.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
-import { parsed, positionInFile, positionOf } from "../position.ts";
+import { parsed } from "../parsed-position.ts";
+import { positionInFile, positionOf } from "../position.ts";
 import type { Session } from "../session.ts";
 
 /** So many transactions that the topic has are read again, to be compared with it (A2). */

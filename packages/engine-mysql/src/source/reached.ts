@@ -2,7 +2,8 @@ import { ReplicationError, type Position } from "@lockstep/core";
 import type { Gtid } from "../binlog/gtid.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
-import { comparePositions, parsed, positionInFile, positionOf } from "../position.ts";
+import { parsed } from "../parsed-position.ts";
+import { comparePositions, positionInFile, positionOf } from "../position.ts";
 
 const FOUR_GIB = 2n ** 32n;
 

@@ -26,7 +26,8 @@ import { BinlogStream, type StreamStart } from "../binlog/binlog-stream.ts";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
-import { comparePositions, isPosition, parsed } from "../position.ts";
+import { parsed } from "../parsed-position.ts";
+import { comparePositions, isPosition } from "../position.ts";
 import { hiddenTypeKey, isForUsers, listTables, readHiddenTypes, readSequences } from "../schema/tables.ts";
 import { readSchema } from "../schema/definition.ts";
 import { toReplicationError } from "../server-error.ts";
@@ -142,7 +143,7 @@ export class MysqlSource implements Source {
     return new MysqlSourceSession({
       log,
       start,
-      tables: await this.#listTables(admin),
+      tables: await this.#listTables(admin, reached !== null),
       lock,
       stream: await this.#newStream(admin, log, start),
       readEnd: async (signal) => await this.#readEnd(settings.hasIds, signal),
@@ -190,10 +191,17 @@ export class MysqlSource implements Source {
     return new TransactionStream({ stream, from: fromOf(start), assembler, arrived, reached, failpoints });
   }
 
-  /** Before anything has begun, a table that cannot be followed is a matter for whoever starts it. */
-  async #listTables({ session, server }: Connected): Promise<readonly SourceTable[]> {
+  /**
+   * Before anything has begun, a table that cannot be followed is a matter for whoever starts it; afterwards it stops
+   * none of the others.
+   */
+  async #listTables({ session, server }: Connected, hasBegun: boolean): Promise<readonly SourceTable[]> {
     const { tables: filter } = this.#options;
     const { tables, refused } = await listTables(session, server, filter);
+    if (hasBegun) {
+      this.#nameRefused(refused);
+      return tables;
+    }
     if (refused.length > 0) throw tablesNotSupported(refused);
     if (tables.length === 0) throw errorOf(noTables(filter));
     return tables;

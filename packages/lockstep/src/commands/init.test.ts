@@ -82,3 +82,24 @@ test("who does not answer gets no file", async () => {
   await expect(answer(["postgres://h/shop"])).rejects.toMatchObject({ code: "config-invalid" });
   await expect(readFile(join(folder, `${count - 1}.yaml`))).rejects.toThrow("ENOENT");
 });
+
+test("of MySQL and MariaDB the engine is told by the url, and the tables are those of its database", async () => {
+  const { path } = await answer([], {
+    primary: "mysql://app:s3cret@db1/shop",
+    replica: ["mysql://app:s3cret@db2/shop", "eu=mariadb://app@db3/shop"],
+    embedded: "log",
+  });
+  const text = await readFile(path, "utf8");
+  expect(text).not.toContain("s3cret");
+  expect(text).not.toContain("lot and publication");
+  const config = await loadConfig(path, { PRIMARY_PASSWORD: "p", REPLICA_1_PASSWORD: "q" });
+  expect(config).toMatchObject({
+    pipeline: "shop",
+    primary: { engine: "mysql", url: "mysql://app:p@db1/shop" },
+    replicas: [
+      { name: "replica-1", engine: "mysql", url: "mysql://app:q@db2/shop" },
+      { name: "eu", engine: "mariadb", url: "mariadb://app@db3/shop" },
+    ],
+    tables: { include: ["shop.*"], exclude: [] },
+  });
+});

@@ -1,5 +1,5 @@
 import { withAnyClient, type AnyClient, type AnyRow } from "./any-client.ts";
-import { engineOf, schemaOf } from "./database-engine.ts";
+import { schemaOf } from "./database-engine.ts";
 
 const SHOWN_ROWS = 5;
 
@@ -54,9 +54,4 @@ const MOMENT = /^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.(\d+))?(?:\+00)?$/;
 function canonical(value: string): string {
   const [, seconds, digits = ""] = MOMENT.exec(value) ?? [];
   return seconds === undefined ? value : `${seconds}.${digits.padEnd(6, "0")}`;
-}
-
-/** Whether two databases are of one product, whose own text of a row can be compared. */
-export function areBothPostgres(leftUrl: string, rightUrl: string): boolean {
-  return engineOf(leftUrl) === "postgres" && engineOf(rightUrl) === "postgres";
 }
