@@ -184,17 +184,15 @@ function times(flavour: MysqlFlavour): TypeCase[] {
 
 function texts(): TypeCase[] {
   const values = [
-    ...[
-      "é😀",
-      "",
-      "e\u0301",
-      "\uFFFD stays",
-      "a  ",
-      "a\tb\nc\rd\be\ff\vg",
-      '\\ " \\N {} , null NULL',
-      "\u0001\u001f\u007f",
-    ].map(quote),
-  ];
+    "é😀",
+    "",
+    "e\u0301",
+    "\uFFFD stays",
+    "a  ",
+    "a\tb\nc\rd\be\ff\vg",
+    '\\ " \\N {} , null NULL',
+    "\u0001\u001f\u007f",
+  ].map(quote);
   return [
     one("char(10) character set utf8mb4", TEXT, ["'a'", "'a   '", "''", "'  a'", "'😀'"]),
     one("char(255) character set latin1", TEXT, ["repeat('é', 255)", "'x'"]),
