@@ -234,6 +234,7 @@ describe(`values (seed ${SEED})`, () => {
     const primary = mysqlPlace(flavour, database);
     const replicas = [replicaOf(other, { pipeline, dialect: flavour, schema: database })];
     await runMatrix({ pipeline, primary, source, replicas, cases: likeThere(flavour) });
+    expect(await replicas[0]?.query("select 1 from marker")).toHaveLength(1);
   });
 });
 

@@ -7,5 +7,7 @@ export { createRemovablePrimary } from "./removal/primary.ts";
 export { createRemovableReplica } from "./removal/replica.ts";
 export { createPrimaryCheck } from "./setup-check/primary-check.ts";
 export { createReplicaCheck } from "./setup-check/replica-check.ts";
+export { arrivalOf, type CommonArrival } from "./schema/arrival.ts";
+export { MYSQL_TYPE_RULES, type Dialect } from "./schema/type-rules.ts";
 export { createMysqlSink, type MysqlSinkOptions } from "./sink/sink.ts";
 export { MysqlSource, type MysqlSourceOptions } from "./source/source.ts";
