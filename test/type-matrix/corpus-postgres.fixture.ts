@@ -98,7 +98,14 @@ export const POSTGRES_TYPES = `
   create domain short as varchar(9);`;
 
 export function postgresCases(seed: number): TypeCase[] {
-  return [...numbers(seed), ...texts(seed), ...temporals(seed), ...others(seed)];
+  return [
+    ...numbers(seed),
+    ...floating(seed),
+    ...bits(),
+    ...texts(seed),
+    ...temporals(seed),
+    ...others(seed),
+  ];
 }
 
 function numbers(seed: number): TypeCase[] {
@@ -118,31 +125,6 @@ function numbers(seed: number): TypeCase[] {
       ...some(() => digits(18)),
     ]),
     of("oid", ["0", "4294967295"]),
-    of(
-      "real",
-      [
-        "1e-45",
-        "3.4028235e38",
-        "-3.4028235e38",
-        "-0",
-        "0.1",
-        "16777217",
-        ...some(() => `${digits(7)}e${Math.floor(random() * 40) - 20}`),
-      ],
-      floats(single),
-    ),
-    of(
-      "double precision",
-      [
-        "5e-324",
-        "1.7976931348623157e308",
-        "-0",
-        "0.30000000000000004",
-        "123456789012345680",
-        ...some(() => String((random() - 0.5) * 10 ** (random() * 100))),
-      ],
-      floats(number),
-    ),
     of(
       "numeric",
       [
@@ -171,6 +153,43 @@ function numbers(seed: number): TypeCase[] {
     of("numeric(3,-2)", ["12300"]),
     of("numeric(2,4)", ["0.0012"]),
     of("money", ["-12.34", "92233720368547758.07"]),
+  ];
+}
+
+function floating(seed: number): TypeCase[] {
+  const random = randomOf(seed + 4);
+  const some = (make: () => string): string[] => Array.from({ length: 8 }, make);
+  return [
+    of(
+      "real",
+      [
+        "1e-45",
+        "3.4028235e38",
+        "-3.4028235e38",
+        "-0",
+        "0.1",
+        "16777217",
+        ...some(() => `${Math.floor(random() * 1e7)}e${Math.floor(random() * 40) - 20}`),
+      ],
+      floats(single),
+    ),
+    of(
+      "double precision",
+      [
+        "5e-324",
+        "1.7976931348623157e308",
+        "-0",
+        "0.30000000000000004",
+        "123456789012345680",
+        ...some(() => String((random() - 0.5) * 10 ** (random() * 100))),
+      ],
+      floats(number),
+    ),
+  ];
+}
+
+function bits(): TypeCase[] {
+  return [
     of("bit(3)", ["101", "000"], { ask: (column) => `lpad(bin(${column} + 0), 3, '0')` }),
     of("bit(64)", ["1".repeat(64), `${"0".repeat(63)}1`], {
       ask: (column) => `lpad(bin(${column} + 0), 64, '0')`,
@@ -183,7 +202,7 @@ function numbers(seed: number): TypeCase[] {
 
 function texts(seed: number): TypeCase[] {
   const random = randomOf(seed + 1);
-  const letters = [..."aZ0 '\\\"%_;é€𝄞e\u0301\t\n"];
+  const letters = Array.from("aZ0 '\\\"%_;é€𝄞e\u0301\t\n");
   const some = Array.from({ length: 8 }, () =>
     Array.from(
       { length: Math.floor(random() * 30) },

@@ -1,5 +1,6 @@
 import { errorFinding, tableLabel, type CommonTable, type ErrorFinding, type Finding } from "@lockstep/core";
-import { creationOf, type CreationPlace } from "./creation.ts";
+import { creationOf } from "./creation.ts";
+import type { CreationPlace } from "./table-types.ts";
 
 /** What a table of a primary of another engine becomes where it is created. */
 export interface CommonArrival {

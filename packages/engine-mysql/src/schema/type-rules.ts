@@ -182,7 +182,12 @@ const RULES: Readonly<Record<LogicalType, Rule>> = {
   bits: { make: bits, creates: `bit(n); of more than ${MAX_BITS}, or varying: varchar(n) or longtext` },
   array: { make: text, creates: WHOLE_TEXT },
   geometry: { make: likeThere(text), creates: "geometry" },
-  vector: { make: likeThere(text), creates: "vector(n)" },
+  vector: {
+    make: likeThere(text),
+    creates: `vector(n), of PostgreSQL ${WHOLE_TEXT}`,
+    refuses: "in MariaDB vectors of which the squares' sum is no number of 32 bits",
+    mayRefuse: (type, { flavour }) => flavour === "mariadb" && type.startsWith("vector"),
+  },
   document: { make: text, creates: WHOLE_TEXT },
   other: { make: text, creates: WHOLE_TEXT },
 };

@@ -13,6 +13,7 @@ import { COLLATIONS } from "../schema/created-type.ts";
 import type { Dialect } from "../schema/type-rules.ts";
 import type { Session, TextRow } from "../session.ts";
 import { comparisonFor, literalFor, UnfitValue, type Literal } from "./literal.ts";
+import { postgresLiteral } from "./postgres-literal.ts";
 import { targetKindOf, type CatalogColumn, type TargetKind } from "./target-type.ts";
 
 /** How one column of the replica is written. */
@@ -140,7 +141,7 @@ function matchTable(
   const columns = table.columns.map((column) => {
     const target = targets.get(column.name.toLowerCase());
     targets.delete(column.name.toLowerCase());
-    return matchColumn(table, column, target);
+    return matchColumn(table, column, target, dialect);
   });
   for (const surplus of targets.values()) {
     if (!surplus.isRequired || surplus.isGenerated) continue;
@@ -180,7 +181,12 @@ function requireExactKey(table: Table, column: TargetColumn | undefined, flavour
   );
 }
 
-function matchColumn(table: Table, column: Column, target: CatalogColumn | undefined): TargetColumn {
+function matchColumn(
+  table: Table,
+  column: Column,
+  target: CatalogColumn | undefined,
+  dialect: Dialect | undefined,
+): TargetColumn {
   const { name, type, nativeType, isKey } = column;
   const alter = `run there: alter table ${quoteTable(table)}`;
   if (target === undefined)
@@ -188,7 +194,8 @@ function matchColumn(table: Table, column: Column, target: CatalogColumn | undef
       `column ${name} is missing`,
       `if it was renamed on the primary, rename it there; only if it is new, ${alter} add column ${quoteIdentifier(name)} … (on the primary it is ${nativeType})`,
     );
-  const literal = literalFor(type, target) ?? (target.isGenerated ? quoteText : null);
+  const written = dialect === "postgres" ? postgresLiteral(column, target) : literalFor(type, target);
+  const literal = written ?? (target.isGenerated ? quoteText : null);
   if (literal === null)
     throw new Mismatch(
       `column ${name} is ${target.columnType}, which does not hold every ${nativeType} of the primary`,
