@@ -224,6 +224,10 @@ describe.each(ENGINES)("from %s to replicas on several engines at once", (engine
         await road.expectWhole();
       });
     });
+    // In one transaction more than a piece.
+    const many =
+      "select a.id, b.id, 3.10 from accounts a, accounts b, accounts c where a.id <= 50 and c.id <= 5";
+    await query(road.primary, `insert into transfers (source, target, amount) ${many}`);
     await query(
       road.primary,
       `delete from transfers where id % 3 = 0; delete from keyless where b is null;

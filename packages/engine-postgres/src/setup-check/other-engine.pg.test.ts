@@ -86,9 +86,10 @@ test("tables that are there are judged by what their columns mean", async () => 
   await execute(
     url,
     `create table plain (id bigint primary key, word text);
-     create table other (id smallint primary key, word char(9))`,
+     create table other (id smallint primary key, word char(9));
+     create table made (id int primary key, word text generated always as ('made') stored)`,
   );
-  const primary = report([tableOf("plain"), tableOf("other")]);
+  const primary = report([tableOf("plain"), tableOf("other"), tableOf("made")]);
   const { findings, arrivals } = await checkReplica(url, primary, { dialect: "mysql" });
   expect(findings).toEqual([
     expect.objectContaining({
@@ -96,7 +97,11 @@ test("tables that are there are judged by what their columns mean", async () => 
       what: "table public.other on replica eu: column id is smallint, which does not take every int of the primary as it is",
       fix: expect.stringContaining("integer, bigint"),
     }),
+    expect.objectContaining({
+      what: "table public.made on replica eu: column word is generated there, and the primary sends its values",
+      fix: expect.stringContaining("drop expression"),
+    }),
   ]);
   const there = [...arrivals.values()].map((of) => (of.kind === "there" ? [...of.unfit] : of.kind));
-  expect(there).toEqual([[], ["id", "word"]]);
+  expect(there).toEqual([[], ["id", "word"], []]);
 });
