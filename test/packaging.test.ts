@@ -14,7 +14,15 @@ import { createDatabases, Scenario } from "./scenario.ts";
 /* What is installed from packages instead of a clone, and what is run in containers. */
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const PACKED = ["core", "engine-postgres", "log-kafka", "log-embedded", "pipeline", "lockstep"];
+const PACKED = [
+  "core",
+  "engine-mysql",
+  "engine-postgres",
+  "log-kafka",
+  "log-embedded",
+  "pipeline",
+  "lockstep",
+];
 
 let folder: string;
 let servers: PostgresServer[];

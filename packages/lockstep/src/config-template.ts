@@ -104,7 +104,7 @@ log:
 
 /** The user's part of a url: all before the last @ of what comes before its path. */
 const USER = /^([a-z][a-z0-9+.-]*:\/\/[^:/?#]*):([^/?#]*)@/i;
-const QUERY = /([?&])(password|sslpassword)=([^&#]*)/gi;
+const QUERY = /([?&])(password|sslpassword|ssl-passphrase)=([^&#]*)/gi;
 
 /** A url's passwords, replaced by references; one that is a reference already stays. */
 function withReferences(
@@ -118,7 +118,7 @@ function withReferences(
     return `\${${name}}`;
   };
   const inQuery = (_match: string, mark: string, key: string, secret: string): string =>
-    `${mark}${key}=${reference(secret, `${prefix}_${key.toUpperCase()}`)}`;
+    `${mark}${key}=${reference(secret, `${prefix}_${key.toUpperCase().replace("-", "_")}`)}`;
   const withoutUser = url.replace(
     USER,
     (_match, user: string, secret: string) => `${user}:${reference(secret, `${prefix}_PASSWORD`)}@`,

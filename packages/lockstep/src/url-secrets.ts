@@ -5,7 +5,8 @@ export function isInCredentials(text: string, index: number): boolean {
   const [authority = ""] = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(url) ?? [];
   if (authority === "") return false;
   return (
-    index < authority.lastIndexOf("@") || /[?&](?:user|(?:ssl)?password)=[^&#]*$/i.test(url.slice(0, index))
+    index < authority.lastIndexOf("@") ||
+    /[?&](?:user|(?:ssl)?password|ssl-passphrase)=[^&#]*$/i.test(url.slice(0, index))
   );
 }
 

@@ -86,19 +86,30 @@ test("who does not answer gets no file", async () => {
 test("of MySQL and MariaDB the engine is told by the url, and the tables are those of its database", async () => {
   const { path } = await answer([], {
     primary: "mysql://app:s3cret@db1/shop",
-    replica: ["mysql://app:s3cret@db2/shop", "eu=mariadb://app@db3/shop"],
+    replica: [
+      "mysql://app:s3cret@db2/shop",
+      "eu=mariadb://app@db3/shop?ssl-cert=c&ssl-key=k&ssl-passphrase=s3cret",
+    ],
     embedded: "log",
   });
   const text = await readFile(path, "utf8");
   expect(text).not.toContain("s3cret");
   expect(text).not.toContain("lot and publication");
-  const config = await loadConfig(path, { PRIMARY_PASSWORD: "p", REPLICA_1_PASSWORD: "q" });
+  const config = await loadConfig(path, {
+    PRIMARY_PASSWORD: "p",
+    REPLICA_1_PASSWORD: "q",
+    EU_SSL_PASSPHRASE: "a/b",
+  });
   expect(config).toMatchObject({
     pipeline: "shop",
     primary: { engine: "mysql", url: "mysql://app:p@db1/shop" },
     replicas: [
       { name: "replica-1", engine: "mysql", url: "mysql://app:q@db2/shop" },
-      { name: "eu", engine: "mariadb", url: "mariadb://app@db3/shop" },
+      {
+        name: "eu",
+        engine: "mariadb",
+        url: "mariadb://app@db3/shop?ssl-cert=c&ssl-key=k&ssl-passphrase=a%2Fb",
+      },
     ],
     tables: { include: ["shop.*"], exclude: [] },
   });
