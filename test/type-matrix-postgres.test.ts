@@ -13,8 +13,11 @@ import {
   uniqueName,
   type MysqlFlavour,
 } from "@lockstep/testkit";
+import { removeFolder, temporaryFolder } from "@lockstep/testkit/servers";
+import { runningPipeline } from "./running-pipeline.ts";
 import { mysqlCorpus } from "./type-matrix/corpus-mysql.fixture.ts";
 import { runMatrix, type MatrixReplica, type Place } from "./type-matrix/runner.fixture.ts";
+import type { TypeCase } from "./type-matrix/type-case.fixture.ts";
 
 /* Primary, replica and this process are each in another time zone. */
 process.env["TZ"] = "America/New_York";
@@ -22,9 +25,9 @@ const READING = "set time_zone = '+00:00', sql_mode = ''";
 
 interface Pair {
   readonly pipeline: string;
-  readonly primary: Place & { readonly url: string };
+  readonly primary: Place;
   readonly source: MysqlSource;
-  readonly replica: MatrixReplica & { readonly url: string };
+  readonly replica: MatrixReplica;
 }
 
 async function pairOf(flavour: MysqlFlavour): Promise<Pair> {
@@ -37,11 +40,7 @@ async function pairOf(flavour: MysqlFlavour): Promise<Pair> {
     pipeline,
     primary: {
       engine: flavour,
-      url: own,
-      query: async (sql) => {
-        const results: unknown = await queryMysql(own, `${READING}; ${sql}`);
-        return lastRows(results);
-      },
+      query: async (sql) => lastRows(await queryMysql(own, `${READING}; ${sql}`)),
     },
     source: new MysqlSource({
       url: own,
@@ -52,7 +51,6 @@ async function pairOf(flavour: MysqlFlavour): Promise<Pair> {
     }),
     replica: {
       engine: "postgres",
-      url,
       query: async (sql) => await execute<Record<string, string | null>>(url, sql),
       sink: sinkOf({ url, pipeline, flavour, database }),
     },
@@ -84,11 +82,136 @@ function lastRows(results: unknown): Record<string, string | null>[] {
   return Array.isArray(last) ? last.filter((row) => typeof row === "object") : [];
 }
 
-describe.each(MYSQL_FLAVOURS)("from %s to PostgreSQL", (flavour) => {
-  test("every value of every type arrives as it is, by a copy and by the stream", async () => {
-    const pair = await pairOf(flavour);
-    await runMatrix({ ...pair, replicas: [pair.replica], cases: mysqlCorpus(flavour) }, async () => {
-      await eventually("", async () => expect(await pair.replica.query("select 1")).toHaveLength(1));
+/** Types that MySQL takes as a whole key. */
+const isKey = ({ type }: TypeCase): boolean =>
+  !/text|blob|json|geometry|point|vector|compressed|varchar\(4000\)|float/.test(type) &&
+  !/\(3\)|decimal\((?!5,|65,30)|bit\((?!9|64)|zerofill|latin1|utf16/.test(type);
+
+/** Rows that are found by a key of each type; and by all that they hold, of every type at once. */
+class FoundRows {
+  readonly #pair: Pair;
+  readonly #keyed: readonly TypeCase[];
+  readonly #all: readonly TypeCase[];
+
+  constructor(pair: Pair, cases: readonly TypeCase[]) {
+    this.#pair = pair;
+    this.#keyed = cases.filter(isKey);
+    this.#all = cases.filter(({ type }) => !type.includes("varchar(4000)"));
+  }
+
+  async create(): Promise<void> {
+    const keyed = this.#keyed.map(
+      ({ type }, at) => `create table keyed${at} (v ${type} not null primary key, n int)`,
+    );
+    const columns = this.#all.map(({ type }, at) => `c${at} ${type} null`);
+    await this.#pair.primary.query(
+      [...keyed, `create table keyless (n int, ${columns.join(", ")})`].join("; "),
+    );
+  }
+
+  async change(): Promise<void> {
+    const statements = this.#keyed.flatMap(({ values }, at) => {
+      const rows = values.map((value, n) => `(${value}, ${n})`);
+      return [
+        `insert ignore into keyed${at} values ${rows.join(", ")}`,
+        `update keyed${at} set n = n + 100`,
+        `delete from keyed${at} where n > 100`,
+      ];
     });
+    const rows = [0, 1, 2].map(
+      (n) => `(${[n, ...this.#all.map(({ values }) => values[n] ?? "null")].join(", ")})`,
+    );
+    const keyless = [
+      `insert into keyless values ${[...rows, ...rows].join(", ")}`,
+      "update keyless set n = n + 10",
+      "delete from keyless where n = 11 limit 1",
+    ];
+    await this.#pair.primary.query([...statements, ...keyless].join("; "));
+  }
+
+  async expectEqual(): Promise<void> {
+    const { primary, replica } = this.#pair;
+    const counted = [
+      ...this.#keyed.map((_, at) => `select 'keyed${at}' as t, count(*) as n, sum(n) as s from keyed${at}`),
+      "select 'keyless', count(*), sum(n) from keyless",
+    ].join(" union all ");
+    const sums = async (place: Place): Promise<unknown> =>
+      (await place.query(`${counted} order by 1`)).map(({ t, n, s }) => [t, Number(n), Number(s)]);
+    const expected = await sums(primary);
+    expect(expected).toHaveLength(this.#keyed.length + 1);
+    expect(await sums(replica)).toEqual(expected);
+  }
+}
+
+describe.each(MYSQL_FLAVOURS)("from %s to PostgreSQL", (flavour) => {
+  test("every value of every type arrives as it is, by a copy and by the stream, and finds its row", async () => {
+    const pair = await pairOf(flavour);
+    const cases = mysqlCorpus(flavour);
+    const found = new FoundRows(pair, cases);
+    await found.create();
+    await pair.primary.query(
+      "create table kept (id int primary key, n int, t text, b blob, d json, at timestamp(6) null); insert into kept values (1, 1, 'é', 0xff00, '[1]', '2024-03-31 01:30:00')",
+    );
+    await runMatrix({ ...pair, replicas: [pair.replica], cases }, async () => {
+      await found.change();
+      const images = ["minimal", "noblob", "full"].map(
+        (image, at) => `set binlog_row_image = '${image}'; update kept set n = n + 1 where id = 1;
+          insert into kept (id, t) values (${at + 2}, '${image}'); update kept set id = id + 10 where id = ${at + 2}`,
+      );
+      await pair.primary.query(`${images.join("; ")}; insert into marker values (2)`);
+      await eventually("all has arrived", async () =>
+        expect(await pair.replica.query("select from marker")).toHaveLength(2),
+      );
+      await found.expectEqual();
+      const kept =
+        "select id, n, t, b::text, d::text, (at at time zone 'UTC')::text as at from kept order by id";
+      const empty = { n: null, b: null, d: null, at: null };
+      expect(await pair.replica.query(kept)).toEqual([
+        { id: 1, n: 4, t: "é", b: "\\xff00", d: "[1]", at: "2024-03-31 01:30:00" },
+        { id: 12, t: "minimal", ...empty },
+        { id: 13, t: "noblob", ...empty },
+        { id: 14, t: "full", ...empty },
+      ]);
+    });
+  });
+
+  test("what PostgreSQL has not halts the replica by name, and goes on once its column takes it", async () => {
+    const { pipeline: name, primary, replica, source } = await pairOf(flavour);
+    const folder = await temporaryFolder("matrix");
+    await primary.query("create table days (id int primary key, day date, word varchar(9))");
+    const running = { name, folder, source, sinks: [replica.sink] };
+    try {
+      await runningPipeline(running, async (pipeline) => {
+        await eventually("it follows", async () =>
+          expect(await Promise.resolve(pipeline.status.replicas["r"]?.state)).toBe("following"),
+        );
+        await primary.query(
+          "insert into days values (1, '2024-02-29', 'a'), (2, '0000-00-00', 'b'), (3, '2020-05-00', 'c')",
+        );
+        await eventually("it has halted", async () =>
+          expect(await Promise.resolve(pipeline.status.replicas["r"])).toMatchObject({
+            state: "halted",
+            error: {
+              code: "apply-refused",
+              message: expect.stringMatching(/"public"."days", key id=2, .*column day: a date with a/),
+              fix: expect.stringContaining("docs/types.md"),
+            },
+          }),
+        );
+        expect(await replica.query("select from days")).toEqual([]);
+      });
+      await replica.query("alter table days alter column day type text using day::text");
+      await runningPipeline(running, async () => {
+        await eventually("it goes on", async () =>
+          expect(await replica.query("select id, day, word from days order by id")).toEqual([
+            { id: 1, day: "2024-02-29", word: "a" },
+            { id: 2, day: "0000-00-00", word: "b" },
+            { id: 3, day: "2020-05-00", word: "c" },
+          ]),
+        );
+      });
+    } finally {
+      removeFolder(folder);
+    }
   });
 });

@@ -58,7 +58,8 @@ function whyLeftOut(error: unknown): string | null {
     case "23503": // The primary has got it since, and what made it hold is still to be applied.
       return "rows of the replica do not satisfy it yet";
     case "42830":
-    case "42804": // Other engines have them, and so may a table that was there before.
+    case "42804":
+    case "42703": // Other engines have them, and so may a table that was there before.
       return "the table that it references has no such key";
     default:
       return null;

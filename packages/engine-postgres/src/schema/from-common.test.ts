@@ -113,8 +113,13 @@ test("an index that a long value would break is left out, a key is not; and a fo
     'index i ("word"): values may be longer than an index takes',
     'foreign key f: no key of shop.words is on ("word")',
   ]);
-  const known = converted(goods, { ...words, primaryKey: ["word"] });
-  expect(known.table.constraints.at(-1)).toMatchObject({ name: "f", kind: "foreign" });
+  const named = { ...goods, foreignKeys: [{ ...key, columns: ["Word"], referencedColumns: ["WORD"] }] };
+  const known = converted(named, { ...words, primaryKey: ["word"] });
+  expect(known.table.constraints.at(-1)).toMatchObject({
+    name: "f",
+    kind: "foreign",
+    definition: expect.stringContaining('foreign key ("word") references "shop"."words" ("word")'),
+  });
 });
 
 test.each([

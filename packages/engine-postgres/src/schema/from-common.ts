@@ -40,7 +40,9 @@ export function convertTable(
   const leftOut: string[] = [];
   const columns = table.columns.map((column) => convertColumn(table, column, leftOut));
   const indexes = table.indexes.filter((index) => fitsIndex(table, index, leftOut));
-  const foreignKeys = table.foreignKeys.filter((key) => hasUnique(key, others, leftOut));
+  const foreignKeys = table.foreignKeys
+    .map((key) => exactlyNamed(key, table, others))
+    .filter((key) => hasUnique(key, others, leftOut));
   const sequenced = table.columns.filter(isSequenced);
   return {
     table: {
@@ -182,6 +184,26 @@ function foreignKeyOf(key: CommonForeignKey): ConstraintDefinition {
   const definition = `foreign key (${listed(columns)}) references ${quoteTable(references)} (${listed(referencedColumns)})
     on delete ${onDelete} on update ${onUpdate}`;
   return { ...PLAIN, name: constraintName(name), kind: "foreign", definition, references };
+}
+
+/** Elsewhere `ID` may name the column `id`. */
+function exactlyNamed(
+  key: CommonForeignKey,
+  table: CommonTable,
+  others: readonly CommonTable[],
+): CommonForeignKey {
+  const target = others.find((other) => tableKey(other) === tableKey(key.references));
+  const exact = (names: readonly string[], of: CommonTable | undefined): string[] =>
+    names.map((name) => {
+      const known = of?.columns.map((column) => column.name) ?? [];
+      const isAlike = (one: string): boolean => one.toLowerCase() === name.toLowerCase();
+      return known.includes(name) ? name : (known.find(isAlike) ?? name);
+    });
+  return {
+    ...key,
+    columns: exact(key.columns, table),
+    referencedColumns: exact(key.referencedColumns, target),
+  };
 }
 
 /** The server refuses one to columns that no key of theirs tells apart. */

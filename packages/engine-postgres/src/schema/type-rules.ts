@@ -47,6 +47,7 @@ const INT64 = { int8: asIs, numeric: whole } as const;
 const INT32 = { int4: asIs, ...INT64, float8: asIs } as const;
 const NO_NUL = "texts that hold the character U+0000";
 const NO_ZERO = "dates with a year, month or day of zero";
+const NO_ZERO_NO_MORE = `${NO_ZERO}; in a column of fewer digits: those that have more`;
 
 const sized = (name: string, size: number | null): string => (size === null ? name : `${name}(${size})`);
 const text = (refuses: string | null): Rule => ({
@@ -71,10 +72,18 @@ const scaled = (name: string, takes: Rule["takes"], refuses: string | null): Rul
 /** What becomes of each logical type of a primary that is no PostgreSQL: the one place that says so. */
 const RULES: Readonly<Record<LogicalType, Rule>> = {
   boolean: simple("boolean", { bool: asIs }),
-  int16: simple("smallint", { int2: asIs, ...INT32, float4: asIs, bool: () => exactly.flag }),
+  int16: simple(
+    "smallint",
+    { int2: asIs, ...INT32, float4: asIs, bool: () => exactly.flag },
+    "in a boolean: all but 0 and 1",
+  ),
   int32: simple("integer", INT32),
   int64: simple("bigint", INT64),
-  uint64: simple("numeric(20,0)", { numeric: whole, int8: () => exactly.signed }),
+  uint64: simple(
+    "numeric(20,0)",
+    { numeric: whole, int8: () => exactly.signed },
+    "in a bigint: numbers above 2^63 - 1",
+  ),
   float32: simple("real", { float4: asIs, float8: () => exactly.widened }),
   float64: simple("double precision", { float8: asIs }),
   decimal: {
@@ -82,7 +91,7 @@ const RULES: Readonly<Record<LogicalType, Rule>> = {
     createdAs: ({ precision, scale }) =>
       precision === null ? "numeric" : `numeric(${precision},${scale ?? 0})`,
     takes: { numeric: fraction },
-    refuses: null,
+    refuses: "in a column of fewer digits: those that have more",
   },
   string: {
     creates: "varchar(n), text where n is not said",
@@ -93,13 +102,21 @@ const RULES: Readonly<Record<LogicalType, Rule>> = {
   },
   bytes: simple("bytea", { bytea: asIs }),
   date: simple("date", { date: () => exactly.day }, NO_ZERO),
-  time: scaled("interval", { interval: exactly.span, time: exactly.clock }, null),
+  time: scaled(
+    "interval",
+    { interval: exactly.span, time: exactly.clock },
+    "in a time: what is no time of one day",
+  ),
   timetz: scaled("timetz", { timetz: exactly.clock }, null),
-  timestamp: scaled("timestamp", { timestamp: exactly.moment }, NO_ZERO),
-  timestamptz: scaled("timestamptz", { timestamptz: exactly.moment }, NO_ZERO),
+  timestamp: scaled("timestamp", { timestamp: exactly.moment }, NO_ZERO_NO_MORE),
+  timestamptz: scaled("timestamptz", { timestamptz: exactly.moment }, NO_ZERO_NO_MORE),
   interval: scaled("interval", { interval: exactly.span }, null),
   uuid: simple("uuid", { uuid: asIs }),
-  json: simple("json", { json: asIs, jsonb: () => exactly.document }),
+  json: simple(
+    "json",
+    { json: asIs, jsonb: () => exactly.document },
+    "in a jsonb: -0 and the character U+0000",
+  ),
   enum: { ...text(NO_NUL), takes: { enum: asIs } },
   set: text(NO_NUL),
   bits: {

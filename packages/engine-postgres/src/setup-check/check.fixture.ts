@@ -19,9 +19,17 @@ export async function checkPrimary(
 export async function checkReplica(
   url: string,
   primary: PrimaryReport = NOBODY,
-  { pipeline = uniqueName("shop"), comparesTables = true } = {},
+  { pipeline = uniqueName("shop"), comparesTables = true, dialect = "postgres" } = {},
 ): Promise<ReplicaReport> {
-  const options = { replica: "eu", url, folder: ".", pipeline, existing: "refuse", comparesTables } as const;
+  const options = {
+    replica: "eu",
+    url,
+    folder: ".",
+    pipeline,
+    dialect,
+    existing: "refuse",
+    comparesTables,
+  } as const;
   return await createReplicaCheck(options).check(primary, never());
 }
 

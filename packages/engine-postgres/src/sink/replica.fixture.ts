@@ -71,22 +71,25 @@ export class Replica implements AsyncDisposable {
   readonly url: string;
   readonly pipeline: string = uniqueName("sink");
   #session: SinkSession | null = null;
+  readonly #dialect: string;
   #step = 0;
 
   static async create(
     sql: string = CREATE_ITEMS,
     policy: ConflictPolicy = { kind: "primary_wins" },
     url?: string,
+    dialect = "postgres",
   ): Promise<Replica> {
-    const replica = new Replica(url ?? (await freshDatabase(1)));
+    const replica = new Replica(url ?? (await freshDatabase(1)), dialect);
     await execute(replica.url, sql);
     replica.#session = await replica.claim("owner", policy);
     await begin(replica.session, progressAt(0));
     return replica;
   }
 
-  private constructor(url: string) {
+  private constructor(url: string, dialect: string) {
     this.url = url;
+    this.#dialect = dialect;
   }
 
   get session(): SinkSession {
@@ -108,6 +111,7 @@ export class Replica implements AsyncDisposable {
       replica: "r",
       url,
       pipeline,
+      dialect: this.#dialect,
       onConflict,
       existing: "refuse",
       logger: silentLogger,

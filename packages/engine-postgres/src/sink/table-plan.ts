@@ -102,6 +102,7 @@ function matchTable(
   const columns = table.columns.map((column) => {
     const target = targets.get(column.name);
     targets.delete(column.name);
+    if (target === undefined && rows.some(({ name }) => name === column.name)) throw generated(table, column);
     const surplus = rows.filter(({ name }) => table.columns.every((other) => other.name !== name));
     return matchColumn(table, { column, target, surplus, isOwn: dialect === OWN_DIALECT });
   });
@@ -123,6 +124,14 @@ function matchTable(
     ownColumns: [...targets.keys()].map(quoteIdentifier),
     keyColumns,
   };
+}
+
+/** On the primary it is a column as any other: a PostgreSQL sends none that is generated, other engines do. */
+function generated(table: Table, { name }: Column): Mismatch {
+  return new Mismatch(
+    `column ${name} is generated there, and the primary sends its values`,
+    `run there: alter table ${quoteTable(table)} alter column ${quoteIdentifier(name)} drop expression`,
+  );
 }
 
 function noKey(

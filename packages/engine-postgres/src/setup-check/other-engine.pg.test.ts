@@ -1,0 +1,107 @@
+import { expect, test } from "vitest";
+import type { CommonColumn, CommonTable, PrimaryReport } from "@lockstep/core";
+import { execute, freshDatabase } from "@lockstep/testkit";
+import { checkReplica } from "./check.fixture.ts";
+
+/* What a check says of tables of a primary of another engine, before any data moves. */
+
+const column = (name: string, more: Partial<CommonColumn> = {}): CommonColumn => ({
+  name,
+  type: "int32",
+  nativeType: "int",
+  maxLength: null,
+  precision: null,
+  scale: null,
+  labels: null,
+  isNullable: true,
+  isIdentity: false,
+  default: null,
+  ...more,
+});
+
+const tableOf = (name: string, more: Partial<CommonTable> = {}): CommonTable => ({
+  schema: "public",
+  name,
+  columns: [column("id"), column("word", { type: "string", nativeType: "varchar(9)", maxLength: 9 })],
+  primaryKey: ["id"],
+  uniques: [],
+  indexes: [],
+  foreignKeys: [],
+  leftOut: [],
+  ...more,
+});
+
+const report = (common: readonly CommonTable[], key = "id"): PrimaryReport => ({
+  findings: [],
+  database: { text: "elsewhere", encoding: "utf8mb4" },
+  hasBegun: false,
+  tables: common.map(({ schema, name, columns }, id) => ({
+    id,
+    schema,
+    name,
+    columns: columns.map((of) => ({ ...of, isKey: of.name === key })),
+  })),
+  common,
+});
+
+test("what a table becomes, what is left out of it, and why one cannot be made", async () => {
+  const url = await freshDatabase(1);
+  const day = column("day", { type: "date", default: { kind: "value", text: "0000-00-00" } });
+  const primary = report([
+    tableOf("plain"),
+    tableOf("partly", { columns: [column("id"), day], leftOut: ["check (id > 0)"] }),
+    tableOf("never", { columns: [column("id"), column("ctid")] }),
+    tableOf("keyless", { primaryKey: null, leftOut: ["primary key (word(3))"] }),
+  ]);
+  const { findings, arrivals } = await checkReplica(url, primary, { dialect: "mysql" });
+  expect(findings).toEqual([
+    {
+      level: "warning",
+      code: "left-out",
+      what: "of table public.partly replica eu gets its columns, keys, indexes and foreign keys, but not: check (id > 0); column day default '0000-00-00', which date does not hold",
+      fix: expect.any(String),
+    },
+    expect.objectContaining({
+      level: "error",
+      code: "schema-mismatch",
+      what: "table public.never cannot be made on replica eu: PostgreSQL has a column ctid of its own in every table",
+    }),
+    expect.objectContaining({
+      level: "error",
+      code: "schema-mismatch",
+      what: "table public.keyless cannot be made on replica eu: its key (id) is more than columns",
+    }),
+  ]);
+  expect(arrivals.get('["public","plain"]')).toEqual({
+    kind: "to-create",
+    columns: new Map([
+      ["id", "integer"],
+      ["word", "varchar(9)"],
+    ]),
+  });
+});
+
+test("tables that are there are judged by what their columns mean", async () => {
+  const url = await freshDatabase(1);
+  await execute(
+    url,
+    `create table plain (id bigint primary key, word text);
+     create table other (id smallint primary key, word char(9));
+     create table made (id int primary key, word text generated always as ('made') stored)`,
+  );
+  const primary = report([tableOf("plain"), tableOf("other"), tableOf("made")]);
+  const { findings, arrivals } = await checkReplica(url, primary, { dialect: "mysql" });
+  expect(findings).toEqual([
+    expect.objectContaining({
+      code: "schema-mismatch",
+      what: "table public.other on replica eu: column id is smallint, which does not take every int of the primary as it is",
+      fix: expect.stringContaining("integer, bigint"),
+    }),
+    expect.objectContaining({
+      what: "table public.made on replica eu: column word is generated there, and the primary sends its values",
+      fix: expect.stringContaining("drop expression"),
+    }),
+  ]);
+  const there = [...arrivals.values()].map((of) => (of.kind === "there" ? [...of.unfit] : of.kind));
+  expect(there).toEqual([[], ["id", "word"], []]);
+});
