@@ -109,13 +109,13 @@ export class Scenario {
     const [primaryUrl = "", ...replicaUrls] = options.reachedAs ?? options.urls;
     const replicas = replicaUrls.map((url, index) => {
       const enabled = disabled.includes(index + 1) ? ", enabled: false" : "";
-      return `  - { name: replica-${index + 1}, engine: ${engineOf(url)}, url: "${url}"${enabled} }`;
+      return `  - { name: replica-${index + 1}, engine: ${engineOf(options.urls[index + 1] ?? "")}, url: "${url}"${enabled} }`;
     });
     const embedded = `{ embedded: { path: log${maxLogBytes === undefined ? "" : `, maxBytes: ${maxLogBytes}`} } }`;
     return [
       `pipeline: ${this.pipeline}`,
       `log: ${log ?? (brokers === undefined ? embedded : `{ kafka: { brokers: ${JSON.stringify(brokers)} } }`)}`,
-      `primary: { name: main, engine: ${engineOf(primaryUrl)}, url: "${primaryUrl}" }`,
+      `primary: { name: main, engine: ${engineOf(this.primaryUrl)}, url: "${primaryUrl}" }`,
       "replicas:",
       ...replicas,
       ...(include === null ? [] : [`tables: { include: ${include} }`]),
