@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { Renaming, renamedSink, type Sink, type Source } from "@lockstep/core";
 import { createMysqlSink, MysqlSource } from "@lockstep/engine-mysql";
@@ -22,6 +23,8 @@ import { runningPipeline } from "./running-pipeline.ts";
 const ENGINES = ["postgres", "mysql", "mariadb"] as const;
 type Engine = (typeof ENGINES)[number];
 
+/** Of each client: the machine is also the pipeline's, which is to keep up. */
+const PACE_MS = 5;
 const ACCOUNTS = 60;
 const TOTAL = ACCOUNTS * 1_000;
 
@@ -164,6 +167,7 @@ class Road implements AsyncDisposable {
            update accounts set balance = balance + 3 where id = ${target};
            insert into transfers (source, target, amount) values (${source}, ${target}, 3.10); commit`,
         );
+        await sleep(PACE_MS);
       }
     };
     const clients = Promise.all([client(1), client(2)]);
