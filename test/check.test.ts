@@ -231,7 +231,7 @@ retention: { hours: -1 }
     for (const expected of [
       /^pipeline \(line 1\): must be lower-case letters.*, not "Shop" \| /,
       /^log\.kafka\.brokers\.0 \(line 2\): must be host:port, not "nonsense" \| /,
-      /^primary\.engine \(line 3\): expected "postgres", not "oracle" \| write postgres$/,
+      /^primary\.engine \(line 3\): expected one of "postgres"\|"mysql"\|"mariadb", not "oracle" \| write postgres or mysql or mariadb$/,
       /^replicas\.0\.url \(line 5\): environment variable ABSENT_VARIABLE is not set \| .*export ABSENT_VARIABLE/,
       /^replicas\.1\.url \(line 6\): file .*absent\.url cannot be read \| create it/,
       /^replicas\.1\.prority \(line 6\): there is no such key \| write priority/,

@@ -14,7 +14,6 @@ import { targetOf } from "../link/target.ts";
 import { parsed } from "../parsed-position.ts";
 import { positionOf } from "../position.ts";
 import { toReplicationError } from "../server-error.ts";
-import { readPrimarySettings } from "../setup-check/primary-settings.ts";
 import { readPrimaryLog } from "../source/primary-log.ts";
 import { MysqlTransaction } from "./client-transaction.ts";
 import { MysqlSession, type Told } from "./mysql-session.ts";
@@ -56,7 +55,7 @@ class MysqlClient implements ClientDatabase {
     this.#place = place;
     this.#pool = new SessionPool({
       open: async (signal) =>
-        new MysqlSession(await connect({ url, folder, settings, isClient: true }, signal)),
+        await MysqlSession.on(await connect({ url, folder, settings, isClient: true }, signal)),
       max: maxSessions,
     });
   }
@@ -110,12 +109,10 @@ class MysqlClient implements ClientDatabase {
 }
 
 /** What the answer said, of what was committed; else all that is committed by now. */
-async function positionAfter({ connected }: MysqlSession, told: Told | null): Promise<Position> {
-  const own = told?.ids === null || told === null ? null : parsed(told.ids);
+async function positionAfter({ connected, hasIds }: MysqlSession, told: Told | null): Promise<Position> {
+  const own = hasIds && told !== null && told.ids !== null ? parsed(told.ids) : null;
   if (own?.kind === "set" || own?.kind === "domains") return positionOf(own.ids);
-  const { session, server } = connected;
-  const { hasIds } = await readPrimarySettings(session, server);
-  return (await readPrimaryLog(session, server.flavour, hasIds)).end;
+  return (await readPrimaryLog(connected.session, connected.server.flavour, hasIds)).end;
 }
 
 function isGoodbye(error: unknown, place: string): boolean {

@@ -1,5 +1,6 @@
 import type { PooledSession } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
+import { readPrimarySettings } from "../setup-check/primary-settings.ts";
 
 /** Of the status that comes with an answer: a transaction is open. */
 const IN_TRANSACTION = 1;
@@ -14,11 +15,24 @@ export interface Told {
 /** A session of `mysql2`. */
 export class MysqlSession implements PooledSession {
   readonly connected: Connected;
+  /** Positions are made of ids, and a commit's answer says its own. */
+  readonly hasIds: boolean;
   isLost = false;
   #told: Told = { isInTransaction: false, ids: null };
 
-  constructor(connected: Connected) {
+  static async on(connected: Connected): Promise<MysqlSession> {
+    try {
+      const { hasIds } = await readPrimarySettings(connected.session, connected.server);
+      return new MysqlSession(connected, hasIds);
+    } catch (error) {
+      await connected[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  private constructor(connected: Connected, hasIds: boolean) {
     this.connected = connected;
+    this.hasIds = hasIds;
     connected.lost.addEventListener("abort", () => void (this.isLost = true), { once: true });
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { freshMysqlDatabase, MYSQL_FLAVOURS, queryMysql, startMysql } from "@lockstep/testkit";
+import { serverIdOf } from "../source/server-id.ts";
 import { allOf, checkPrimary, codes, databaseOf, errors, mend, newUser } from "./check.fixture.ts";
 
 describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
@@ -119,6 +120,13 @@ describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
       findings: (await checkPrimary(url)).findings.filter(({ sql }) => sql !== undefined),
     }));
     expect(errors(await checkPrimary(url))).toEqual([]);
+    if (flavour === "mysql") {
+      await server.query("set global server_id = 0");
+      expect(errors(await checkPrimary(url)).map(({ sql }) => sql)).toEqual(["set global server_id = 1"]);
+    }
+    await server.query(`set global server_id = ${serverIdOf("taken")}`);
+    expect(errors(await checkPrimary(url, allOf(url), "taken"))[0]?.what).toContain("the primary's own");
+    expect(errors(await checkPrimary(url, allOf(url), "another"))).toEqual([]);
     await server.stop();
     await server.start({ "skip-log-bin": "ON", "log-bin": "OFF" });
     expect(errors(await checkPrimary(admin)).map(({ what }) => what)).toContain(
