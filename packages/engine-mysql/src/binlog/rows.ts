@@ -81,7 +81,9 @@ export class RowsReader {
     this.#cells = [];
     try {
       const events = this.#rows(cursor, form, mapped);
-      return { mapped, events, isStatementEnd };
+      const { keeps } = mapped;
+      const kept = keeps === null ? events : events.map((event) => keptOf(event, keeps));
+      return { mapped, events: kept, isStatementEnd };
     } catch (error) {
       if (error instanceof RowLimitReached || error instanceof RowTooLong)
         throw this.#tooLarge(mapped, error);
@@ -200,9 +202,10 @@ export class RowsReader {
     return new Cursor(inflate(cursor.slice(cursor.left), length, { isRaw: false, maxBytes }));
   }
 
-  #tooLarge({ table, isKey }: MappedTable, cause: Error): ReplicationError {
+  #tooLarge({ table, isKey, keeps }: MappedTable, cause: Error): ReplicationError {
     const { maxRowBytes } = this.#options;
-    const key = table.columns.flatMap(({ name }, index) => {
+    const key = table.columns.flatMap(({ name }, at) => {
+      const index = keeps?.[at] ?? at;
       const cell = this.#cells[index];
       return isKey[index] === true && typeof cell === "string" ? [`${name}=${cell}`] : [];
     });
@@ -217,6 +220,23 @@ export class RowsReader {
         fields: { table: label, maxRowBytes },
       },
     );
+  }
+}
+
+/** Without the columns that are not the table's. */
+function keptOf(event: ReplicationEvent, keeps: readonly number[]): ReplicationEvent {
+  const kept = (row: Row): Cell[] => keeps.map((index) => row[index] ?? null);
+  switch (event.kind) {
+    case "insert":
+      return { ...event, after: kept(event.after) };
+    case "update":
+      return event.before === undefined
+        ? { ...event, after: kept(event.after) }
+        : { ...event, after: kept(event.after), before: kept(event.before) };
+    case "delete":
+      return { ...event, before: kept(event.before) };
+    default:
+      return event;
   }
 }
 

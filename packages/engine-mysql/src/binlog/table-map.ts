@@ -38,11 +38,15 @@ export interface TableMapOptions {
   readonly includes: (table: TableName) => boolean;
   /** What the catalog calls a type that the log shows as bytes: MariaDB's UUID, INET4, INET6, VECTOR. */
   readonly nativeTypeOf: (table: TableName, column: string) => string | null;
+  /** Whether changes tell a column's value; default: all do. */
+  readonly arrives?: ((table: TableName, column: string) => boolean) | undefined;
 }
 
 /** A table, and how its rows are read. */
 export interface MappedTable {
   readonly table: Table;
+  /** Which of the log's columns are the table's; null: all of them. */
+  readonly keeps: readonly number[] | null;
   readonly readers: readonly ColumnReader[];
   /** For each column whether it is part of the key. */
   readonly isKey: readonly boolean[];
@@ -113,8 +117,12 @@ export class TableMaps {
       const { type = "other", nativeType = "" } = defined[index] ?? {};
       return { name: column.name ?? "", type, nativeType, isKey: isKey[index] ?? false };
     });
+    const arrives = this.#options.arrives ?? ((): boolean => true);
+    const keeps = fields.flatMap((field, index) => (arrives({ schema, name }, field.name) ? [index] : []));
+    const kept = fields.filter((_, index) => keeps.includes(index));
     return {
-      ...this.#tableOf({ schema, name }, fields),
+      ...this.#tableOf({ schema, name }, kept),
+      keeps: kept.length === fields.length ? null : keeps,
       readers: defined.map(({ reader }) => reader),
       isKey,
       hasKey: metadata.key.length > 0,

@@ -53,14 +53,15 @@ function readColumn({ columns, leftOut }: CommonColumns, row: TextRow, flavour: 
   const extra = row["more"] ?? "";
   const name = row["col"] ?? "";
   const quoted = quoteIdentifier(name);
-  const maxLength = maxLengthOf(type.dataType, type.columnType, row);
   const generated = row["made"] ?? "";
+  if (generated !== "") leftOut.push(`generated column ${quoted} as (${generated})`);
+  if (generated !== "" && flavour === "mariadb") return; // Its updates do not carry them.
+  const maxLength = maxLengthOf(type.dataType, type.columnType, row);
   const { value, isLeftOut } =
     generated === ""
       ? readDefault(flavour, { text: row["dflt"] ?? null, extra, type: logical, length: maxLength })
       : { value: null, isLeftOut: false };
   if (isLeftOut) leftOut.push(`default of column ${quoted}: ${row["dflt"] ?? ""}`);
-  if (generated !== "") leftOut.push(`generated column ${quoted} as (${generated})`);
   const [, onUpdate] = /on update (\S+)/i.exec(extra) ?? [];
   if (onUpdate !== undefined) leftOut.push(`column ${quoted} on update ${onUpdate}`);
   if (/\binvisible\b/i.test(extra)) leftOut.push(`column ${quoted} invisible`);

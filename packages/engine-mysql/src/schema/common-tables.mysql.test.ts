@@ -57,8 +57,7 @@ describe.each(MYSQL_FLAVOURS)("a table of %s in common words", (flavour) => {
       body: null,
       doc: null,
       sum: null,
-      twice: null,
-      thrice: null,
+      ...(isMysql ? { twice: null, thrice: null } : {}),
       unseen: null,
     });
     const sizes = {
@@ -88,7 +87,7 @@ describe.each(MYSQL_FLAVOURS)("a table of %s in common words", (flavour) => {
     expect(said.get("kind")).toMatchObject({ ...sizes, labels: ["a", "it's", "c"] });
     expect(said.get("raw")).toMatchObject({ ...sizes, maxLength: 9, type: "bytes" });
     expect(said.get("body")).toMatchObject(sizes);
-    expect(said.get("twice")).toMatchObject({ ...sizes, type: "int32" });
+    if (isMysql) expect(said.get("twice")).toMatchObject({ ...sizes, type: "int32" });
     expect(table?.leftOut.map((words) => words.replaceAll(/[`()]/g, ""))).toEqual(
       expect.arrayContaining([
         expect.stringMatching(/^collation utf8mb4_general_ci of name$/),

@@ -101,6 +101,15 @@ export async function readHiddenTypes(session: Session): Promise<ReadonlyMap<str
   return new Map(rows.map((row) => [hiddenTypeKey(nameOf(row), row["col"] ?? ""), row["type"] ?? ""]));
 }
 
+/** Columns that MariaDB's log does not carry when a row is updated, by table and column. */
+export async function readGenerated(session: Session): Promise<ReadonlySet<string>> {
+  const rows = await session.query(
+    `select table_schema as \`schema\`, table_name as name, column_name as col
+       from information_schema.columns where coalesce(generation_expression, '') <> ''`,
+  );
+  return new Set(rows.map((row) => hiddenTypeKey(nameOf(row), row["col"] ?? "")));
+}
+
 export function hiddenTypeKey({ schema, name }: TableName, column: string): string {
   return JSON.stringify([schema, name, column]);
 }

@@ -27,7 +27,14 @@ import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { comparePositions, isPosition, parsed } from "../position.ts";
-import { hiddenTypeKey, isForUsers, listTables, readHiddenTypes, readSequences } from "../schema/tables.ts";
+import {
+  hiddenTypeKey,
+  isForUsers,
+  listTables,
+  readGenerated,
+  readHiddenTypes,
+  readSequences,
+} from "../schema/tables.ts";
 import { readSchema } from "../schema/definition.ts";
 import { toReplicationError } from "../server-error.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
@@ -161,6 +168,7 @@ export class MysqlSource implements Source {
     const charsets = await this.#charsets.read(session);
     const sequences = await readSequences(session);
     const hidden = flavour === "mariadb" ? await readHiddenTypes(session) : new Map<string, string>();
+    const generated = flavour === "mariadb" ? await readGenerated(session) : new Set<string>();
     const decoder = new BinlogDecoder({
       flavour,
       charsets,
@@ -168,6 +176,7 @@ export class MysqlSource implements Source {
       includes: (table) =>
         isForUsers(table) && matchesTable(filter, table) && !sequences.has(tableKey(table)),
       nativeTypeOf: (table, column) => hidden.get(hiddenTypeKey(table, column)) ?? null,
+      arrives: (table, column) => !generated.has(hiddenTypeKey(table, column)),
       wholeBefore: false,
     });
     const reached = new Reached(start, emptyOf(log));
