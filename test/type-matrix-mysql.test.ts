@@ -160,7 +160,7 @@ async function expectKeys(
 async function expectDefinition(replica: Place): Promise<void> {
   const found =
     "select price, label, parent, abs(timestampdiff(minute, at, utc_timestamp())) < 60 as fresh from counted";
-  await replica.query("insert into counted (label) values ('own')");
+  await replica.query("set time_zone = '+09:00'; insert into counted (label) values ('own')");
   expect(await replica.query(`${found} where id = 2`)).toEqual([
     { price: "1.50", label: "own", parent: null, fresh: "1" },
   ]);
