@@ -7,8 +7,10 @@ import { readCatalog } from "../schema/tables.ts";
 import type { SourceCatalog } from "../values.ts";
 import { PgoutputDecoder, type Decoded } from "./pgoutput.ts";
 
-/** `LOCKSTEP_TEST_SCALE=10` runs a million. */
-const PACKETS = 40_000 * Number(process.env["LOCKSTEP_TEST_SCALE"] ?? 1);
+/** `LOCKSTEP_TEST_SCALE=25` runs a million. */
+const SCALE = Number(process.env["LOCKSTEP_TEST_SCALE"] ?? 1);
+const PACKETS = 40_000 * SCALE;
+const TIMEOUT_MS = 120_000 * Math.max(1, SCALE);
 /** What lies around a message in a socket's chunk; reading it would show. */
 const AROUND = 16;
 
@@ -96,33 +98,37 @@ function outcome(
   }
 }
 
-test("a mutated message is an error or an answer, never a crash, and never read beyond its end", async () => {
-  const { catalog, transactions } = await record();
-  expect(transactions).toHaveLength(5);
-  const seed = Number(process.env["LOCKSTEP_TEST_SEED"] ?? randomBytes(4).readUInt32BE());
-  const roll = dice(seed);
-  let errors = 0;
-  const relations = transactions.flat().filter((message) => message[0] === "R".charCodeAt(0));
-  for (let packet = 0; packet < PACKETS; packet++) {
-    const messages = transactions[roll(transactions.length)] ?? [];
-    const which = roll(messages.length);
-    const mutated = mutate(messages[which] ?? Buffer.alloc(1), roll);
-    const before = [
-      ...(which === 0 ? [] : messages.slice(0, 1)),
-      ...relations.slice(0, 3),
-      ...messages.slice(1, which),
-    ];
-    try {
-      const among = outcome(catalog, before, mutated, AROUND);
-      if (JSON.stringify(among) !== JSON.stringify(outcome(catalog, before, mutated, 0)))
-        throw new Error("what lies around it was read");
-      if (typeof among === "string") errors += 1;
-    } catch (error) {
-      throw new Error(`packet ${packet} of seed ${seed}: ${mutated.toString("hex").slice(0, 400)}`, {
-        cause: error,
-      });
+test(
+  "a mutated message is an error or an answer, never a crash, and never read beyond its end",
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const { catalog, transactions } = await record();
+    expect(transactions).toHaveLength(5);
+    const seed = Number(process.env["LOCKSTEP_TEST_SEED"] ?? randomBytes(4).readUInt32BE());
+    const roll = dice(seed);
+    let errors = 0;
+    const relations = transactions.flat().filter((message) => message[0] === "R".charCodeAt(0));
+    for (let packet = 0; packet < PACKETS; packet++) {
+      const messages = transactions[roll(transactions.length)] ?? [];
+      const which = roll(messages.length);
+      const mutated = mutate(messages[which] ?? Buffer.alloc(1), roll);
+      const before = [
+        ...(which === 0 ? [] : messages.slice(0, 1)),
+        ...relations.slice(0, 3),
+        ...messages.slice(1, which),
+      ];
+      try {
+        const among = outcome(catalog, before, mutated, AROUND);
+        if (JSON.stringify(among) !== JSON.stringify(outcome(catalog, before, mutated, 0)))
+          throw new Error("what lies around it was read");
+        if (typeof among === "string") errors += 1;
+      } catch (error) {
+        throw new Error(`packet ${packet} of seed ${seed}: ${mutated.toString("hex").slice(0, 400)}`, {
+          cause: error,
+        });
+      }
     }
-  }
-  expect(errors).toBeGreaterThan(PACKETS / 10);
-  expect(errors).toBeLessThan(PACKETS);
-});
+    expect(errors).toBeGreaterThan(PACKETS / 10);
+    expect(errors).toBeLessThan(PACKETS);
+  },
+);
