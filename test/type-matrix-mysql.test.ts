@@ -1,6 +1,6 @@
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Renaming, renamedSink, type Sink } from "@lockstep/core";
+import { Renaming, renamedSink, type Sink, type Source } from "@lockstep/core";
 import { createMysqlSink, MysqlSource } from "@lockstep/engine-mysql";
 import { createPostgresSource } from "@lockstep/engine-postgres";
 import type { Pipeline } from "@lockstep/pipeline";
@@ -72,6 +72,17 @@ function postgresPlace(url: string): Place {
   };
 }
 
+function postgresSource(url: string, pipeline: string): Source {
+  return createPostgresSource({
+    url,
+    pipeline,
+    tables: { include: ["public.*"], exclude: [] },
+    maxRowBytes: 16 * 1024 * 1024,
+    degradeAfterMs: null,
+    logger: silentLogger,
+  });
+}
+
 function mysqlPlace(flavour: MysqlFlavour, database: string): Place {
   return {
     engine: flavour,
@@ -118,6 +129,11 @@ async function createKeyed(primary: Place): Promise<void> {
        unique (label, price));
      create index on counted (label); create index on counted (lower(label));
      insert into counted (id, parent) values (0, null); insert into counted (label, parent) values ('b', 0);
+     create table keyless (a text, b jsonb, c double precision, d timestamptz, e bytea, f numeric, g real, h bit(3), i text[], j date);
+     alter table keyless replica identity full;
+     insert into keyless select 'A ', '{"b": [1.10, "é"], "a": null}', 0.1, '2024-11-03 01:30:00-04', '\\x00ff', 1.10, 0.1, '011', '{x,NULL}', '0001-01-01'
+       from generate_series(1, 2);
+     insert into keyless (a) values (null), ('a '), ('A');
      create table halts (id int primary key, v ${REFUSED_TYPE})`,
   );
 }
@@ -135,11 +151,20 @@ async function expectKeys(
     );
     await primary.query(`${own.join("; ")}; delete from key${index} where k = ${literal(first)}::${type}`);
   }
+  await primary.query(
+    `delete from keyless where ctid = (select min(ctid) from keyless where c is not null);
+     update keyless set a = 'one' where c is not null; update keyless set a = 'none' where a is null; delete from keyless where a = 'A'`,
+  );
   await primary.query("insert into marker values (2)");
   for (const replica of replicas) {
     await settled(pipeline, [replica], async () =>
       expect(await replica.query("select id from marker")).toHaveLength(2),
     );
+    expect(await replica.query("select a, c from keyless order by a")).toEqual([
+      { a: "a ", c: null },
+      { a: "none", c: null },
+      { a: "one", c: "0.1" },
+    ]);
     for (const [index, [type, values]] of POSTGRES_KEYS.entries()) {
       const [row] = await replica.query(`select count(*) as c, coalesce(sum(n), 0) as s from key${index}`);
       const [, ...left] = values.map((_, at) => 1 + at);
@@ -196,14 +221,7 @@ describe(`values (seed ${SEED})`, () => {
     await execute(url, POSTGRES_TYPES);
     const pipeline = uniqueName("matrix");
     const primary = postgresPlace(url);
-    const source = createPostgresSource({
-      url,
-      pipeline,
-      tables: { include: ["public.*"], exclude: [] },
-      maxRowBytes: 16 * 1024 * 1024,
-      degradeAfterMs: null,
-      logger: silentLogger,
-    });
+    const source = postgresSource(url, pipeline);
     const replicas = MYSQL_FLAVOURS.map((flavour) =>
       replicaOf(flavour, { pipeline, dialect: "postgres", schema: "public" }),
     );
@@ -214,6 +232,28 @@ describe(`values (seed ${SEED})`, () => {
       await expectHalt(running, primary, replicas);
     });
     expect(new Date("2024-01-01T00:00:00Z").getTimezoneOffset()).toBe(-660);
+  });
+
+  test("of PostgreSQL that they do not hold halt their copy by name", async () => {
+    const url = await freshDatabase(0, "matrix");
+    const pipeline = uniqueName("matrix");
+    const replica = replicaOf(SEED % 2 === 0 ? "mysql" : "mariadb", {
+      pipeline,
+      dialect: "postgres",
+      schema: "public",
+    });
+    const refused = {
+      pipeline,
+      primary: postgresPlace(url),
+      source: postgresSource(url, pipeline),
+      replicas: [replica],
+      cases: [{ type: REFUSED_TYPE, values: [`${literal(REFUSED_VALUE)}::${REFUSED_TYPE}`] }],
+    };
+    await expect(runMatrix(refused)).rejects.toMatchObject({
+      code: "copy-refused",
+      message: expect.stringContaining("column c0") as unknown,
+    });
+    expect(await replica.query("select id from family0 where c0 is not null")).toEqual([]);
   });
 
   test.each([

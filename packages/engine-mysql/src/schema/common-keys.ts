@@ -81,6 +81,7 @@ function readIndex(keys: CommonKeys, rows: readonly TextRow[]): void {
   const isUnique = first["multiple"] === "0";
   const kind = first["kind"] ?? "";
   const isOnColumns = rows.every((row) => row["col"] !== null && row["part"] === null);
+  const columns = rows.map((row) => row["col"] ?? "");
   const isPlain = kind === "BTREE" || kind === "HASH";
   if (!isOnColumns || !isPlain) {
     // Of a place the first 32 bytes: that says nothing.
@@ -88,9 +89,10 @@ function readIndex(keys: CommonKeys, rows: readonly TextRow[]): void {
     const words =
       name === "PRIMARY" ? "primary key" : `${isUnique ? "unique " : ""}index ${quoteIdentifier(name)}`;
     keys.leftOut.push(`${isPlain ? "" : `${kind.toLowerCase()} `}${words} (${parts})`);
+    // Rows are found by the whole of it, whose beginnings are no two alike.
+    if (name === "PRIMARY") keys.primaryKey = columns;
     return;
   }
-  const columns = rows.map((row) => row["col"] ?? "");
   if (name === "PRIMARY") keys.primaryKey = columns;
   else (isUnique ? keys.uniques : keys.indexes).push({ name, columns });
 }

@@ -114,9 +114,15 @@ describe.each(MYSQL_FLAVOURS)("a table of %s in common words", (flavour) => {
        index beginning (c(5)), unique short (c(7)), fulltext words (t), spatial places (p)${isMysql ? ", index lowered ((lower(c)))" : ""});
      create table children (id int primary key, x int, y int,
        constraint f foreign key (x, y) references parents (a, b) on delete set null on update cascade);
-     create table parts (id int) partition by hash (id) partitions 2`,
+     create table begins (t varchar(99), primary key (t(4)));
+       create table parts (id int) partition by hash (id) partitions 2`,
     );
-    const [children, parents, parts] = await commonOf(url, ["children", "parents", "parts"]);
+    const [children, parents, parts, begins] = await commonOf(url, [
+      "children",
+      "parents",
+      "parts",
+      "begins",
+    ]);
     expect(parents).toMatchObject({
       primaryKey: ["a", "b"],
       uniques: [{ name: "u", columns: ["c", "a"] }],
@@ -140,6 +146,7 @@ describe.each(MYSQL_FLAVOURS)("a table of %s in common words", (flavour) => {
         onUpdate: "cascade",
       },
     ]);
+    expect(begins).toMatchObject({ primaryKey: ["t"], leftOut: ["primary key (`t`(4))"] });
     expect(parts).toMatchObject({
       primaryKey: null,
       leftOut: [expect.stringMatching(/^partition by hash \(`?id`?\)$/)],
