@@ -88,22 +88,29 @@ const isKey = ({ type }: TypeCase): boolean =>
   !/text|blob|json|geometry|point|vector|compressed|varchar\(4000\)|float/.test(type) &&
   !/\(3\)|decimal\((?!5,|65,30)|bit\((?!9|64)|zerofill|latin1|utf16/.test(type);
 
-/** Rows that are found by a key of each type; and by all that they hold, of every type at once. */
+/** So many types in one key. */
+const KEY_COLUMNS = 8;
+const KEY_ROWS = 8;
+
+/** Rows that are found by keys of every type; and by all that they hold, of every type at once. */
 class FoundRows {
   readonly #pair: Pair;
-  readonly #keyed: readonly TypeCase[];
+  readonly #keys: TypeCase[][] = [];
   readonly #all: readonly TypeCase[];
 
   constructor(pair: Pair, cases: readonly TypeCase[]) {
     this.#pair = pair;
-    this.#keyed = cases.filter(isKey);
+    const keyed = cases.filter(isKey);
+    for (let at = 0; at < keyed.length; at += KEY_COLUMNS) this.#keys.push(keyed.slice(at, at + KEY_COLUMNS));
     this.#all = cases.filter(({ type }) => !type.includes("varchar(4000)"));
   }
 
   async create(): Promise<void> {
-    const keyed = this.#keyed.map(
-      ({ type }, at) => `create table keyed${at} (v ${type} not null primary key, n int)`,
-    );
+    const keyed = this.#keys.map((types, at) => {
+      const columns = types.map(({ type }, index) => `c${index} ${type} not null`).join(", ");
+      const names = types.map((_, index) => `c${index}`).join(", ");
+      return `create table keyed${at} (n int, m int, ${columns}, primary key (n, ${names}))`;
+    });
     const columns = this.#all.map(({ type }, at) => `c${at} ${type} null`);
     await this.#pair.primary.query(
       [...keyed, `create table keyless (n int, ${columns.join(", ")})`].join("; "),
@@ -111,12 +118,16 @@ class FoundRows {
   }
 
   async change(): Promise<void> {
-    const statements = this.#keyed.flatMap(({ values }, at) => {
-      const rows = values.map((value, n) => `(${value}, ${n})`);
+    const statements = this.#keys.flatMap((types, at) => {
+      const rows = Array.from({ length: KEY_ROWS }, (_, row) => {
+        const values = types.map((one) => one.values[row % one.values.length]);
+        return `(${row}, ${row}, ${values.join(", ")})`;
+      });
       return [
-        `insert ignore into keyed${at} values ${rows.join(", ")}`,
-        `update keyed${at} set n = n + 100`,
-        `delete from keyed${at} where n > 100`,
+        `insert into keyed${at} values ${rows.join(", ")}`,
+        `update keyed${at} set m = m + 100`,
+        `delete from keyed${at} where n in (1, 6)`,
+        `update keyed${at} set n = n + 10 where n < 3`,
       ];
     });
     const rows = [0, 1, 2].map(
@@ -133,13 +144,16 @@ class FoundRows {
   async expectEqual(): Promise<void> {
     const { primary, replica } = this.#pair;
     const counted = [
-      ...this.#keyed.map((_, at) => `select 'keyed${at}' as t, count(*) as n, sum(n) as s from keyed${at}`),
+      ...this.#keys.map(
+        (_, at) => `select 'keyed${at}' as t, count(*) as n, sum(n * 1000 + m) as s from keyed${at}`,
+      ),
       "select 'keyless', count(*), sum(n) from keyless",
     ].join(" union all ");
     const sums = async (place: Place): Promise<unknown> =>
       (await place.query(`${counted} order by 1`)).map(({ t, n, s }) => [t, Number(n), Number(s)]);
     const expected = await sums(primary);
-    expect(expected).toHaveLength(this.#keyed.length + 1);
+    expect(expected).toHaveLength(this.#keys.length + 1);
+    expect(this.#keys.length).toBeGreaterThan(3);
     expect(await sums(replica)).toEqual(expected);
   }
 }
