@@ -75,9 +75,10 @@ export function toReplicationError(thrown: unknown, where: string): unknown {
     const fix = fixFor(known, error.number, where);
     return new ReplicationError(known, `${where}: ${error.message}`, { cause: error, fix });
   }
-  const tls = tlsFailure(withTlsCode(error), where, TLS_NAMES);
+  const told = withTlsCode(error);
+  const tls = tlsFailure(told, where, TLS_NAMES);
   if (tls !== null) return tls;
-  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const code = "code" in told && typeof told.code === "string" ? told.code : "";
   if (code === "HANDSHAKE_NO_SSL_SUPPORT") {
     const fix = "give the server a certificate (ssl_cert, ssl_key), or use ssl-mode=PREFERRED in the url";
     return new ReplicationError("tls-failed", `${where}: the server takes no TLS, and the url asks for it`, {
@@ -139,8 +140,14 @@ const CODES: readonly (readonly [RegExp, string])[] = [
   [/revoked/, "CERT_REVOKED"],
 ];
 
+const LOST_IN_HANDSHAKE =
+  /\b(ECONN[A-Z]+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)\b|socket disconnected before secure TLS/;
+
 function withTlsCode(error: Error): Error {
   if (!("code" in error) || error.code !== "HANDSHAKE_SSL_ERROR") return error;
+  // The link was lost meanwhile, as when the server is killed: that passes.
+  const lost = LOST_IN_HANDSHAKE.exec(error.message);
+  if (lost !== null) return Object.assign(new Error(error.message), { code: lost[1] ?? "ECONNRESET" });
   const known = CODES.find(([words]) => words.test(error.message))?.[1];
   const reason = "reason" in error && typeof error.reason === "string" ? error.reason : "other";
   const code = known ?? `ERR_SSL_${reason.toUpperCase().replaceAll(" ", "_")}`;
