@@ -5,12 +5,14 @@
 import { parseArgs } from "node:util";
 import { prepare } from "./prepared.mjs";
 
-const HELP = `usage: npm run demo -- [--seconds N] [--log embedded|kafka] [--json]
+const HELP = `usage: npm run demo -- [--primary ENGINE] [--replicas ENGINE,…] [--seconds N] [--log embedded|kafka] [--json]
 
 A bank on a primary and two replicas, all on this machine and in temporary folders. While it works, a
 replica's server and lockstep itself are killed. At the end every row is compared. Ctrl-C ends and removes
 everything.
 
+  --primary ENGINE       postgres (default), mysql or mariadb
+  --replicas ENGINE,…    one for each replica, at most 8 (default: two like the primary)
   --seconds N            how long the bank works (2 to 3600; default 20)
   --log embedded|kafka   where the event log lies (default embedded; kafka starts a broker: Java and Maven, or Docker)
   --json                 the verdict as one object on the last line of stdout, all else on stderr
@@ -22,6 +24,7 @@ Example:
   npm run demo -- --seconds 10 --json
 `;
 
+const ENGINES = ["postgres", "mysql", "mariadb"];
 const options = readOptions();
 prepare("packages/demo", "the demo");
 const { main } = await import("../packages/demo/dist/index.js");
@@ -31,6 +34,8 @@ function readOptions() {
   try {
     const { values } = parseArgs({
       options: {
+        primary: { type: "string", default: "postgres" },
+        replicas: { type: "string" },
         seconds: { type: "string", default: "20" },
         log: { type: "string", default: "embedded" },
         json: { type: "boolean", default: false },
@@ -45,7 +50,12 @@ function readOptions() {
     if (!(seconds >= 2 && seconds <= 3_600)) throw new Error(`--seconds ${values.seconds} is not 2 to 3600`);
     if (values.log !== "embedded" && values.log !== "kafka")
       throw new Error(`--log ${values.log} is not embedded or kafka`);
-    return { seconds, log: values.log, isJson: values.json };
+    const { primary } = values;
+    const replicas = (values.replicas ?? `${primary},${primary}`).split(",").map((name) => name.trim());
+    for (const engine of [primary, ...replicas])
+      if (!ENGINES.includes(engine)) throw new Error(`${engine} is not ${ENGINES.join(", ")}`);
+    if (replicas.length > 8) throw new Error(`--replicas: ${replicas.length} are more than 8`);
+    return { seconds, log: values.log, isJson: values.json, primary, replicas };
   } catch (error) {
     process.stderr.write(`${error.message}\n\n${HELP}`);
     process.exit(2);

@@ -80,6 +80,15 @@ describe.concurrent("npm run demo", () => {
   });
 });
 
+test("npm run demo with MySQL says so, too", async () => {
+  const engines = ["--primary", "mysql", "--replicas", "mysql"];
+  await using demo = new Demo("node", ["scripts/demo.mjs", ...engines, "--seconds", "2", "--json"]);
+  expect(await demo.exitCode()).toBe(0);
+  expect(demo.verdict()).toMatchObject({ ok: true, replicas: [{ name: "replica-1", equal: true }] });
+  expect(demo.said).toMatch(/MySQL [\d.]+, lockstep run, 1 replica copied/);
+  await demo.expectNothingRemains();
+});
+
 /** The demo as a terminal runs it: a process group, here with a folder of its own for what is temporary. */
 class Demo implements AsyncDisposable {
   said = "";

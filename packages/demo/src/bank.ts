@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Client } from "pg";
-import { overLostConnections, withClient } from "@lockstep/testkit/servers";
+import { bankSqlOf, type BankSql } from "./bank-sql.ts";
 import { ACCOUNTS, cardNumber, CARDS } from "./bank-tables.ts";
+import { engineOfPlace, onPlace, overLostPlace, type PlaceSession } from "./place.ts";
 import type { Work } from "./work.ts";
 
 const TRANSFER_CLIENTS = 4;
@@ -11,13 +11,12 @@ const PAUSE_MS = 4;
 const STATEMENT_PAUSE_MS = 20;
 /** Far above what PostgreSQL keeps within a row (2 kB); base64 of random bytes does not compress. */
 const PAGE_BYTES = { least: 4_000, most: 40_000 };
-/** About 6 MB of log: it travels in a dozen pieces. */
-export const INTEREST_ROWS = 40_000;
 
 /** A bank at work on the primary, over several connections. */
 export class Bank {
   readonly #url: string;
   readonly #work: Work;
+  readonly #sql: BankSql;
   /** Live cards are those above the first and up to the second. */
   #cardsReplaced = 0;
   #cardsIssued = CARDS;
@@ -26,6 +25,7 @@ export class Bank {
   constructor(url: string, work: Work) {
     this.#url = url;
     this.#work = work;
+    this.#sql = bankSqlOf(engineOfPlace(url));
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -33,8 +33,8 @@ export class Bank {
       await this.#desk(signal, PAUSE_MS, transferSql);
     });
     const cards = this.#desk(signal, PAUSE_MS, () => this.#cardSql());
-    const statements = overLostConnections(this.#url, signal, async (client) => {
-      await this.#printStatement(client);
+    const statements = overLostPlace(this.#url, signal, async (session) => {
+      await this.#printStatement(session);
       await sleep(STATEMENT_PAUSE_MS);
     });
     await Promise.all([...transfers, cards, statements]);
@@ -42,25 +42,14 @@ export class Bank {
 
   /** One large transaction: many new rows, then every account, which other transfers wait for. */
   async payInterest(): Promise<void> {
-    const answer: unknown = await withClient(
-      this.#url,
-      async (client) =>
-        await client.query(
-          `begin;
-           insert into interest (account, day, amount)
-             select 1 + g % ${ACCOUNTS}, current_date - g / ${ACCOUNTS}, random() from generate_series(1, ${INTEREST_ROWS}) g;
-           select from accounts order by id for update;
-           update accounts set balance = balance + case when id % 2 = 0 then 1 else -1 end;
-           commit`,
-        ),
-    );
+    const answer = await onPlace(this.#url, async (session) => await session.query(this.#sql.interest));
     this.#work.committed(answer);
   }
 
   async #desk(signal: AbortSignal, pauseMs: number, nextSql: () => string): Promise<void> {
-    await overLostConnections(this.#url, signal, async (client) => {
+    await overLostPlace(this.#url, signal, async (session) => {
       // One message, one transaction.
-      this.#work.committed(await client.query(nextSql()));
+      this.#work.committed(await session.query(nextSql()));
       await sleep(pauseMs);
     });
   }
@@ -71,20 +60,19 @@ export class Bank {
     if (Math.random() < 0.5)
       return `insert into cards (number, account) values (${number}, ${randomAccount()})`;
     const oldest = cardNumber(++this.#cardsReplaced);
-    return `update cards set number = ${number}, issued_at = clock_timestamp() where number = ${oldest}`;
+    return this.#sql.replaceCard(number, oldest);
   }
 
   /** A wide row; then an update of an older one that leaves its page as it is; now and then one is thrown away. */
-  async #printStatement(client: Client): Promise<void> {
+  async #printStatement(session: PlaceSession): Promise<void> {
+    const { print, markRead, throwAway } = this.#sql;
     const bytes = PAGE_BYTES.least + Math.floor(Math.random() * (PAGE_BYTES.most - PAGE_BYTES.least));
     const page = randomBytes(bytes).toString("base64");
-    const insert = "insert into statements (account, page) values ($1, $2)";
-    this.#work.committed(await client.query(insert, [randomAccount(), page]));
+    this.#work.committed(await session.query(print, [randomAccount(), page]));
     this.#statementsPrinted += 1;
     const id = Math.ceil(Math.random() * this.#statementsPrinted);
-    this.#work.committed(await client.query("update statements set is_read = true where id = $1", [id]));
-    if (this.#statementsPrinted % 10 === 0)
-      this.#work.committed(await client.query("delete from statements where id = $1", [id]));
+    this.#work.committed(await session.query(markRead, [id]));
+    if (this.#statementsPrinted % 10 === 0) this.#work.committed(await session.query(throwAway, [id]));
   }
 }
 

@@ -1,4 +1,4 @@
-import { databaseDigest, differingRows } from "@lockstep/testkit/servers";
+import { differingLines, digestsOf } from "./digests.ts";
 import { countText } from "./live-table.ts";
 import type { Screen } from "./screen.ts";
 import type { Stage } from "./stage.ts";
@@ -15,8 +15,10 @@ export interface Compared {
 
 /** Reads every row of every table on all servers, as the servers print it, without anything of Lockstep. */
 export async function compare({ primary, replicas }: Stage, screen: Screen): Promise<Compared[]> {
+  // What PostgreSQL prints is compared where all are PostgreSQL; else what every engine can say alike.
+  const isMixed = [primary, ...replicas].some(({ engine }) => engine !== "postgres");
   const [expected, ...found] = await Promise.all(
-    [primary, ...replicas].map(async ({ url }) => await databaseDigest(url)),
+    [primary, ...replicas].map(async (member) => await digestsOf(member, isMixed)),
   );
   if (expected === undefined) throw new Error("there is no primary to compare with");
   const line = (cells: readonly string[]): string =>
@@ -37,7 +39,7 @@ export async function compare({ primary, replicas }: Stage, screen: Screen): Pro
   for (const { table, index } of different) {
     const replica = replicas[index];
     if (replica !== undefined && expected.has(table) && found[index]?.has(table) === true)
-      sayRows(screen, `${table} on ${replica.name}`, await differingRows(primary.url, replica.url, table));
+      sayRows(screen, `${table} on ${replica.name}`, await differingLines(primary, replica, table, isMixed));
   }
   return replicas.map(({ name }, index) => ({
     name,

@@ -4,7 +4,7 @@ import { lagOf, samplesOutside, tenths, type Lag } from "./lag.ts";
 import { countText, lagText } from "./live-table.ts";
 import { Play } from "./play.ts";
 import type { Screen } from "./screen.ts";
-import { Stage, type LogKind } from "./stage.ts";
+import { Stage, type Cast, type LogKind } from "./stage.ts";
 
 /** The demo's verdict, as `--json` prints it. */
 export interface DemoResult {
@@ -28,27 +28,29 @@ interface ReplicaResult extends Compared {
   readonly tornReads: number;
 }
 
-export interface DemoOptions {
+export interface DemoOptions extends Cast {
   readonly seconds: number;
   readonly log: LogKind;
 }
 
 /** Rejects when the signal aborts or a server does not start; whatever was started has ended then. */
 export async function demo(
-  { seconds, log }: DemoOptions,
+  { seconds, log, primary, replicas }: DemoOptions,
   screen: Screen,
   signal: AbortSignal,
 ): Promise<DemoResult> {
   const startedMs = performance.now();
-  screen.say(`starting a primary, two replicas and ${LOGS[log]}`);
-  await using stage = await Stage.start(log);
+  const many = replicas.length === 2 ? "two replicas" : countOf(replicas.length);
+  screen.say(`starting a primary, ${many} and ${LOGS[log]}`);
+  await using stage = await Stage.start(log, { primary, replicas });
   signal.throwIfAborted();
   for (const { name, url } of [stage.primary, ...stage.replicas]) screen.say(`  ${name.padEnd(10)} ${url}`);
   stage.startPipeline();
   const stop = AbortSignal.any([signal, stage.lost]);
   await Promise.race([stage.copied(), aborted(stop)]);
   const startSeconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
-  screen.say(`PostgreSQL ${stage.version}, lockstep run, both replicas copied: ${startSeconds} s\n`);
+  const copied = replicas.length === 2 ? "both replicas" : countOf(replicas.length);
+  screen.say(`${stage.version}, lockstep run, ${copied} copied: ${startSeconds} s\n`);
 
   const play = new Play(stage, screen);
   const isCaughtUp = await play.run(seconds, stop);
@@ -60,6 +62,8 @@ export async function demo(
   sayVerdict(screen, { ...result, ok });
   return { ...result, ok };
 }
+
+const countOf = (replicas: number): string => `${replicas} replica${replicas === 1 ? "" : "s"}`;
 
 const LOGS = { embedded: "the embedded log", kafka: "Kafka (the first time it is downloaded)" } as const;
 

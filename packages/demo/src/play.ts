@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Bank, INTEREST_ROWS } from "./bank.ts";
+import { Bank } from "./bank.ts";
+import { INTEREST_ROWS } from "./bank-tables.ts";
 import { Faults, type Fault } from "./faults.ts";
 import { countText, lagText, showLive } from "./live-table.ts";
 import { Prober } from "./prober.ts";

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { overLostConnections } from "@lockstep/testkit/servers";
+import { bankSqlOf } from "./bank-sql.ts";
 import { lagMsOf, type Sample } from "./lag.ts";
+import { overLostPlace } from "./place.ts";
 import type { Member } from "./stage.ts";
 import type { Work } from "./work.ts";
 
@@ -36,10 +37,10 @@ export class Prober {
   }
 
   async mark(signal: AbortSignal): Promise<void> {
-    await overLostConnections(this.#primary.url, signal, async (client) => {
+    const { mark } = bankSqlOf(this.#primary.engine);
+    await overLostPlace(this.#primary.url, signal, async (session) => {
       const events = this.#work.events;
-      const text = "insert into markers values ($1)";
-      this.#work.committed(await client.query({ name: "mark", text, values: [this.#marks.length] }));
+      this.#work.committed(await session.query(mark, [this.#marks.length], "mark"));
       this.#marks.push({ committedMs: performance.now(), events });
       await sleep(MARK_EVERY_MS);
     });
@@ -47,13 +48,13 @@ export class Prober {
 
   async watch(signal: AbortSignal): Promise<void> {
     await Promise.all(
-      this.#replicas.map(async ({ name, url }) => {
+      this.#replicas.map(async ({ name, url, engine }) => {
+        const { shown } = bankSqlOf(engine);
         const { seenMs } = this.#of(name);
-        await overLostConnections(url, signal, async (client) => {
-          const text = "select coalesce(max(id), -1)::int as id from markers";
-          const { rows } = await client.query<{ id: number }>({ name: "shown", text });
+        await overLostPlace(url, signal, async (session) => {
+          const { rows } = await session.query(shown, [], "shown");
           const nowMs = performance.now();
-          while (seenMs.length <= (rows[0]?.id ?? -1)) seenMs.push(nowMs);
+          while (seenMs.length <= Number(rows[0]?.["id"] ?? -1)) seenMs.push(nowMs);
           await sleep(ASK_EVERY_MS);
         });
       }),

@@ -4,23 +4,28 @@ import {
   LockstepProcess,
   removeFolder,
   startKafka,
-  startPostgresServers,
   temporaryFolder,
-  withClient,
   type KafkaBroker,
-  type PostgresServer,
 } from "@lockstep/testkit/servers";
-import { BANK_TABLES, OPENING } from "./bank-tables.ts";
+import { bankSqlOf } from "./bank-sql.ts";
+import { startMembers, type MemberServer } from "./member-servers.ts";
+import { onPlace, type EngineName } from "./place.ts";
 
 const DATABASE = "bank";
-const REPLICAS = 2;
+
+/** Which engines the bank and its replicas have. */
+export interface Cast {
+  readonly primary: EngineName;
+  readonly replicas: readonly EngineName[];
+}
 
 export type LogKind = "embedded" | "kafka";
 
 /** One database server of the demo. */
 export interface Member {
   readonly name: string;
-  readonly server: PostgresServer;
+  readonly engine: EngineName;
+  readonly server: MemberServer;
   readonly url: string;
 }
 
@@ -41,24 +46,26 @@ export class Stage implements AsyncDisposable {
   readonly #lost: AbortController = new AbortController();
   #run: LockstepProcess | null = null;
 
-  static async start(log: LogKind): Promise<Stage> {
-    const [servers, broker, folder] = await Promise.all([
-      startPostgresServers(1 + REPLICAS),
+  static async start(log: LogKind, cast: Cast): Promise<Stage> {
+    const [members, broker, folder] = await Promise.all([
+      startMembers([cast.primary, ...cast.replicas]),
       log === "kafka" ? startKafka() : null,
       temporaryFolder("demo"),
     ]);
-    const [primary, ...replicas] = servers.map((server, index) => ({
+    const [primary, ...replicas] = members.map(({ engine, server }, index) => ({
       name: index === 0 ? "primary" : `replica-${index}`,
+      engine,
       server,
       url: server.url(DATABASE),
     }));
     if (primary === undefined) throw new Error("a demo needs a primary");
-    await Promise.all(servers.map(async (server) => await server.query(`create database ${DATABASE}`)));
-    const version = await withClient(primary.url, async (client) => {
-      await client.query(`${BANK_TABLES} ${OPENING}`);
-      return (await client.query<{ server_version: string }>("show server_version")).rows[0]?.server_version;
+    await Promise.all(members.map(async ({ server }) => await server.query(`create database ${DATABASE}`)));
+    const sql = bankSqlOf(primary.engine);
+    const version = await onPlace(primary.url, async (session) => {
+      await session.query(sql.opening);
+      return Object.values((await session.query(sql.version)).rows[0] ?? {})[0];
     });
-    const stage = new Stage({ primary, replicas, broker, folder }, version ?? "");
+    const stage = new Stage({ primary, replicas, broker, folder }, `${sql.product} ${String(version)}`);
     await writeFile(stage.configPath, stage.#config());
     return stage;
   }
@@ -100,7 +107,7 @@ export class Stage implements AsyncDisposable {
 
   /** Resolves when every replica has its copy and follows. */
   async copied(): Promise<void> {
-    await this.#running().waitForLog("following", { count: REPLICAS });
+    await this.#running().waitForLog("following", { count: this.replicas.length });
   }
 
   /** SIGKILL. */
@@ -139,10 +146,12 @@ export class Stage implements AsyncDisposable {
     return [
       "pipeline: bank",
       `log: ${log}`,
-      `primary: { name: ${this.primary.name}, engine: postgres, url: "${this.primary.url}" }`,
+      `primary: { name: ${this.primary.name}, engine: ${this.primary.engine}, url: "${this.primary.url}" }`,
       "replicas:",
-      ...this.replicas.map(({ name, url }) => `  - { name: ${name}, engine: postgres, url: "${url}" }`),
-      'tables: { include: ["public.*"] }',
+      ...this.replicas.map(
+        ({ name, url, engine }) => `  - { name: ${name}, engine: ${engine}, url: "${url}" }`,
+      ),
+      ...(this.primary.engine === "postgres" ? ['tables: { include: ["public.*"] }'] : []),
       "http: { listen: 127.0.0.1:0 }",
       "",
     ].join("\n");

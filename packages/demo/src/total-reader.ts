@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { overLostConnections } from "@lockstep/testkit/servers";
+import { bankSqlOf } from "./bank-sql.ts";
 import { TOTAL } from "./bank-tables.ts";
+import { engineOfPlace, overLostPlace } from "./place.ts";
 
 const READ_EVERY_MS = 20;
 
@@ -23,12 +24,11 @@ export class TotalReader {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await overLostConnections(this.#url, signal, async (client) => {
-      const { rows } = await client.query<{ total: string }>(
-        "select sum(balance)::text as total from accounts",
-      );
+    const { total } = bankSqlOf(engineOfPlace(this.#url));
+    await overLostPlace(this.#url, signal, async (session) => {
+      const { rows } = await session.query(total);
       this.#reads += 1;
-      if (rows[0]?.total !== TOTAL) this.#torn += 1;
+      if (rows[0]?.["total"] !== TOTAL) this.#torn += 1;
       await sleep(READ_EVERY_MS);
     });
   }

@@ -1,3 +1,5 @@
+import type { Answer } from "./place.ts";
+
 /** What the demo itself has done on the primary: transactions whose commit was answered, and the rows they changed. */
 export class Work {
   #transactions = 0;
@@ -11,16 +13,9 @@ export class Work {
     return this.#events;
   }
 
-  /** Counts one transaction by what the server answered: one result, or one for each of its statements. */
-  committed(answer: unknown): void {
+  /** Counts one transaction by what the server answered. */
+  committed({ changed }: Answer): void {
     this.#transactions += 1;
-    for (const result of Array.isArray(answer) ? answer : [answer]) this.#events += changedRows(result);
+    this.#events += changed;
   }
-}
-
-function changedRows(result: unknown): number {
-  if (typeof result !== "object" || result === null || !("command" in result && "rowCount" in result))
-    return 0;
-  const isChange = result.command === "INSERT" || result.command === "UPDATE" || result.command === "DELETE";
-  return isChange && typeof result.rowCount === "number" ? result.rowCount : 0;
 }

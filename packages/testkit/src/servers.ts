@@ -4,5 +4,7 @@ export { databaseDigest, differingRows, type TableDigest } from "./database-dige
 export { KAFKA_VERSION } from "./kafka-binaries.ts";
 export { startKafka, type KafkaBroker } from "./kafka-broker.ts";
 export { LockstepProcess } from "./lockstep-process.ts";
+export { overLostMysql, withMysql } from "./lost-mysql.ts";
 export { overLostConnections, withClient } from "./lost-connections.ts";
 export { startPostgresServers, type PostgresServer } from "./postgres-server.ts";
+export { startMysql, type MysqlServer } from "./mysql-server.ts";
