@@ -39,8 +39,9 @@ const LONGEST_ADDRESS = 45;
 const MAX_DIGITS = 65;
 const MAX_SCALE = 30;
 const MAX_BITS = 64;
-/** The first MariaDB with UUID. */
+/** The first versions with a type: `major * 1000 + minor`. */
 const WITH_UUID = 10_007;
+const WITH_VECTOR: Readonly<Record<Flavour, number>> = { mysql: 9_000, mariadb: 11_007 };
 
 const always =
   (type: string): Make =>
@@ -114,8 +115,14 @@ const json: Make = (column, place) => {
   return isOwn ? "json" : text(column, place);
 };
 
-const uuid: Make = (_, { flavour, version: [major, minor] }) =>
-  flavour === "mariadb" && major * 1000 + minor >= WITH_UUID ? "uuid" : "char(36)";
+const isSince = ({ version: [major, minor] }: TypePlace, first: number): boolean =>
+  major * 1000 + minor >= first;
+
+const uuid: Make = (_, place) =>
+  place.flavour === "mariadb" && isSince(place, WITH_UUID) ? "uuid" : "char(36)";
+
+const vector: Make = (column, place) =>
+  isOfFamily(place) && isSince(place, WITH_VECTOR[place.flavour]) ? column.nativeType : text(column, place);
 
 const NO_FINITE = "NaN, Infinity and -Infinity";
 const NO_DATE = "what lies before 0001-01-01 or after 9999-12-31, infinity and -infinity";
@@ -183,8 +190,8 @@ const RULES: Readonly<Record<LogicalType, Rule>> = {
   array: { make: text, creates: WHOLE_TEXT },
   geometry: { make: likeThere(text), creates: "geometry" },
   vector: {
-    make: likeThere(text),
-    creates: `vector(n), of PostgreSQL ${WHOLE_TEXT}`,
+    make: vector,
+    creates: `vector(n), before MySQL 9.0 and MariaDB 11.7, and of PostgreSQL ${WHOLE_TEXT}`,
     refuses: "in MariaDB vectors of which the squares' sum is no number of 32 bits",
     mayRefuse: (type, { flavour }) => flavour === "mariadb" && type.startsWith("vector"),
   },

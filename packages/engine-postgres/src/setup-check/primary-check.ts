@@ -13,9 +13,10 @@ import {
   type TableFilter,
 } from "@lockstep/core";
 import type { Client } from "pg";
-import { connect, toReplicationError } from "../connection.ts";
+import { connect } from "../connection.ts";
 import { readCommon } from "../schema/read-common.ts";
 import { listTables, type ListedTables } from "../schema/tables.ts";
+import { whileTablesChange } from "../snapshot/changed.ts";
 import { readColumns } from "../snapshot/columns.ts";
 import {
   listPublished,
@@ -49,7 +50,7 @@ export function createPrimaryCheck(options: PrimaryCheckOptions): PrimaryCheck {
         return await checkDatabase(connected.client, options);
       } catch (error) {
         signal.throwIfAborted();
-        const known = toReplicationError(error, "the primary");
+        const known = whileTablesChange(error, "the primary");
         const finding = findingOf(known);
         if (finding === null) throw known;
         return { findings: [finding], database: null, hasBegun: false, tables: [], common: [] };
