@@ -5,4 +5,8 @@ export { KAFKA_VERSION } from "./kafka-binaries.ts";
 export { startKafka, type KafkaBroker } from "./kafka-broker.ts";
 export { LockstepProcess } from "./lockstep-process.ts";
 export { overLostConnections, withClient } from "./lost-connections.ts";
+export { mysqlDigest } from "./mysql-digest.ts";
+export type { MysqlFlavour } from "./mysql-program.ts";
+export { queryMysql } from "./mysql-query.ts";
+export { startMysql, type MysqlServer } from "./mysql-server.ts";
 export { startPostgresServers, type PostgresServer } from "./postgres-server.ts";
