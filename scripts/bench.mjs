@@ -15,17 +15,23 @@ const SCENARIOS = {
   commit: "commits that wait for the log, for one replica, for two of three; and commits that do not",
   modes: "async, semi-sync and sync at a steady pace, with three replicas (nothing beside it)",
 };
+const ENGINES = ["postgres", "mysql", "mariadb"];
+/** They wait by means that only PostgreSQL has. */
+const POSTGRES_ONLY = ["commit", "modes"];
 const MOST_REPLICAS = 20;
 
-const HELP = `usage: npm run bench -- <scenario> [--log kafka|embedded] [--replicas N] [--runs N] [--json]
+const HELP = `usage: npm run bench -- <scenario> [--engine postgres|mysql|mariadb] [--log kafka|embedded] 
+                    [--replicas N] [--runs N] [--json]
 
-Lockstep beside PostgreSQL's own logical replication: the same work on the same servers in the same run,
+Lockstep beside the database's own replication (PostgreSQL's logical one; of MySQL and MariaDB by GTID, with
+one thread that applies): the same work on the same servers in the same run,
 in turns, each turn on new databases. Linux, with nothing else running.
 
 ${Object.entries(SCENARIOS)
   .map(([name, what]) => `  ${name.padEnd(16)} ${what}`)
   .join("\n")}
 
+  --engine NAME          postgres (default), mysql or mariadb; commit and modes are PostgreSQL's
   --log kafka|embedded   where our event log lies (default kafka: Java and Maven, or Docker)
   --replicas N           1 to ${MOST_REPLICAS}, each a server of its own (default 1; commit and modes have 1 and 3)
   --runs N               turns of each side, of which medians are told (default 3)
@@ -51,6 +57,7 @@ function readOptions() {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
       options: {
+        engine: { type: "string", default: "postgres" },
         log: { type: "string", default: "kafka" },
         replicas: { type: "string", default: "1" },
         runs: { type: "string", default: "3" },
@@ -69,10 +76,15 @@ function readOptions() {
     if (scenario === undefined || more.length > 0) throw new Error("name one scenario");
     if (!Object.hasOwn(SCENARIOS, scenario))
       throw new Error(`${scenario} is no scenario: there are ${Object.keys(SCENARIOS).join(", ")}`);
+    if (!ENGINES.includes(values.engine))
+      throw new Error(`--engine ${values.engine} is not ${ENGINES.join(", ")}`);
+    if (values.engine !== "postgres" && POSTGRES_ONLY.includes(scenario))
+      throw new Error(`${scenario} is measured with PostgreSQL alone, not with --engine ${values.engine}`);
     if (values.log !== "embedded" && values.log !== "kafka")
       throw new Error(`--log ${values.log} is not kafka or embedded`);
     return {
       scenario,
+      engine: values.engine,
       log: values.log,
       replicas: count("replicas", values.replicas, MOST_REPLICAS),
       runs: count("runs", values.runs, 1_000),

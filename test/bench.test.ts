@@ -62,6 +62,23 @@ describe.concurrent("npm run bench", () => {
     expect(result.native).toMatchObject({ ...side, ...fast?.native });
   });
 
+  test("beside MariaDB's own replication", async () => {
+    const result = await bench("catch-up-bulk", "--engine", "mariadb", "--rows", "2000");
+    expect(result).toMatchObject({
+      scenario: "catch-up-bulk",
+      engine: "mariadb",
+      rows: 2_000,
+      ours: { ...side, ...noLag, peakRssMb: expect.any(Number) },
+      native: { ...side, ...noLag },
+      durability: {
+        ours: expect.stringContaining("innodb_flush_log_at_trx_commit = 1"),
+        native: expect.stringContaining("log_slave_updates = OFF"),
+      },
+      machine: { mariadb: expect.stringMatching(/^\d+\.\d+\.\d+$/), kafka: null },
+    });
+    expect(result.machine).not.toHaveProperty("postgres");
+  });
+
   test("commit: a ratio of each row, and which of them are missed", async () => {
     const result = await bench<CommitResult>("commit", "--seconds", "0.3");
     const rate = { perSecond: expect.any(Number), p50Ms: expect.any(Number), p99Ms: expect.any(Number) };
@@ -98,6 +115,14 @@ describe.concurrent("npm run bench", () => {
     }
   });
 
+  test("what waits for commits is PostgreSQL's", async () => {
+    const wrong = run("node", ["scripts/bench.mjs", "modes", "--engine", "mysql"], { cwd: ROOT });
+    await expect(wrong).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("modes is measured with PostgreSQL alone"),
+    });
+  });
+
   test("an unknown scenario ends with the names of those that there are", async () => {
     const wrong = run("node", ["scripts/bench.mjs", "catch-up"], { cwd: ROOT });
     await expect(wrong).rejects.toMatchObject({
@@ -117,6 +142,7 @@ interface Result {
     readonly peakRssMb: number;
   };
   readonly native: { readonly cpuSeconds: number };
+  readonly machine: Readonly<Record<string, unknown>>;
   readonly rates?: readonly Record<"ours" | "native", { readonly p50Ms: number; readonly p99Ms: number }>[];
 }
 

@@ -1,16 +1,20 @@
-import { differing } from "./ground-truth.ts";
+import type { BenchServers } from "./bench-servers.ts";
+import { durabilityOf, type EngineName } from "./durability.ts";
 import { LockstepSide } from "./lockstep-side.ts";
-import { DURABILITY, summary, type Taken } from "./summary.ts";
+import { MYSQL_SCENARIOS } from "./mysql/scenarios.ts";
+import { MysqlServers } from "./mysql/servers.ts";
+import { summary, type Taken } from "./summary.ts";
 import type { BenchResult, SideName } from "./result.ts";
 import { bigTransaction, catchUpBulk } from "./scenarios/items.ts";
 import { latency } from "./scenarios/latency.ts";
 import type { Measured, Scenario, ScenarioName, Turn } from "./scenarios/scenario.ts";
 import { snapshot } from "./scenarios/snapshot.ts";
 import { catchUpSmall } from "./scenarios/tpc-b.ts";
-import { execute, Servers, type LogKind } from "./servers.ts";
-import { SubscriptionSide } from "./subscription-side.ts";
+import { Servers, type LogKind } from "./servers.ts";
 
-const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
+type Scenarios = Readonly<Record<ScenarioName, Scenario>>;
+
+const POSTGRES_SCENARIOS: Scenarios = {
   "catch-up-small": catchUpSmall,
   "catch-up-bulk": catchUpBulk,
   "big-transaction": bigTransaction,
@@ -18,8 +22,33 @@ const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
   snapshot,
 };
 
+interface Engine {
+  readonly label: string;
+  readonly scenarios: Scenarios;
+  start(replicas: number, log: LogKind): Promise<BenchServers>;
+}
+
+const ENGINES: Readonly<Record<EngineName, Engine>> = {
+  postgres: {
+    label: "PostgreSQL",
+    scenarios: POSTGRES_SCENARIOS,
+    start: async (replicas, log) => await Servers.start(replicas, log),
+  },
+  mysql: {
+    label: "MySQL",
+    scenarios: MYSQL_SCENARIOS,
+    start: async (replicas, log) => await MysqlServers.start("mysql", replicas, log),
+  },
+  mariadb: {
+    label: "MariaDB",
+    scenarios: MYSQL_SCENARIOS,
+    start: async (replicas, log) => await MysqlServers.start("mariadb", replicas, log),
+  },
+};
+
 export interface BenchOptions {
   readonly scenario: ScenarioName;
+  readonly engine: EngineName;
   readonly log: LogKind;
   readonly replicas: number;
   readonly runs: number;
@@ -31,14 +60,16 @@ export interface BenchOptions {
 
 /** Both sides on the same servers, in turns, each on databases of its own. `say` takes a line for people. */
 export async function bench(options: BenchOptions, say: (line: string) => void): Promise<BenchResult> {
-  const { scenario, log, replicas, runs } = options;
-  await using servers = await Servers.start(replicas, log);
-  const { cores, node, postgres, kafka } = servers.machine;
+  const { scenario, engine, log, replicas, runs } = options;
+  const { label } = ENGINES[engine];
+  await using servers = await ENGINES[engine].start(replicas, log);
+  const { cores, node, [engine]: version, kafka } = servers.machine;
   say(
-    `${scenario}: ${cores} cores, PostgreSQL ${postgres}, Node.js ${node}, ${kafka === null ? "embedded log" : `Kafka ${kafka}`}`,
+    `${scenario}: ${cores} cores, ${label} ${version}, Node.js ${node}, ${kafka === null ? "embedded log" : `Kafka ${kafka}`}`,
   );
-  say(`  ours: ${DURABILITY.ours[log]}`);
-  say(`  native: ${DURABILITY.native}`);
+  const durability = durabilityOf(engine, log);
+  say(`  ours: ${durability.ours}`);
+  say(`  native: ${durability.native}`);
   const taken: Taken[] = [];
   for (let run = 0; run < runs; run++) {
     const order: readonly SideName[] = run % 2 === 0 ? ["ours", "native"] : ["native", "ours"];
@@ -52,20 +83,20 @@ export async function bench(options: BenchOptions, say: (line: string) => void):
 }
 
 async function takeTurn(
-  servers: Servers,
-  { scenario: scenarioName, rows, scale }: BenchOptions,
+  servers: BenchServers,
+  { scenario: scenarioName, engine, rows, scale }: BenchOptions,
   { name, run }: { readonly name: SideName; readonly run: number },
 ): Promise<Measured> {
-  const scenario = SCENARIOS[scenarioName];
+  const scenario = ENGINES[engine].scenarios[scenarioName];
   const database = `bench_${run}_${name}`;
   await servers.createDatabases(database);
   const primaryUrl = servers.primary.url(database);
   const replicaUrls = servers.replicas.map((server) => server.url(database));
   const withTables = scenario.createsTables && name === "ours" ? [primaryUrl] : [primaryUrl, ...replicaUrls];
-  await Promise.all(withTables.map(async (url) => await execute(url, scenario.tables)));
+  await Promise.all(withTables.map(async (url) => await servers.execute(url, scenario.tables)));
   const measured = await measure(servers, scenario, { rows: rows ?? scenario.rows, scale, name, database });
   for (const url of replicaUrls) {
-    const different = await differing(primaryUrl, url);
+    const different = await servers.differing(primaryUrl, url);
     if (different.length > 0) throw new Error(`${name}: a replica differs: ${different.join(", ")}`);
   }
   await servers.dropDatabases(database);
@@ -81,12 +112,12 @@ interface OneTurn {
 
 /** The side is gone when it resolves, so that nothing of it takes time from the other. */
 async function measure(
-  servers: Servers,
+  servers: BenchServers,
   scenario: Scenario,
   { name, database, ...turn }: OneTurn,
 ): Promise<Measured> {
   await using side =
-    name === "ours" ? await LockstepSide.create(servers, database) : new SubscriptionSide(servers, database);
+    name === "ours" ? await LockstepSide.create(servers, database) : await servers.nativeSide(database);
   const urls: Pick<Turn, "primaryUrl" | "replicaUrls"> = {
     primaryUrl: servers.primary.url(database),
     replicaUrls: servers.replicas.map((server) => server.url(database)),

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LockstepProcess, removeFolder, temporaryFolder } from "@lockstep/testkit/servers";
-import type { Servers } from "./servers.ts";
+import type { BenchServers } from "./bench-servers.ts";
 import type { Side } from "./side.ts";
 import { until } from "./until.ts";
 
@@ -10,13 +10,13 @@ const MIB = 1024 * 1024;
 /** `lockstep run` as users have it: a process and a configuration file. */
 export class LockstepSide implements Side {
   readonly name = "ours";
-  readonly #servers: Servers;
+  readonly #servers: BenchServers;
   readonly #folder: string;
   #run: LockstepProcess | null = null;
 
   /** `settings`: further lines of its configuration. */
   static async create(
-    servers: Servers,
+    servers: BenchServers,
     database: string,
     settings: readonly string[] = [],
   ): Promise<LockstepSide> {
@@ -28,7 +28,7 @@ export class LockstepSide implements Side {
     return new LockstepSide(servers, folder);
   }
 
-  private constructor(servers: Servers, folder: string) {
+  private constructor(servers: BenchServers, folder: string) {
     this.#servers = servers;
     this.#folder = folder;
   }
@@ -123,7 +123,8 @@ async function everyReplicaFollows(url: string): Promise<boolean> {
   return states.every((state) => state === "following");
 }
 
-function configuration({ primary, replicas, broker }: Servers, database: string): string[] {
+function configuration(servers: BenchServers, database: string): string[] {
+  const { engine, primary, replicas, broker } = servers;
   const log =
     broker === null
       ? "{ embedded: { path: log } }"
@@ -131,13 +132,13 @@ function configuration({ primary, replicas, broker }: Servers, database: string)
   return [
     `pipeline: ${database}`,
     `log: ${log}`,
-    `primary: { name: main, engine: postgres, url: "${primary.url(database)}" }`,
+    `primary: { name: main, engine: ${engine}, url: "${primary.url(database)}" }`,
     "replicas:",
     ...replicas.map(
       (server, index) =>
-        `  - { name: replica-${index + 1}, engine: postgres, url: "${server.url(database)}" }`,
+        `  - { name: replica-${index + 1}, engine: ${engine}, url: "${server.url(database)}" }`,
     ),
-    'tables: { include: ["public.*"] }',
+    `tables: { include: ["${servers.schemaOf(database)}.*"] }`,
     "http: { listen: 127.0.0.1:0 }",
   ];
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client } from "pg";
+import type { BenchServers, MarkerClient } from "./bench-servers.ts";
 
 /** A table of the bench's own: replicas show commits in order, so one that shows a marker shows all before it. */
 export const MARKERS = "create table markers (id int primary key);";
@@ -15,20 +15,23 @@ interface ShownOptions {
 
 /** Commits markers on the primary, and sees them on the replicas, on connections of its own. */
 export class Marker implements AsyncDisposable {
-  readonly #primary: Client;
-  readonly #replicas: readonly Client[];
+  readonly #primary: MarkerClient;
+  readonly #replicas: readonly MarkerClient[];
   #id = 0;
 
-  static async connect(primaryUrl: string, replicaUrls: readonly string[]): Promise<Marker> {
-    const [primary, ...replicas] = [primaryUrl, ...replicaUrls].map(
-      (url) => new Client({ connectionString: url }),
+  static async connect(
+    servers: Pick<BenchServers, "connect">,
+    primaryUrl: string,
+    replicaUrls: readonly string[],
+  ): Promise<Marker> {
+    const [primary, ...replicas] = await Promise.all(
+      [primaryUrl, ...replicaUrls].map(async (url) => await servers.connect(url)),
     );
     if (primary === undefined) throw new Error("a marker needs a primary");
-    await Promise.all([primary, ...replicas].map(async (client) => await client.connect()));
     return new Marker(primary, replicas);
   }
 
-  private constructor(primary: Client, replicas: readonly Client[]) {
+  private constructor(primary: MarkerClient, replicas: readonly MarkerClient[]) {
     this.#primary = primary;
     this.#replicas = replicas;
   }
@@ -36,11 +39,7 @@ export class Marker implements AsyncDisposable {
   /** Commits the next one; resolves, with the time, when the commit was answered. */
   async commit(): Promise<number> {
     this.#id += 1;
-    await this.#primary.query({
-      name: "mark",
-      text: "insert into markers values ($1)",
-      values: [this.#id],
-    });
+    await this.#primary.commit(this.#id);
     return performance.now();
   }
 
@@ -49,8 +48,7 @@ export class Marker implements AsyncDisposable {
     const untilMs = performance.now() + DEADLINE_MS;
     return await Promise.all(
       this.#replicas.map(async (client) => {
-        const look = { name: "look", text: "select from markers where id = $1", values: [this.#id] };
-        while ((await client.query(look)).rowCount === 0) {
+        while (!(await client.shows(this.#id))) {
           if (performance.now() > untilMs) throw new Error(`no marker within ${DEADLINE_MS} ms`);
           check?.();
           if (pollMs > 0) await sleep(pollMs);

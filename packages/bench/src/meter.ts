@@ -1,6 +1,6 @@
 import { cpus, loadavg } from "node:os";
 import { sumOfKnown } from "./medians.ts";
-import type { Servers } from "./servers.ts";
+import type { BenchServers } from "./bench-servers.ts";
 import type { Side } from "./side.ts";
 
 export interface Metered {
@@ -15,7 +15,7 @@ export interface Metered {
 
 /** Measures one stretch of a turn: `stop` at its end, while the side's process still runs. */
 export class Meter {
-  readonly #servers: Servers;
+  readonly #servers: BenchServers;
   readonly #side: Pick<Side, "cpuSeconds">;
   readonly #load = loadavg()[0] ?? 0;
   readonly #cpu: Readonly<Record<string, number | null>>;
@@ -23,7 +23,7 @@ export class Meter {
   readonly #own = process.cpuUsage();
   readonly #startedMs: number;
 
-  constructor(servers: Servers, side: Pick<Side, "cpuSeconds">) {
+  constructor(servers: BenchServers, side: Pick<Side, "cpuSeconds">) {
     this.#servers = servers;
     this.#side = side;
     this.#cpu = this.#cpuParts();

@@ -1,9 +1,11 @@
+import type { Durability, EngineName } from "./durability.ts";
 import type { LogKind } from "./servers.ts";
 import type { ScenarioName } from "./scenarios/scenario.ts";
 
 /** What `--json` prints on its last line: medians over all runs. */
 export interface BenchResult {
   readonly scenario: ScenarioName;
+  readonly engine: EngineName;
   readonly log: LogKind;
   readonly replicas: number;
   readonly runs: number;
@@ -15,7 +17,7 @@ export interface BenchResult {
   readonly rows: number;
   /** Of the latency scenario, by transactions a second; `ours` and `native` are those of the last. */
   readonly rates?: readonly RateResult[];
-  readonly durability: { readonly ours: string; readonly native: string };
+  readonly durability: Durability;
   readonly machine: Machine;
   /** In the order in which they ran. */
   readonly turns: readonly TurnResult[];
@@ -56,10 +58,10 @@ interface TurnResult {
   readonly load: number;
 }
 
-export interface Machine {
+/** The database's version has the engine's name. */
+export interface Machine extends Readonly<Partial<Record<EngineName, string>>> {
   readonly cores: number;
   readonly node: string;
-  readonly postgres: string;
   readonly kafka: string | null;
 }
 

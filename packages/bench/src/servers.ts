@@ -7,16 +7,21 @@ import {
   type KafkaBroker,
   type PostgresServer,
 } from "@lockstep/testkit/servers";
+import type { BenchServers, MarkerClient } from "./bench-servers.ts";
+import { differing } from "./ground-truth.ts";
 import { sumOfKnown } from "./medians.ts";
+import { connectPostgres } from "./postgres-marker.ts";
 import type { Machine } from "./result.ts";
+import { SubscriptionSide } from "./subscription-side.ts";
 
 export type LogKind = "kafka" | "embedded";
 
 /** What a server of some size has; everything else is the testkit's (fsync on, wal_level = logical). */
 const SETTINGS = { shared_buffers: "512MB" };
 
-/** One server for the primary, one for each replica, and a broker if one is needed. All turns share them. */
-export class Servers implements AsyncDisposable {
+/** PostgreSQL's. All turns share them. */
+export class Servers implements BenchServers {
+  readonly engine = "postgres";
   readonly primary: PostgresServer;
   readonly replicas: readonly PostgresServer[];
   readonly broker: KafkaBroker | null;
@@ -56,7 +61,6 @@ export class Servers implements AsyncDisposable {
     return new Servers(primary, replicas.slice(0, count), broker, machine);
   }
 
-  /** Processor time of the PostgreSQL servers. */
   cpuSeconds(): { readonly primary: number | null; readonly replicas: number | null } {
     const replicas = this.replicas.map((server) => server.cpuSeconds());
     return { primary: this.primary.cpuSeconds(), replicas: sumOfKnown(replicas) };
@@ -70,9 +74,35 @@ export class Servers implements AsyncDisposable {
     await this.#everywhere(`drop database ${name} with (force)`);
   }
 
-  /** So that no turn writes what was left by the one before it. */
   async checkpoint(): Promise<void> {
     await this.#everywhere("checkpoint");
+  }
+
+  schemaOf(): string {
+    return "public";
+  }
+
+  async execute(url: string, sql: string): Promise<void> {
+    await execute(url, sql);
+  }
+
+  async count(url: string, sql: string): Promise<number> {
+    return await withClient(url, async (client) => {
+      const { rows } = await client.query<{ count: string }>(`select (${sql}) as count`);
+      return Number(rows[0]?.count);
+    });
+  }
+
+  async connect(url: string): Promise<MarkerClient> {
+    return await connectPostgres(url);
+  }
+
+  async differing(primaryUrl: string, replicaUrl: string): Promise<string[]> {
+    return await differing(primaryUrl, replicaUrl);
+  }
+
+  async nativeSide(database: string): Promise<SubscriptionSide> {
+    return await Promise.resolve(new SubscriptionSide(this, database));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

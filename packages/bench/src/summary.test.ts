@@ -2,7 +2,13 @@ import { expect, test } from "vitest";
 import type { Measured } from "./scenarios/scenario.ts";
 import { summary, type Taken } from "./summary.ts";
 
-const OPTIONS = { scenario: "catch-up-small", log: "kafka", replicas: 1, runs: 3 } as const;
+const OPTIONS = {
+  scenario: "catch-up-small",
+  engine: "postgres",
+  log: "kafka",
+  replicas: 1,
+  runs: 3,
+} as const;
 const MACHINE = { cores: 2, node: "20.19.0", postgres: "18.4", kafka: "4.2.2" };
 
 function taken(side: Taken["side"], seconds: number, measured: Partial<Measured> = {}): Taken {

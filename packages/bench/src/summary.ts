@@ -1,17 +1,8 @@
+import { durabilityOf, type EngineName } from "./durability.ts";
 import { median, medianOfKnown, percentile, rounded } from "./medians.ts";
 import type { BenchResult, Machine, Percentiles, RateResult, SideName, SideResult } from "./result.ts";
 import type { Measured, ScenarioName } from "./scenarios/scenario.ts";
 import type { LogKind } from "./servers.ts";
-
-/** What a commit that is shown has survived. */
-export const DURABILITY = {
-  ours: {
-    kafka:
-      "replicas commit with synchronous_commit = on, fsync on; Kafka acks = all, one broker, no fsync of each append",
-    embedded: "replicas commit with synchronous_commit = on, fsync on; the embedded log syncs each append",
-  },
-  native: "subscriptions as they come: they commit with synchronous_commit = off, fsync on",
-} as const;
 
 export interface Taken {
   readonly side: SideName;
@@ -20,6 +11,7 @@ export interface Taken {
 
 export interface Summarized {
   readonly scenario: ScenarioName;
+  readonly engine: EngineName;
   readonly log: LogKind;
   readonly replicas: number;
   readonly runs: number;
@@ -27,7 +19,7 @@ export interface Summarized {
 
 /** Medians over all turns of each side. */
 export function summary(
-  { scenario, log, replicas, runs }: Summarized,
+  { scenario, engine, log, replicas, runs }: Summarized,
   machine: Machine,
   taken: readonly Taken[],
 ): BenchResult {
@@ -42,6 +34,7 @@ export function summary(
       : last.native.p50Ms / last.ours.p50Ms;
   return {
     scenario,
+    engine,
     log,
     replicas,
     runs,
@@ -53,7 +46,7 @@ export function summary(
     native: sideResult(native, last?.native),
     rows: Math.round(median(taken.map(({ measured }) => measured.rows))),
     ...(rates.length === 0 ? {} : { rates }),
-    durability: { ours: DURABILITY.ours[log], native: DURABILITY.native },
+    durability: durabilityOf(engine, log),
     machine,
     turns: taken.map(({ side, measured }) => ({
       side,

@@ -16,7 +16,7 @@ export { startOldKafka } from "./old-kafka.ts";
 export { withAdmin } from "./with-admin.ts";
 export { loseTail } from "./kafka-segments.ts";
 export { LOCKSTEP_BIN, LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
-export { expectEqualMysqlDatabases } from "./mysql-digest.ts";
+export { expectEqualMysqlDatabases } from "./equal-mysql.ts";
 export type { MysqlFlavour, MysqlRelease } from "./mysql-program.ts";
 export { openMysql, queryMysql } from "./mysql-query.ts";
 export { startMysql, type MysqlServer, type MysqlSettings, type StartMysqlOptions } from "./mysql-server.ts";

@@ -1,7 +1,7 @@
+import { durabilityOf } from "../durability.ts";
 import { median, medianOfKnown, rounded } from "../medians.ts";
 import type { BenchResult, Machine, SideResult } from "../result.ts";
 import type { LogKind } from "../servers.ts";
-import { DURABILITY } from "../summary.ts";
 import type { RunFigures, Stretch } from "./figures.ts";
 import { rateOf, type Rate } from "./rates.ts";
 import { isMissed, ratioOf, ROWS, type Row } from "./rows.ts";
@@ -44,6 +44,7 @@ export function commitSummary(
   const peaks = taken.flatMap(({ one, three }) => [one.ours.peakRssMb, three.ours.peakRssMb]);
   return {
     scenario: "commit",
+    engine: "postgres",
     log,
     replicas,
     runs,
@@ -56,7 +57,7 @@ export function commitSummary(
     ratios: Object.fromEntries(rows.map(({ name, ratio }) => [name, ratio])),
     missed: ROWS.filter((row, index) => isMissed(row, rows[index]?.ratio ?? 0)).map(({ name }) => name),
     rows,
-    durability: { ours: DURABILITY.ours[log], native: DURABLE_NATIVE },
+    durability: { ours: durabilityOf("postgres", log).ours, native: DURABLE_NATIVE },
     machine,
   };
 }

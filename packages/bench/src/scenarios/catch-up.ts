@@ -1,6 +1,5 @@
 import { Marker, MARKERS } from "../marker.ts";
 import { Meter } from "../meter.ts";
-import { execute } from "../servers.ts";
 import type { Measured, Scenario, Turn } from "./scenario.ts";
 
 /** Work that is done while nobody follows. */
@@ -8,14 +7,14 @@ export interface Work {
   readonly rows: number;
   readonly tables: string;
   /** What the tables hold before; on the replicas too when the work begins. */
-  fill?(turn: Turn): string;
+  fill?(turn: Turn): readonly string[];
   /** Does it on the primary; resolves with the number of row changes. */
   generate(turn: Turn): Promise<number>;
 }
 
 /**
- * Timed: from the start of `lockstep run`, or from ALTER SUBSCRIPTION … ENABLE, until every replica shows the last
- * commit.
+ * Timed: from the start of `lockstep run`, or from ALTER SUBSCRIPTION … ENABLE (START REPLICA), until every replica
+ * shows the last commit.
  */
 export function catchUp(work: Work): Scenario {
   return {
@@ -28,13 +27,12 @@ export function catchUp(work: Work): Scenario {
 
 async function measure(work: Work, turn: Turn): Promise<Measured> {
   const { servers, side, primaryUrl, replicaUrls } = turn;
-  if (work.fill !== undefined) await execute(primaryUrl, work.fill(turn));
-  await execute(primaryUrl, "vacuum analyze");
+  for (const sql of work.fill?.(turn) ?? []) await servers.execute(primaryUrl, sql);
   await side.start();
   await side.following();
   await side.pause();
   const rows = await work.generate(turn);
-  await using marker = await Marker.connect(primaryUrl, replicaUrls);
+  await using marker = await Marker.connect(servers, primaryUrl, replicaUrls);
   await marker.commit();
   await servers.checkpoint();
 

@@ -17,6 +17,7 @@ export function itemsBetween(first: string, last: string, labels: number): strin
 export const catchUpBulk: Scenario = catchUp({
   rows: 500_000,
   tables: ITEMS,
+  fill: () => ["vacuum analyze"],
   generate: async ({ primaryUrl, rows }: Turn) => {
     const transactions = Math.ceil(rows / ROWS_EACH);
     await execute(
@@ -38,6 +39,7 @@ export const catchUpBulk: Scenario = catchUp({
 export const bigTransaction: Scenario = catchUp({
   rows: 3_000_000,
   tables: ITEMS,
+  fill: () => ["vacuum analyze"],
   generate: async ({ primaryUrl, rows }: Turn) => {
     await execute(primaryUrl, itemsBetween("1", String(rows), 2));
     return rows;

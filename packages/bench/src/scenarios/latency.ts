@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { withClient } from "@lockstep/testkit/servers";
 import { Marker, MARKERS } from "../marker.ts";
 import { Meter, type Metered } from "../meter.ts";
-import { execute } from "../servers.ts";
 import type { Measured, Scenario, Turn } from "./scenario.ts";
 
 const RATES = [100, 1_000] as const;
@@ -29,32 +27,45 @@ const PROCEDURE = `
  * A steady load of commits of one row, while replicas follow. A marker among them is committed every 50 ms, and each
  * replica is asked for it without a pause until it shows it. `rows` are those at the highest rate.
  */
-export const latency: Scenario = {
-  rows: 10_000,
-  tables: `create table entries (id bigint primary key, at timestamptz not null, label text); ${MARKERS}`,
-  createsTables: false,
-  measure,
-};
+export function latencyOf({ entries, procedure }: SteadyLoad): Scenario {
+  return {
+    rows: 10_000,
+    tables: `${entries} ${MARKERS}`,
+    createsTables: false,
+    measure: async (turn) => await measure(procedure, turn),
+  };
+}
 
-async function measure(turn: Turn): Promise<Measured> {
+export const latency: Scenario = latencyOf({
+  entries: "create table entries (id bigint primary key, at timestamptz not null, label text);",
+  procedure: PROCEDURE,
+});
+
+interface SteadyLoad {
+  readonly entries: string;
+  /** `commits(first, count, per_second)`. */
+  readonly procedure: string;
+}
+
+async function measure(procedure: string, turn: Turn): Promise<Measured> {
   const { side, primaryUrl, replicaUrls, rows, servers } = turn;
   await side.start();
   await side.following();
-  await execute(primaryUrl, PROCEDURE);
+  await servers.execute(primaryUrl, procedure);
   await servers.checkpoint();
-  await using marker = await Marker.connect(primaryUrl, replicaUrls);
+  await using marker = await Marker.connect(servers, primaryUrl, replicaUrls);
   const seconds = rows / Math.max(...RATES);
   const lagsMs = new Map<number, readonly number[]>();
   let last: { metered: Metered; rows: number } | null = null;
   for (const rate of RATES) {
     const commits = (rate - MARKS_PER_SECOND) * (WARM_UP_SECONDS + seconds);
-    const load = commitEvenly(primaryUrl, rate, Math.round(commits / CONNECTIONS));
+    const load = commitEvenly(turn, rate, Math.round(commits / CONNECTIONS));
     await Promise.race([load, sleep(WARM_UP_SECONDS * 1_000)]);
-    const before = await commitsSoFar(primaryUrl);
+    const before = await commitsSoFar(turn);
     const meter = new Meter(servers, side);
     const lags = await watch(marker, turn, seconds);
     const metered = meter.stop();
-    const committed = (await commitsSoFar(primaryUrl)) - before;
+    const committed = (await commitsSoFar(turn)) - before;
     await load;
     lagsMs.set(rate, lags);
     last = { metered, rows: committed };
@@ -65,22 +76,20 @@ async function measure(turn: Turn): Promise<Measured> {
   return { ...last.metered, rows: last.rows, peakRssMb: side.peakRssMb(), lagsMs };
 }
 
-async function commitEvenly(url: string, rate: number, count: number): Promise<void> {
+async function commitEvenly({ servers, primaryUrl }: Turn, rate: number, count: number): Promise<void> {
   const perSecond = (rate - MARKS_PER_SECOND) / CONNECTIONS;
   await Promise.all(
     Array.from({ length: CONNECTIONS }, async (_, connection) => {
       const first = (rate * CONNECTIONS + connection) * 1_000_000;
-      await execute(url, `call commits(${first}, ${count}, ${perSecond})`);
+      await servers.execute(primaryUrl, `call commits(${first}, ${count}, ${perSecond})`);
     }),
   );
 }
 
 /** A busy primary may not keep the pace. */
-async function commitsSoFar(url: string): Promise<number> {
-  return await withClient(url, async (client) => {
-    const sql = "select (select count(*) from entries)::int + (select count(*) from markers)::int as count";
-    return (await client.query<{ count: number }>(sql)).rows[0]?.count ?? 0;
-  });
+async function commitsSoFar({ servers, primaryUrl }: Turn): Promise<number> {
+  const sql = "(select count(*) from entries) + (select count(*) from markers)";
+  return await servers.count(primaryUrl, sql);
 }
 
 /** Marks and looks for so long; resolves with how long each marker took to each replica. */

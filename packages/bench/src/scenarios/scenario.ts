@@ -1,5 +1,5 @@
 import type { Metered } from "../meter.ts";
-import type { Servers } from "../servers.ts";
+import type { BenchServers } from "../bench-servers.ts";
 import type { Side } from "../side.ts";
 
 export type ScenarioName = "catch-up-small" | "catch-up-bulk" | "big-transaction" | "latency" | "snapshot";
@@ -10,14 +10,14 @@ export interface Scenario {
   readonly rows: number;
   /** Statements that create the tables. */
   readonly tables: string;
-  /** Whether our replicas begin without the tables. Subscriptions need them. */
+  /** Whether our replicas begin without the tables. The other side needs them. */
   readonly createsTables: boolean;
   measure(turn: Turn): Promise<Measured>;
 }
 
 /** One side, once, on databases that nobody had before. */
 export interface Turn {
-  readonly servers: Servers;
+  readonly servers: BenchServers;
   readonly side: Side;
   readonly rows: number;
   readonly scale: number;

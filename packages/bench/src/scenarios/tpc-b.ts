@@ -36,13 +36,14 @@ const PROCEDURE = `
 /** Small transactions: four row changes each, on four connections at the same time. */
 export const catchUpSmall: Scenario = catchUp({ rows: 400_000, tables: TABLES, fill, generate });
 
-function fill({ scale }: Turn): string {
-  return `
+function fill({ scale }: Turn): string[] {
+  const rows = `
     insert into branches select g, 0, '' from generate_series(1, ${scale}) g;
     insert into tellers select g, 1 + (g - 1) / ${TELLERS_PER_BRANCH}, 0, ''
       from generate_series(1, ${TELLERS_PER_BRANCH * scale}) g;
     insert into accounts select g, 1 + (g - 1) / ${ACCOUNTS_PER_BRANCH}, 0, ''
       from generate_series(1, ${ACCOUNTS_PER_BRANCH * scale}) g;`;
+  return [rows, "vacuum analyze"];
 }
 
 async function generate({ primaryUrl, rows, scale }: Turn): Promise<number> {
