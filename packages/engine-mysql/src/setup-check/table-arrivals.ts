@@ -10,6 +10,7 @@ import {
   type TableName,
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
+import { among } from "../schema/among.ts";
 import { arrivalOf, type CommonArrival } from "../schema/arrival.ts";
 import type { Dialect } from "../schema/type-rules.ts";
 import { quoteText } from "../quoting.ts";
@@ -33,14 +34,13 @@ export interface StoredRow {
 /** Of each of the tables, whether it is there, as far as our user may see. */
 export async function readThere(session: Session, tables: readonly Table[]): Promise<Map<string, ThereRow>> {
   if (tables.length === 0) return new Map();
-  const names = tables.map(({ schema, name }) => `(${quoteText(schema)}, ${quoteText(name)})`).join(", ");
   const rows = await session.query(
     `select table_schema as s, table_name as n from information_schema.tables
-      where (table_schema, table_name) in (${names})`,
+      where ${among(tables)}`,
   );
   const triggers = await session.query(
     `select event_object_schema as s, event_object_table as n, trigger_name as t from information_schema.triggers
-      where (event_object_schema, event_object_table) in (${names}) order by 3`,
+      where ${among(tables, ["event_object_schema", "event_object_table"])} order by 3`,
   );
   const keyOf = (row: Readonly<Record<string, string | null>>): string =>
     tableKey({ schema: row["s"] ?? "", name: row["n"] ?? "" });
