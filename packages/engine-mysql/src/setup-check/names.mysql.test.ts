@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { offset, position, type CommonTable, type PrimaryReport, type Table } from "@lockstep/core";
-import { freshMysqlDatabase, MYSQL_FLAVOURS, silentLogger, startMysql, uniqueName } from "@lockstep/testkit";
+import {
+  freshMysqlDatabase,
+  MYSQL_FLAVOURS,
+  queryMysql,
+  silentLogger,
+  startMysql,
+  uniqueName,
+} from "@lockstep/testkit";
 import { createMysqlSink } from "../sink/sink.ts";
 import { checkReplica, databaseOf, errors } from "./check.fixture.ts";
 
@@ -75,5 +82,22 @@ describe.each(MYSQL_FLAVOURS)("%s", (flavour) => {
     const report = await checkReplica(url, primary, { dialect: "postgres" });
     const what = expect.stringContaining('"em😀ji" cannot be a name there');
     expect(errors(report)).toMatchObject([{ code: "schema-mismatch", what }]);
+  });
+
+  test("a key of as many columns as there may be, with names as long as they may be, is found", async () => {
+    const url = await freshMysqlDatabase(flavour);
+    const names = Array.from({ length: 16 }, (_, index) => String(index).padStart(64, "c"));
+    await queryMysql(
+      url,
+      `create table t (${names.map((name) => `${name} int`).join(", ")}, primary key (${names.join(", ")}))`,
+    );
+    const table = tableOf(databaseOf(url), "t");
+    const [column] = table.columns;
+    const columns = names.flatMap((name) => (column === undefined ? [] : [{ ...column, name }]));
+    expect(errors(await checkReplica(url, reportOf([{ ...table, columns }])))).toEqual([]);
+    const others = [...columns, { name: "d", type: "int32", nativeType: "int", isKey: true } as const];
+    await queryMysql(url, "alter table t add column d int");
+    const [mismatch] = errors(await checkReplica(url, reportOf([{ ...table, columns: others }])));
+    expect(mismatch?.what).toContain("its primary key is another");
   });
 });
