@@ -192,6 +192,12 @@ describe.each(MYSQL_FLAVOURS)("a table of another engine on %s", (flavour) => {
       raw: "00FF",
       late: "0",
     });
+    // Also where a session reads texts otherwise.
+    await queryMysql(
+      url,
+      "flush tables; set sql_mode = 'NO_BACKSLASH_ESCAPES'; insert into children (m) values (7)",
+    );
+    expect(await queryMysql(url, "select body from children where m = 7")).toEqual([{ body: "it's \\ 😀" }]);
     await expect(queryMysql(url, "insert into children (m, code) values (6, 'y')")).rejects.toThrow(
       /foreign key/i,
     );

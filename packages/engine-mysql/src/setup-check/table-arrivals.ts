@@ -11,7 +11,7 @@ import {
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
 import { among } from "../schema/among.ts";
-import { arrivalOf, type CommonArrival } from "../schema/arrival.ts";
+import { arrivalOf, noSuchTable, type CommonArrival } from "../schema/arrival.ts";
 import type { Dialect } from "../schema/type-rules.ts";
 import { quoteText } from "../quoting.ts";
 import type { Session } from "../session.ts";
@@ -135,8 +135,20 @@ class Creations {
         columns: new Map(table.columns.map(({ name, nativeType }) => [name, nativeType])),
         findings: [],
       };
-    return arrivalOf(common, { dialect, flavour, version, together: this.#together }, replica);
+    const arrival = arrivalOf(common, { dialect, flavour, version, together: this.#together }, replica);
+    const key = table.columns.flatMap(({ name, isKey }) => (isKey ? [name] : []));
+    if (key.length === 0 || hasKey(common, key)) return arrival;
+    const why = `its key (${key.join(", ")}) is more than columns`;
+    return { columns: arrival.columns, findings: [noSuchTable(common, why, replica)] };
   }
+}
+
+/** A key on the beginnings of values is none in common words. */
+function hasKey({ primaryKey, uniques }: CommonTable, key: readonly string[]): boolean {
+  const wanted = JSON.stringify(key.toSorted());
+  return [primaryKey ?? [], ...uniques.map(({ columns }) => columns)].some(
+    (columns) => JSON.stringify(columns.toSorted()) === wanted,
+  );
 }
 
 async function findUnfit(
