@@ -5,6 +5,9 @@ import { baseOf, isText } from "./created-type.ts";
 /** Types whose default is an expression, if it is anything. */
 const ONLY_EXPRESSIONS = /^(?:\w*text|\w*blob|json|geometry|vector)/;
 
+/** The server writes an expression with backslashes before these, and reads it as the session would (NO_BACKSLASH_ESCAPES). */
+const ESCAPED = /['\\\n\r]/;
+
 /** What stands behind DEFAULT; null where the primary's default is none here. */
 export function createdDefault(column: CommonColumn, type: string): string | null {
   const { default: given } = column;
@@ -22,11 +25,18 @@ export function createdDefault(column: CommonColumn, type: string): string | nul
   });
   try {
     const text = sql?.(given.text) ?? null;
-    return text !== null && ONLY_EXPRESSIONS.test(type) ? `(${text})` : text;
+    if (text === null || !ONLY_EXPRESSIONS.test(type)) return text;
+    return ESCAPED.test(given.text) && !type.endsWith("blob")
+      ? `(${withoutEscapes(given.text)})`
+      : `(${text})`;
   } catch (error) {
     if (error instanceof UnfitValue) return null;
     throw error;
   }
+}
+
+function withoutEscapes(text: string): string {
+  return `convert(0x${Buffer.from(text).toString("hex")} using utf8mb4)`;
 }
 
 /** In UTC where the column is, whatever the time zone of the session. */

@@ -51,6 +51,31 @@ export function rowBytesOf(type: string): number {
   return Number.isFinite(bytes) ? bytes + 2 : 12;
 }
 
+/** Bytes of a page (of 16 kB) that a row may take at most. */
+export const MAX_PAGE_BYTES = 8_126;
+
+/**
+ * Bytes that the column takes of its row's page at least, however long its values are: what is longer lies elsewhere,
+ * in MariaDB only where the column may have 256 bytes or more. Measured: a table with more is refused.
+ */
+export function pageBytesOf(type: string, flavour: Flavour): number {
+  const bytes = baseOf(type) === "decimal" ? decimalBytes(type) : indexBytesOf(type);
+  const isVariable = /^(?:(?:var)?char|varbinary)/.test(type) || !Number.isFinite(bytes);
+  if (!isVariable) return bytes;
+  if (flavour === "mysql") return Math.min(bytes, MYSQL_LOCAL_BYTES) + 1;
+  return bytes < 256 ? bytes + 1 : MARIADB_POINTER_BYTES + 1;
+}
+
+const MYSQL_LOCAL_BYTES = 40;
+const MARIADB_POINTER_BYTES = 20;
+
+/** Nine digits have 4 bytes, and those that are left over as many as they need. */
+function decimalBytes(type: string): number {
+  const [, precision = 0, scale = 0] = (/\((\d+)(?:,(\d+))?\)/.exec(type) ?? []).map(Number);
+  const bytesOf = (digits: number): number => Math.floor(digits / 9) * 4 + Math.ceil((digits % 9) / 2);
+  return bytesOf(precision - scale) + bytesOf(scale);
+}
+
 export function isText(type: string): boolean {
   return /^(?:(?:var)?char|\w*text|enum|set)\b/.test(type);
 }

@@ -117,6 +117,29 @@ describe.each(MYSQL_FLAVOURS)("a table of another engine on %s", (flavour) => {
     ).toHaveLength(1);
   });
 
+  test("has as many columns as a page has room for, and with more it is refused", async () => {
+    const primaryKey = ["id"];
+    const of = (name: string, count: number, some: Partial<CommonColumn>): CommonTable =>
+      table(name, [id, ...Array.from({ length: count }, (_, at) => column(`c${at}`, some))], { primaryKey });
+    const numeric = { type: "decimal", nativeType: "numeric(60,20)", precision: 60, scale: 20 } as const;
+    const texts = flavour === "mysql" ? 197 : 383;
+    const fitting = [
+      of("texts", texts, {}),
+      of("short", texts, { maxLength: 50 }),
+      of("numbers", 298, numeric),
+      of("longs", 997, { type: "int64", nativeType: "bigint" }),
+      of("some", 41, { maxLength: 50 }),
+    ];
+    expect((await created(...fitting)).map(({ refused }) => refused)).toEqual(fitting.map(() => null));
+    const tooMany = [
+      of("texts_", texts + 1, {}),
+      of("short_", texts + 1, { maxLength: 50 }),
+      of("numbers_", 299, numeric),
+      of("longs_", 998, { type: "int64", nativeType: "bigint" }),
+    ];
+    for (const { refused } of await created(...tooMany)) expect(refused).toMatch(/has no room in a page$/);
+  });
+
   test("has its defaults, its one column that counts, and the foreign keys that can be", async () => {
     const value = (text: string): Partial<CommonColumn> => ({ default: { kind: "value", text } });
     const [, children] = await created(
@@ -169,6 +192,12 @@ describe.each(MYSQL_FLAVOURS)("a table of another engine on %s", (flavour) => {
       raw: "00FF",
       late: "0",
     });
+    // Also where a session reads texts otherwise.
+    await queryMysql(
+      url,
+      "flush tables; set sql_mode = 'NO_BACKSLASH_ESCAPES'; insert into children (m) values (7)",
+    );
+    expect(await queryMysql(url, "select body from children where m = 7")).toEqual([{ body: "it's \\ 😀" }]);
     await expect(queryMysql(url, "insert into children (m, code) values (6, 'y')")).rejects.toThrow(
       /foreign key/i,
     );

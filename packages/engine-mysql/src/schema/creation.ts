@@ -29,7 +29,7 @@ export interface Creation {
 }
 
 export function creationOf(table: CommonTable, place: CreationPlace): Creation {
-  const { types, rooms } = typesOf(table, place);
+  const { types, rooms, fitsPage } = typesOf(table, place);
   const leftOut = [...table.leftOut];
   const identity = identityOf(table, leftOut);
   const columns = table.columns.map((column) =>
@@ -46,7 +46,7 @@ export function creationOf(table: CommonTable, place: CreationPlace): Creation {
     leftOut,
     refuses: refusedOf(table, types, place),
     shortened: shortenedOf(table, types, rooms),
-    refused: whyRefused(table, rooms),
+    refused: whyRefused(table, rooms, fitsPage),
   };
 }
 
@@ -123,11 +123,13 @@ function shortenedOf(
 function whyRefused(
   { schema, name, columns, primaryKey, uniques, indexes }: CommonTable,
   rooms: unknown,
+  fitsPage: boolean,
 ): string | null {
   if (columns.length > MAX_COLUMNS)
     return `a table has ${MAX_COLUMNS} columns at most, and it has ${columns.length}`;
   if ((primaryKey?.length ?? 0) > MAX_INDEX_COLUMNS) return `a key has ${MAX_INDEX_COLUMNS} columns at most`;
   if (rooms === null) return "its keys are longer than an index may be";
+  if (!fitsPage) return `a row of its ${columns.length} columns has no room in a page`;
   const names = [
     schema,
     name,

@@ -1,5 +1,6 @@
 import type { Finding, PrimaryReport, ReplicaReport, TableFilter } from "@lockstep/core";
 import { queryMysql, uniqueName } from "@lockstep/testkit";
+import type { Dialect } from "../schema/type-rules.ts";
 import { createPrimaryCheck } from "./primary-check.ts";
 import { createReplicaCheck } from "./replica-check.ts";
 
@@ -22,15 +23,22 @@ interface CheckReplicaOptions {
   readonly pipeline?: string;
   readonly existing?: "refuse" | "keep";
   readonly maxRowBytes?: number;
+  /** Of the primary; default: the replica's own. */
+  readonly dialect?: Dialect;
 }
 
 export async function checkReplica(
   url: string,
   primary: PrimaryReport = NOBODY,
-  { pipeline = uniqueName("shop"), existing = "refuse", maxRowBytes = MIB }: CheckReplicaOptions = {},
+  {
+    pipeline = uniqueName("shop"),
+    existing = "refuse",
+    maxRowBytes = MIB,
+    ...given
+  }: CheckReplicaOptions = {},
 ): Promise<ReplicaReport> {
   const { protocol } = new URL(url);
-  const dialect = protocol === "mariadb:" ? "mariadb" : "mysql";
+  const { dialect = protocol === "mariadb:" ? "mariadb" : "mysql" } = given;
   const options = { replica: "eu", url, folder: ".", pipeline, dialect, existing, maxRowBytes } as const;
   return await createReplicaCheck({ ...options, comparesTables: true }).check(primary, never());
 }

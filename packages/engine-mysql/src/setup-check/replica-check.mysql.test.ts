@@ -65,6 +65,17 @@ describe.each(MYSQL_FLAVOURS)("%s as replica", (flavour) => {
     expect(others).toEqual([]);
   });
 
+  test("a table of another engine whose key is of values' beginnings is refused, since no copy of it has that key", async () => {
+    const [primary] = await primaryWith(
+      flavour,
+      "create table parts (k text, primary key (k(20))); create table wholes (k varchar(20) primary key)",
+    );
+    const url = await freshMysqlDatabase(flavour === "mysql" ? "mariadb" : "mysql");
+    const report = await checkReplica(url, primary, { dialect: flavour });
+    const what = expect.stringMatching(/parts cannot be created on replica eu: its key \(k\)/);
+    expect(errors(report)).toMatchObject([{ code: "schema-mismatch", what }]);
+  });
+
   test("that may lose commits, or takes none from anybody", async () => {
     const [primary, database] = await primaryWith(flavour);
     const [server, url] = await replicaOf(flavour, database);

@@ -13,6 +13,7 @@ import type { Session } from "../session.ts";
 import { durabilityProblem } from "../sink/durability.ts";
 import { primaryItself } from "../sink/primary-itself.ts";
 import { readProgressRow } from "../sink/progress.ts";
+import { readNamesakes } from "../schema/namesakes.ts";
 import { hasSchema } from "../sink/schema.ts";
 import { progressMissing } from "../sink/sink.ts";
 import { connectAnyway } from "./connect-anyway.ts";
@@ -83,6 +84,7 @@ async function checkServer(
       ...(await findReplicaServer(session, grants, options)),
       ...(durability === null ? [] : [durability]),
       ...own.findings,
+      ...(await readNamesakes(session, primary.tables, replica)),
       ...findReplicaRights(grants, { replica, there, hasOwn: own.isThere }),
       ...findings,
     ],

@@ -10,7 +10,8 @@ import {
   type TableName,
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
-import { arrivalOf, type CommonArrival } from "../schema/arrival.ts";
+import { among } from "../schema/among.ts";
+import { arrivalOf, noSuchTable, type CommonArrival } from "../schema/arrival.ts";
 import type { Dialect } from "../schema/type-rules.ts";
 import { quoteText } from "../quoting.ts";
 import type { Session } from "../session.ts";
@@ -33,14 +34,13 @@ export interface StoredRow {
 /** Of each of the tables, whether it is there, as far as our user may see. */
 export async function readThere(session: Session, tables: readonly Table[]): Promise<Map<string, ThereRow>> {
   if (tables.length === 0) return new Map();
-  const names = tables.map(({ schema, name }) => `(${quoteText(schema)}, ${quoteText(name)})`).join(", ");
   const rows = await session.query(
     `select table_schema as s, table_name as n from information_schema.tables
-      where (table_schema, table_name) in (${names})`,
+      where ${among(tables)}`,
   );
   const triggers = await session.query(
     `select event_object_schema as s, event_object_table as n, trigger_name as t from information_schema.triggers
-      where (event_object_schema, event_object_table) in (${names}) order by 3`,
+      where ${among(tables, ["event_object_schema", "event_object_table"])} order by 3`,
   );
   const keyOf = (row: Readonly<Record<string, string | null>>): string =>
     tableKey({ schema: row["s"] ?? "", name: row["n"] ?? "" });
@@ -135,8 +135,20 @@ class Creations {
         columns: new Map(table.columns.map(({ name, nativeType }) => [name, nativeType])),
         findings: [],
       };
-    return arrivalOf(common, { dialect, flavour, version, together: this.#together }, replica);
+    const arrival = arrivalOf(common, { dialect, flavour, version, together: this.#together }, replica);
+    const key = table.columns.flatMap(({ name, isKey }) => (isKey ? [name] : []));
+    if (key.length === 0 || hasKey(common, key)) return arrival;
+    const why = `its key (${key.join(", ")}) is more than columns`;
+    return { columns: arrival.columns, findings: [noSuchTable(common, why, replica)] };
   }
+}
+
+/** A key on the beginnings of values is none in common words. */
+function hasKey({ primaryKey, uniques }: CommonTable, key: readonly string[]): boolean {
+  const wanted = JSON.stringify(key.toSorted());
+  return [primaryKey ?? [], ...uniques.map(({ columns }) => columns)].some(
+    (columns) => JSON.stringify(columns.toSorted()) === wanted,
+  );
 }
 
 async function findUnfit(

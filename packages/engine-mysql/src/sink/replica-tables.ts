@@ -1,4 +1,12 @@
-import type { Failpoints, Progress, ReplicaTable, SourceTable, TableName } from "@lockstep/core";
+import {
+  errorOf,
+  type Failpoints,
+  type Progress,
+  type ReplicaTable,
+  type SourceTable,
+  type TableName,
+} from "@lockstep/core";
+import { readNamesakes } from "../schema/namesakes.ts";
 import type { Session } from "../session.ts";
 import { notOurs } from "./copy/copy-refused.ts";
 import { claimedByAnother, endCopying, insertProgressRow, readProgressRow } from "./progress.ts";
@@ -32,6 +40,7 @@ export class ReplicaTables {
 
   async beginCopy(progress: Progress, tables: readonly SourceTable[]): Promise<void> {
     const { session, pipeline, owner, replica, failpoints } = this.#options;
+    await this.#refuseNamesakes(tables);
     await session.run("start transaction");
     const isInserted = await insertProgressRow(session, this.#options, progress);
     if (!isInserted && (await readProgressRow(session, pipeline))?.owner !== owner)
@@ -48,6 +57,7 @@ export class ReplicaTables {
   }
 
   async add(tables: readonly SourceTable[]): Promise<void> {
+    await this.#refuseNamesakes([...(await this.read()), ...tables]);
     await insertTableRows(this.#options.session, this.#options, tables);
   }
 
@@ -75,6 +85,11 @@ export class ReplicaTables {
       set: "state = 'live', mark_view = null, mark_start = null",
       where: "state = 'copied' and not joins",
     });
+  }
+
+  async #refuseNamesakes(tables: readonly TableName[]): Promise<void> {
+    const [namesakes] = await readNamesakes(this.#options.session, tables, this.#options.replica);
+    if (namesakes !== undefined) throw errorOf(namesakes);
   }
 
   async #change(

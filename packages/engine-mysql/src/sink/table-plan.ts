@@ -128,16 +128,18 @@ function catalogColumn(row: TextRow): CatalogColumn {
 /** The columns of each unique index; one that compares only the beginning of a value, or an expression, is none. */
 async function readUniqueIndexes(session: Session, { schema, name }: Table): Promise<string[][]> {
   const rows = await session.query(
-    `select index_name as i, group_concat(json_quote(column_name)) as c from information_schema.statistics
-      where table_schema = ${quoteText(schema)} and table_name = ${quoteText(name)} and non_unique = 0
-      group by index_name having count(column_name) = count(*) and count(sub_part) = 0`,
+    `select index_name as i, column_name as c, sub_part as p from information_schema.statistics
+      where table_schema = ${quoteText(schema)} and table_name = ${quoteText(name)} and non_unique = 0`,
   );
-  return rows.map((row) => namesOf(`[${row["c"] ?? ""}]`));
-}
-
-function namesOf(json: string): string[] {
-  const names: unknown = JSON.parse(json);
-  return Array.isArray(names) ? names.map(String) : [];
+  const columns = new Map<string, string[]>();
+  const partial = new Set<string>();
+  for (const row of rows) {
+    const index = row["i"] ?? "";
+    const column = row["c"] ?? null;
+    if (column === null || (row["p"] ?? null) !== null) partial.add(index);
+    else columns.set(index, [...(columns.get(index) ?? []), column]);
+  }
+  return [...columns].filter(([index]) => !partial.has(index)).map(([, names]) => names);
 }
 
 function matchTable(
