@@ -11,4 +11,3 @@ export type { MysqlFlavour } from "./mysql-program.ts";
 export { queryMysql } from "./mysql-query.ts";
 export { startMysql, type MysqlServer } from "./mysql-server.ts";
 export { startPostgresServers, type PostgresServer } from "./postgres-server.ts";
-export { startMysql, type MysqlServer } from "./mysql-server.ts";
