@@ -229,12 +229,12 @@ describe.each(ENGINES)("from %s to replicas on several engines at once", (engine
     await using road = await Road.create(engine);
     await road.transferring(async () => {
       await road.running(async () => {
-        await road.arrived(20);
+        await road.arrived(10);
         for (let look = 0; look < 5; look++) await road.expectWhole();
       });
       const before = Math.max(...(await Promise.all(road.replicas.map(transfersOf))));
       await road.running(async () => {
-        await road.arrived(before + 20);
+        await road.arrived(before + 10);
         await road.expectWhole();
       });
     });
