@@ -101,5 +101,16 @@ function findRowImage({ values }: PrimarySettings): Finding[] {
   const image = values.get("binlog_row_image")?.toUpperCase() ?? "FULL";
   if (image === "FULL") return [];
   const what = `binlog_row_image on the primary is ${image}: a change names only some columns, so that a row which a replica lacks cannot be made from it`;
-  return [{ level: "info", code: "row-image", what }];
+  if (image === "NOBLOB") return [{ level: "info", code: "row-image", what }];
+  // V1
+  return [
+    errorFinding(
+      "setup-incomplete",
+      `binlog_row_image on the primary is ${image}: the log leaves out of a new row what got its default`,
+      {
+        fix: "run on the primary (sessions that are open keep theirs), and set it in its configuration, too",
+        sql: "set global binlog_row_image = 'FULL'",
+      },
+    ),
+  ];
 }

@@ -35,6 +35,15 @@ export function applyingSuite(place: SinkPlace): void {
       expect(replica.reasons).toEqual(isOrdered ? Array(3).fill("asked for") : []);
     });
 
+    test("a table of which nothing is known but its name is truncated", async () => {
+      await using replica = await FollowedReplica.create(place);
+      await replica.apply([insert("1", "one", "1")], { isOrdered });
+      await replica.apply([truncate], { isOrdered, table: { ...replica.items, columns: [] } });
+      expect(await replica.lines()).toEqual([]);
+      await replica.apply([insert("4", "four", "4")], { isOrdered });
+      expect(await replica.lines()).toEqual(["4,four,4"]);
+    });
+
     test("two rows that swap a unique value end swapped", async () => {
       const sql = `${createItems(place)}; create unique index l on items (label)`;
       await using replica = await FollowedReplica.create(place, { sql });
