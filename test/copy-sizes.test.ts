@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { eventually, execute, sharedKafka, type LockstepProcess } from "@lockstep/testkit";
 import { SCALE } from "./scale.ts";
 import { ownServers } from "./own-servers.ts";
+import { drawn } from "./drawn.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /*
@@ -78,7 +79,7 @@ async function watchOwnMemory(run: LockstepProcess, signal: AbortSignal): Promis
   return most;
 }
 
-test.each(["kafka", "embedded"])(
+test.each(drawn(["kafka", "embedded"]))(
   "a replica that was away for many changes is caught up in bounded memory: %s",
   { timeout: 120_000 * SCALE },
   async (log) => {
@@ -119,7 +120,7 @@ test.each(["kafka", "embedded"])(
   },
 );
 
-test.each(["kafka", "embedded"])(
+test.each(drawn(["kafka", "embedded"]))(
   "a row of 64 MiB is copied and arrives, in memory as stated: %s",
   { timeout: 240_000 },
   async (log) => {

@@ -9,6 +9,7 @@ import {
   withAdmin,
   type LockstepProcess,
 } from "@lockstep/testkit";
+import { drawn } from "./drawn.ts";
 import { Scenario } from "./scenario.ts";
 
 /* History that is gone: each stops with its code and its fix, none resumes silently (A2). */
@@ -187,7 +188,7 @@ test("a progress row that is deleted under a run halts the replica", async () =>
   expect(await execute(replicaOf(scenario), "select from items")).toHaveLength(1);
 });
 
-describe.each(["kafka", "embedded"] as const)(
+describe.each(drawn(["kafka", "embedded"] as const))(
   "a replica restored from an older copy, on the %s log",
   (log) => {
     test("is brought forward again, each change once, also under a run", async () => {

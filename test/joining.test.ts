@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { eventually, execute, lockTable, openSession, type LockstepProcess } from "@lockstep/testkit";
 import { ownServers } from "./own-servers.ts";
+import { drawn } from "./drawn.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /* Tables that come while a pipeline runs. */
@@ -76,35 +77,34 @@ test("a table that is dropped and made again is another one", async () => {
   expect(scenario.conflicts).toEqual([]);
 });
 
-test.each(["range-copied:1", "table-copied:1", "table-passed:1", "table-joined:1", "tables-completed:1"])(
-  "killed at %s, a joining table is resumed",
-  async (failpoint) => {
-    const scenario = await newScenario();
-    {
-      await using run = scenario.run();
-      await run.waitForLog("tables are live", { count: 2 });
-    }
-    await using run = scenario.run({ LOCKSTEP_FAILPOINT: failpoint });
-    await run.waitForLog("following", { count: 2 });
-    await scenario.onPrimary(
-      "create table late (id int primary key, v text); insert into late select g, 'v' from generate_series(1, 2000) g",
+const STEPS = ["range-copied:1", "table-copied:1", "table-passed:1", "table-joined:1", "tables-completed:1"];
+
+test.each(drawn(STEPS, 2))("killed at %s, a joining table is resumed", async (failpoint) => {
+  const scenario = await newScenario();
+  {
+    await using run = scenario.run();
+    await run.waitForLog("tables are live", { count: 2 });
+  }
+  await using run = scenario.run({ LOCKSTEP_FAILPOINT: failpoint });
+  await run.waitForLog("following", { count: 2 });
+  await scenario.onPrimary(
+    "create table late (id int primary key, v text); insert into late select g, 'v' from generate_series(1, 2000) g",
+  );
+  expect(await run.exited).toEqual({ code: null, signal: "SIGKILL" });
+  await scenario.onPrimary("update late set v = 'w' where id % 2 = 0; delete from late where id % 3 = 0");
+  await using next = scenario.run();
+  await next.waitForLog("following", { count: 2 });
+  await scenario.onPrimary("insert into late values (-1, 'after')");
+  await scenario.expectEqual();
+  for (const url of scenario.replicaUrls) {
+    await eventually("it is live", async () =>
+      expect(await execute(url, "select distinct state, joins from lockstep.tables")).toEqual([
+        { state: "live", joins: false },
+      ]),
     );
-    expect(await run.exited).toEqual({ code: null, signal: "SIGKILL" });
-    await scenario.onPrimary("update late set v = 'w' where id % 2 = 0; delete from late where id % 3 = 0");
-    await using next = scenario.run();
-    await next.waitForLog("following", { count: 2 });
-    await scenario.onPrimary("insert into late values (-1, 'after')");
-    await scenario.expectEqual();
-    for (const url of scenario.replicaUrls) {
-      await eventually("it is live", async () =>
-        expect(await execute(url, "select distinct state, joins from lockstep.tables")).toEqual([
-          { state: "live", joins: false },
-        ]),
-      );
-    }
-    expect(scenario.conflicts).toEqual([]);
-  },
-);
+  }
+  expect(scenario.conflicts).toEqual([]);
+});
 
 /** A table is copied, and has changed since, when the run that copied it is killed. */
 async function killedAfterCopy(scenario: Scenario, create: string): Promise<void> {

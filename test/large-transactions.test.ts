@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { execute, openSession, sharedKafka } from "@lockstep/testkit";
 import { SCALE } from "./scale.ts";
 import { ownServers } from "./own-servers.ts";
+import { drawn } from "./drawn.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /* Transactions that are far larger than a record, and rows that are. */
@@ -65,7 +66,9 @@ test(
   },
 );
 
-test.each(["piece-appended:5", "piece-appended:20", "piece-applied:5", "piece-applied:30"])(
+const PIECES = ["piece-appended:5", "piece-appended:20", "piece-applied:5", "piece-applied:30"];
+
+test.each(drawn(PIECES, 2))(
   "killed between pieces, at %s: nothing is torn, lost or doubled",
   async (failpoint) => {
     const scenario = await newScenario();

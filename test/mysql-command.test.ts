@@ -14,6 +14,7 @@ import {
 import { command } from "./command.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 import { expectAgreement } from "./status-of.ts";
+import { drawn } from "./drawn.ts";
 
 /* MySQL and MariaDB by the command alone, each into its own kind, on both logs. */
 
@@ -156,17 +157,17 @@ describe.each(MYSQL_FLAVOURS)("%s into its like", (flavour) => {
     expect(scenario.conflicts).toEqual([]);
     await removed(scenario);
   });
+});
 
-  test("run and killed, with Kafka", async () => {
-    const brokers = sharedKafka();
-    const scenario = await Scenario.create({ urls: await createDatabases(servers[flavour]), brokers });
-    await queryMysql(scenario.primaryUrl, TABLES);
-    await using run = await runOverKill(scenario);
-    await scenario.expectEqual();
-    await expectAgreement(scenario, run, brokers);
-    await run.stop();
-    expect(scenario.conflicts).toEqual([]);
-  });
+test.each(drawn(MYSQL_FLAVOURS))("%s into its like: run and killed, with Kafka", async (flavour) => {
+  const brokers = sharedKafka();
+  const scenario = await Scenario.create({ urls: await createDatabases(servers[flavour]), brokers });
+  await queryMysql(scenario.primaryUrl, TABLES);
+  await using run = await runOverKill(scenario);
+  await scenario.expectEqual();
+  await expectAgreement(scenario, run, brokers);
+  await run.stop();
+  expect(scenario.conflicts).toEqual([]);
 });
 
 test("another product behind the url, and a url of another engine, are named with what to write", async () => {

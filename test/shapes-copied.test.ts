@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { freshDatabase, openSession, sharedKafka } from "@lockstep/testkit";
+import { drawn } from "./drawn.ts";
 import { Scenario } from "./scenario.ts";
 import { TABLES, WORK } from "./shapes.ts";
 
@@ -17,7 +18,7 @@ async function work(url: string, first: number, signal: AbortSignal): Promise<nu
   return at - first;
 }
 
-test.each(["kafka", "embedded"])(
+test.each(drawn(["kafka", "embedded"]))(
   "replicas that have no tables are copied while tables of every shape are worked on: %s",
   { timeout: 180_000 },
   async (log) => {
