@@ -7,6 +7,7 @@ import {
   type LockstepProcess,
   type PostgresServer,
 } from "@lockstep/testkit";
+import { drawn } from "./drawn.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /* What happens to copies while they are on their way; see faults/ for everything else. */
@@ -66,7 +67,7 @@ async function expectToGoOn(scenario: Scenario, run: LockstepProcess, primary: s
   await run[Symbol.asyncDispose]();
 }
 
-test.each(["replica", "primary"])("the %s is killed in the middle of a copy", async (which) => {
+test.each(drawn(["replica", "primary"]))("the %s is killed in the middle of a copy", async (which) => {
   const { scenario, run, direct } = await copyInProgress();
   const killed = server(which === "primary" ? 0 : 1);
   await killed.kill();
@@ -74,14 +75,17 @@ test.each(["replica", "primary"])("the %s is killed in the middle of a copy", as
   await expectToGoOn(scenario, run, direct[0] ?? "");
 });
 
-test.each(["replica", "primary"])("the link to the %s is cut in the middle of a copy", async (which) => {
-  const { scenario, run, direct } = await copyInProgress();
-  const link = proxy(which === "primary" ? 0 : 1);
-  link.refuse();
-  await run.waitForLog("cannot be reached");
-  link.accept();
-  await expectToGoOn(scenario, run, direct[0] ?? "");
-});
+test.each(drawn(["replica", "primary"]))(
+  "the link to the %s is cut in the middle of a copy",
+  async (which) => {
+    const { scenario, run, direct } = await copyInProgress();
+    const link = proxy(which === "primary" ? 0 : 1);
+    link.refuse();
+    await run.waitForLog("cannot be reached");
+    link.accept();
+    await expectToGoOn(scenario, run, direct[0] ?? "");
+  },
+);
 
 test("a replica that is frozen in the middle of a copy does not keep the primary's table locked", async () => {
   const { scenario, run, direct } = await copyInProgress();

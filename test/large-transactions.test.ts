@@ -6,7 +6,7 @@ import { drawn } from "./drawn.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /* Transactions that are far larger than a record, and rows that are. */
-const ROWS = 150_000 * SCALE;
+const ROWS = 100_000 * SCALE;
 const MOST_RSS_BYTES = 300 * 1024 * 1024;
 const TABLE = "create table items (id int primary key, label text, n int)";
 
