@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { eventually, execute, sharedKafka, startPostgresServers } from "@lockstep/testkit";
 import { createDatabases, Scenario } from "./scenario.ts";
 
-const TRANSACTIONS = 80_000;
+const TRANSACTIONS = 50_000;
 const CHANGES_EACH = 4;
 /** Two quiet cores make 45,000 and more; half of the 40,000 we promise ourselves is a noisy machine, less is a fault. */
 const LEAST_CHANGES_PER_SECOND = 20_000;

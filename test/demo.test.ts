@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { eventually, execute } from "@lockstep/testkit";
+import { drawn } from "./drawn.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
@@ -70,7 +71,7 @@ describe.concurrent("npm run demo", () => {
   });
 
   test("Ctrl-C ends and removes everything at any time", async () => {
-    for (const moment of [/starting a primary/, /replica-2 +postgres:/, /kill -9: the server/]) {
+    for (const moment of drawn([/starting a primary/, /replica-2 +postgres:/, /kill -9: the server/])) {
       await using demo = new Demo("node", ["scripts/demo.mjs", "--seconds", "4"]);
       await demo.waitFor(moment);
       demo.interrupt();

@@ -14,7 +14,7 @@ import { createDatabases, Scenario } from "./scenario.ts";
  * without a warning was on the quorum's replicas, or in the log, by then. `npm run test:gate -- --rounds N` runs more.
  */
 const QUORUM = 1;
-const ROUNDS = Number(process.env["LOCKSTEP_TEST_ROUNDS"] ?? 3);
+const ROUNDS = Number(process.env["LOCKSTEP_TEST_ROUNDS"] ?? 2);
 const SEED = Number(process.env["LOCKSTEP_TEST_SEED"] ?? randomBytes(4).readUInt32BE());
 const FAULTS = ["run", "replica", "broker", "link"] as const;
 /** After each fault so many commits must return. */

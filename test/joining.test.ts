@@ -79,7 +79,7 @@ test("a table that is dropped and made again is another one", async () => {
 
 const STEPS = ["range-copied:1", "table-copied:1", "table-passed:1", "table-joined:1", "tables-completed:1"];
 
-test.each(drawn(STEPS, 2))("killed at %s, a joining table is resumed", async (failpoint) => {
+test.each(drawn(STEPS))("killed at %s, a joining table is resumed", async (failpoint) => {
   const scenario = await newScenario();
   {
     await using run = scenario.run();

@@ -68,7 +68,7 @@ test(
 
 const PIECES = ["piece-appended:5", "piece-appended:20", "piece-applied:5", "piece-applied:30"];
 
-test.each(drawn(PIECES, 2))(
+test.each(drawn(PIECES))(
   "killed between pieces, at %s: nothing is torn, lost or doubled",
   async (failpoint) => {
     const scenario = await newScenario();

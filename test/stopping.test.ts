@@ -8,6 +8,7 @@ import {
   type KafkaBroker,
   type PostgresServer,
 } from "@lockstep/testkit";
+import { drawn } from "./drawn.ts";
 import { createDatabases, Scenario } from "./scenario.ts";
 
 /* How runs and primaries stop while something that they need hangs. */
@@ -101,10 +102,12 @@ test("a frozen broker does not keep a run from stopping", async () => {
   expect(next.hasExited).toBe(false);
 });
 
-test.each([
-  ["a little is waiting", 1],
-  ["more than we take in is waiting", 40_000],
-])("a primary may stop while the log is away and %s (H1)", async (_, rows) => {
+test.each(
+  drawn([
+    ["a little is waiting", 1],
+    ["more than we take in is waiting", 40_000],
+  ]),
+)("a primary may stop while the log is away and %s (H1)", async (_, rows) => {
   const scenario = await newScenario();
   const [primary] = servers;
   await using run = scenario.run();

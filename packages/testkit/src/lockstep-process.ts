@@ -75,6 +75,15 @@ export class LockstepProcess implements AsyncDisposable {
     return await this.#waitFor(`printed ${text}`, find, options);
   }
 
+  /** Resolves when it has ended, killed or not; rejects with what it said when it does not. */
+  async ended({ timeoutMs = 60_000 }: WaitOptions = {}): Promise<Exit> {
+    const late = AbortSignal.timeout(timeoutMs);
+    return await Promise.race([
+      this.exited,
+      once(late, "abort").then(() => Promise.reject(this.#error(`it had not ended within ${timeoutMs} ms`))),
+    ]);
+  }
+
   /** Where it serves its status and metrics. */
   async url(): Promise<string> {
     const { text } = await this.waitForLog("status and metrics are served");
