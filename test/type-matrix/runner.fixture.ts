@@ -1,11 +1,9 @@
-import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import { expect } from "vitest";
 import type { Sink, Source } from "@lockstep/core";
-import { createEmbeddedLog } from "@lockstep/log-embedded";
-import { Pipeline } from "@lockstep/pipeline";
-import { eventually, silentLogger } from "@lockstep/testkit";
+import type { Pipeline } from "@lockstep/pipeline";
+import { eventually } from "@lockstep/testkit";
 import { removeFolder, temporaryFolder } from "@lockstep/testkit/servers";
+import { runningPipeline } from "../running-pipeline.ts";
 import type { Engine, TypeCase } from "./type-case.fixture.ts";
 
 /*
@@ -176,34 +174,8 @@ async function running(
   work: (pipeline: Pipeline) => Promise<void>,
 ): Promise<void> {
   const folder = await temporaryFolder("matrix");
-  const logger = silentLogger;
   try {
-    await using log = createEmbeddedLog({
-      path: join(folder, "log"),
-      pipeline: name,
-      maxBytes: 64 * 1024 * 1024,
-      logger,
-    });
-    const pipeline = new Pipeline({
-      source,
-      sinks: replicas.map(({ sink }) => sink),
-      log,
-      quorum: { mode: "async" },
-      logger,
-      newId: randomUUID,
-      retentionMs: 3_600_000,
-      retentionBytes: null,
-      copies: { parallel: 4, bytesPerSecond: null },
-    });
-    const stop = new AbortController();
-    const run = pipeline.run(stop.signal);
-    const ended = run.then(() => Promise.reject(new Error("the pipeline has ended")));
-    try {
-      await Promise.race([work(pipeline), ended]);
-    } finally {
-      stop.abort();
-      await run;
-    }
+    await runningPipeline({ name, folder, source, sinks: replicas.map(({ sink }) => sink) }, work);
   } finally {
     removeFolder(folder);
   }
