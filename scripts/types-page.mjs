@@ -29,6 +29,10 @@ table before any data moves. Values of generated columns arrive from MySQL, as t
 log does not have them when a row is updated, nor does PostgreSQL's, so there is no such column on a replica of
 another engine.
 
+The key of a table that is there already must tell apart all texts that the primary's key tells apart: its collation
+is byte by byte, or the primary's own, or of the same family and no less exact (accents, case, spaces at the end).
+Any other is refused, also between databases of one engine; one that tells apart more does no harm.
+
 Which native types of each engine have which meaning:
 
 | meaning     | PostgreSQL                       | MySQL and MariaDB                                         |

@@ -31,6 +31,8 @@ export interface CommonColumn {
   readonly scale: number | null;
   /** Of an enum or a set, in its order; else null. */
   readonly labels: readonly string[] | null;
+  /** Of a text, by the engine's own name, what may take two of them for equal that are not the same; else null. */
+  readonly collation: string | null;
   readonly isNullable: boolean;
   /** Rows that do not name it get the next number. */
   readonly isIdentity: boolean;

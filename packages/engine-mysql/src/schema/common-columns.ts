@@ -74,6 +74,7 @@ function readColumn({ columns, leftOut }: CommonColumns, row: TextRow, flavour: 
     precision: logical === "decimal" ? numberIn(row, "digits") : null,
     scale: logical === "decimal" ? numberIn(row, "scale") : numberIn(row, "fraction"),
     labels: logical === "enum" || logical === "set" ? labelsOf(type.columnType) : null,
+    collation: row["collation"] ?? null,
     isNullable: row["nullable"] === "YES",
     isIdentity: /auto_increment/i.test(extra),
     default: value,

@@ -13,6 +13,7 @@ const column = (name: string, some: Partial<CommonColumn> = {}): CommonColumn =>
   scale: null,
   labels: null,
   isNullable: true,
+  collation: null,
   isIdentity: false,
   default: null,
   ...some,

@@ -15,6 +15,7 @@ const columnOf = (type: LogicalType, some: Partial<CommonColumn> = {}): CommonCo
   scale: null,
   labels: null,
   isNullable: true,
+  collation: null,
   isIdentity: false,
   default: null,
   ...some,
@@ -67,6 +68,7 @@ describe("what a column becomes", () => {
                 collation: null,
                 scale: 0,
                 isGenerated: false,
+                isNullable: true,
                 isRequired: false,
               };
               expect([created, literalFor(type, target)]).toEqual([created, expect.any(Function)]);

@@ -26,7 +26,15 @@ function tableOf(schema: string, name: string): Table {
 
 function commonOf({ schema, name }: Table): CommonTable {
   const column = { type: "int32", nativeType: "integer", maxLength: null, precision: null } as const;
-  const id = { ...column, name: "id", scale: null, labels: null, isNullable: false, isIdentity: false };
+  const id = {
+    ...column,
+    name: "id",
+    scale: null,
+    labels: null,
+    collation: null,
+    isNullable: false,
+    isIdentity: false,
+  };
   return {
     schema,
     name,

@@ -101,7 +101,7 @@ export async function findArrivals(
       arrivals.set(key, { kind: "to-create", columns });
       continue;
     }
-    const found = await findUnfit(connected, table, options);
+    const found = await findUnfit(connected, table, { ...options, of: toCreate.commonOf(table) });
     const [mismatch] = found;
     findings.push(...found);
     arrivals.set(key, {
@@ -126,10 +126,14 @@ class Creations {
     this.#together = new Map(options.common.map((table) => [tableKey(table), table]));
   }
 
+  commonOf(table: TableName): CommonTable | undefined {
+    return this.#together.get(tableKey(table));
+  }
+
   of(table: Table): CommonArrival {
     const { dialect, replica } = this.#options;
     const { flavour, version } = this.#server;
-    const common = this.#together.get(tableKey(table));
+    const common = this.commonOf(table);
     if (dialect === flavour || common === undefined)
       return {
         columns: new Map(table.columns.map(({ name, nativeType }) => [name, nativeType])),
@@ -154,10 +158,17 @@ function hasKey({ primaryKey, uniques }: CommonTable, key: readonly string[]): b
 async function findUnfit(
   { session, server }: Pick<Connected, "session" | "server">,
   table: Table,
-  { replica, dialect, existing, stored, grants }: ArrivalOptions,
+  {
+    replica,
+    dialect,
+    existing,
+    stored,
+    grants,
+    of,
+  }: ArrivalOptions & { readonly of: CommonTable | undefined },
 ): Promise<Finding[]> {
   try {
-    await planTable({ session, replica, dialect, isMariadb: server.flavour === "mariadb" }, table);
+    await planTable({ session, replica, dialect, isMariadb: server.flavour === "mariadb" }, table, of);
   } catch (error) {
     const mismatch = hasCode(error, "schema-mismatch") ? findingOf(error) : null;
     if (mismatch === null) throw error;

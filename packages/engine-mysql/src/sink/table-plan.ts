@@ -4,15 +4,16 @@ import {
   tableLabel,
   type Cell,
   type Column,
+  type CommonTable,
   type Row,
   type Table,
 } from "@lockstep/core";
-import type { Flavour } from "../flavour.ts";
 import { quoteIdentifier, quoteTable, quoteText } from "../quoting.ts";
-import { COLLATIONS } from "../schema/created-type.ts";
 import type { Dialect } from "../schema/type-rules.ts";
 import type { Session, TextRow } from "../session.ts";
+import { requireToldApart } from "./key-collation.ts";
 import { comparisonFor, literalFor, UnfitValue, type Literal } from "./literal.ts";
+import { Mismatch } from "./mismatch.ts";
 import { postgresLiteral } from "./postgres-literal.ts";
 import { targetKindOf, type CatalogColumn, type TargetKind } from "./target-type.ts";
 
@@ -52,13 +53,22 @@ export interface PlanOptions {
   readonly dialect?: Dialect | undefined;
 }
 
-/** Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. */
-export async function planTable(options: PlanOptions, table: Table): Promise<TablePlan> {
+/**
+ * Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. `common`: what the
+ * source's table is in whole, where that is known; what of it cannot be told from its rows is compared only then.
+ */
+export async function planTable(
+  options: PlanOptions,
+  table: Table,
+  common?: CommonTable,
+): Promise<TablePlan> {
   const { session, replica } = options;
   const [columns, indexes] = [await readColumns(session, table), await readUniqueIndexes(session, table)];
   try {
     requireTransactions(table, await readEngine(session, table));
-    return matchTable(table, columns, indexes, options);
+    const plan = matchTable(table, columns, indexes, options);
+    requireKeysToldApart(plan, columns, common, options);
+    return plan;
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
     const label = tableLabel(table);
@@ -121,6 +131,7 @@ function catalogColumn(row: TextRow): CatalogColumn {
     collation: row["co"] ?? null,
     scale: Number(row["s"] ?? row["p"] ?? 0),
     isGenerated: text("g") !== "",
+    isNullable,
     isRequired: !isNullable && row["df"] === null && !fills,
   };
 }
@@ -164,8 +175,6 @@ function matchTable(
     );
   }
   const keyColumns = table.columns.flatMap((column, index) => (column.isKey ? [index] : []));
-  if (dialect === "postgres")
-    for (const index of keyColumns) requireExactKey(table, columns[index], isMariadb ? "mariadb" : "mysql");
   if (keyColumns.length > 0)
     requireKey(
       keyColumns.map((index) => columns[index]?.name ?? ""),
@@ -184,14 +193,20 @@ function requireKey(key: readonly string[], indexes: readonly (readonly string[]
   );
 }
 
-/** Texts that PostgreSQL tells apart are two keys: one that took them for equal would give a row to the other. */
-function requireExactKey(table: Table, column: TargetColumn | undefined, flavour: Flavour): void {
-  if (column?.kind !== "text" || column.collation === COLLATIONS[flavour]) return;
-  const exact = `character set utf8mb4 collate ${COLLATIONS[flavour]}`;
-  throw new Mismatch(
-    `column ${column.name} of its key has collation ${column.collation ?? "(none)"}, which takes texts for equal that the primary tells apart`,
-    `run there: alter table ${quoteTable(table)} modify column ${column.quoted} … ${exact}`,
-  );
+function requireKeysToldApart(
+  { table, columns, keyColumns }: TablePlan,
+  catalog: readonly CatalogColumn[],
+  common: CommonTable | undefined,
+  { isMariadb, dialect: given }: PlanOptions,
+): void {
+  const flavour = isMariadb ? "mariadb" : "mysql";
+  for (const index of keyColumns) {
+    const [target, source] = [columns[index], table.columns[index]];
+    const row = catalog.find(({ name }) => name === target?.name);
+    if (target === undefined || row === undefined) continue;
+    const of = common?.columns.find(({ name }) => name === source?.name);
+    requireToldApart({ table, target, catalog: row, common: of, dialect: given ?? flavour, flavour });
+  }
 }
 
 function matchColumn(
@@ -264,14 +279,4 @@ export function columnOf(plan: TablePlan, index: number): TargetColumn {
 /** One text for each definition of a table, to remember its plan by. */
 export function definitionKey(table: Table): string {
   return JSON.stringify([table.schema, table.name, table.columns]);
-}
-
-/** What differs, and what to do about it. */
-class Mismatch extends Error {
-  readonly fix: string;
-
-  constructor(what: string, fix: string) {
-    super(what);
-    this.fix = fix;
-  }
 }

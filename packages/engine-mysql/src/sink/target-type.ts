@@ -11,6 +11,7 @@ export interface CatalogColumn {
   /** Digits behind the point, of a decimal or of a time's seconds. */
   readonly scale: number;
   readonly isGenerated: boolean;
+  readonly isNullable: boolean;
   /** A row that does not name it cannot be inserted. */
   readonly isRequired: boolean;
 }

@@ -96,7 +96,7 @@ function addColumn(row: ColumnRow, table: CommonColumns | undefined): void {
       ? null
       : constantDefault(expression, { column: sized, baseType: row.baseType });
   if (value === undefined) table.leftOut.push(`column ${name} default ${expression}`);
-  table.columns.push({ name, ...sized, labels, isNullable, isIdentity, default: value ?? null });
+  table.columns.push({ name, ...sized, labels, collation, isNullable, isIdentity, default: value ?? null });
 }
 
 type Sizes = Pick<CommonColumn, "maxLength" | "precision" | "scale">;

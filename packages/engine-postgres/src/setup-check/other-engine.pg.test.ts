@@ -14,6 +14,7 @@ const column = (name: string, more: Partial<CommonColumn> = {}): CommonColumn =>
   scale: null,
   labels: null,
   isNullable: true,
+  collation: null,
   isIdentity: false,
   default: null,
   ...more,

@@ -107,9 +107,10 @@ async function findUnfit(
   return full === null ? [] : [full];
 }
 
-async function mismatchOf(client: Client, options: PlanFor, table: Table): Promise<Finding | null> {
+async function mismatchOf(client: Client, options: ArrivalOptions, table: Table): Promise<Finding | null> {
+  const common = options.common.find((one) => tableKey(one) === tableKey(table));
   try {
-    await planTable(client, options, table);
+    await planTable(client, options, table, { common });
     return null;
   } catch (error) {
     if (!hasCode(error, "schema-mismatch")) throw error;

@@ -169,6 +169,7 @@ const WIDE = {
   scale: null,
   labels: null,
   isNullable: true,
+  collation: null,
   isIdentity: false,
   default: null,
 };

@@ -4,6 +4,7 @@ import {
   tableLabel,
   type Cell,
   type Column,
+  type CommonTable,
   type Row,
   type Table,
 } from "@lockstep/core";
@@ -65,19 +66,23 @@ export interface PlanFor {
 
 export const OWN_DIALECT = "postgres";
 
-/**
- * Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. Without
- * `needsKey` its key may be still to come.
- */
+interface PlanDetails {
+  /** Default true; else its key may be still to come. */
+  readonly needsKey?: boolean;
+  /** What the source's table is in whole, where that is known. */
+  readonly common?: CommonTable | undefined;
+}
+
+/** Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. */
 export async function planTable(
   client: Client,
   { replica, dialect }: PlanFor,
   table: Table,
-  needsKey = true,
+  { needsKey = true, common }: PlanDetails = {},
 ): Promise<TablePlan> {
   const rows = await readTarget(client, table);
   try {
-    return matchTable(table, rows, { dialect, needsKey });
+    return matchTable(table, rows, { dialect, needsKey, common });
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
     throw new ReplicationError(
@@ -91,7 +96,7 @@ export async function planTable(
 function matchTable(
   table: Table,
   rows: readonly CatalogColumn[],
-  { dialect, needsKey }: { readonly dialect: string; readonly needsKey: boolean },
+  { dialect, needsKey, common }: PlanDetails & Pick<PlanFor, "dialect">,
 ): TablePlan {
   const [first] = rows;
   if (first === undefined) throw new Mismatch("it does not exist", "create it there as it is on the primary");
@@ -115,7 +120,8 @@ function matchTable(
     );
   }
   const keyColumns = table.columns.flatMap((column, index) => (column.isKey ? [index] : []));
-  if (needsKey && keyColumns.length > 0 && !first.hasIndex) throw noKey(first, columns, keyColumns);
+  for (const index of keyColumns) requireToldApart(table, table.columns[index], { rows, common, dialect });
+  if (needsKey === true && keyColumns.length > 0 && !first.hasIndex) throw noKey(first, columns, keyColumns);
   const quoted = quoteTable(table);
   return {
     table,
@@ -146,6 +152,28 @@ function noKey(
   return new Mismatch(
     "its primary key is another",
     `give it the primary's primary key, or a unique index on (${names})`,
+  );
+}
+
+/** Two texts that the primary tells apart are two keys: one would be given the row of the other. */
+function requireToldApart(
+  table: Table,
+  column: Column | undefined,
+  {
+    rows,
+    common,
+    dialect,
+  }: Pick<PlanDetails, "common"> & Pick<PlanFor, "dialect"> & { rows: readonly CatalogColumn[] },
+): void {
+  const own = rows.find(({ name }) => name === column?.name);
+  if (own === undefined || own.collation === null) return;
+  if (dialect === OWN_DIALECT) {
+    const source = common?.columns.find(({ name }) => name === own.name);
+    if (source === undefined || source.collation === own.collation) return;
+  }
+  throw new Mismatch(
+    `column ${own.name} of its key has collation ${own.collation}, which may take texts for equal that the primary tells apart`,
+    `run there: alter table ${quoteTable(table)} alter column ${quoteIdentifier(own.name)} type ${own.nativeType} collate pg_catalog."default"`,
   );
 }
 

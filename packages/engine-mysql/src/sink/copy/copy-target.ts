@@ -55,7 +55,7 @@ export class MysqlCopyTarget implements CopyTarget {
       if (names.some((table) => !stored.has(tableKey(table)))) throw notOurs(this.#replica);
       await createMissing(connected, schema, names, { replica: this.#replica, logger: this.#options.logger });
       for (const table of names) {
-        await this.#plan(connected, table);
+        await this.#plan(connected, table, schema);
         if (this.#options.existing !== "refuse" || stored.get(tableKey(table))?.attempt !== 0) continue;
         if (await hasRows(session, table)) throw notEmpty(this.#replica, table);
       }
@@ -112,10 +112,11 @@ export class MysqlCopyTarget implements CopyTarget {
     return this.#options.connection.replica;
   }
 
-  async #plan({ session, server }: Connected, table: Table): Promise<TablePlan> {
+  async #plan({ session, server }: Connected, table: Table, schema?: SchemaDefinition): Promise<TablePlan> {
     const isMariadb = server.flavour === "mariadb";
     const { dialect } = this.#options;
-    return await planTable({ session, replica: this.#replica, isMariadb, dialect }, table);
+    const common = schema?.common.find((one) => tableKey(one) === tableKey(table));
+    return await planTable({ session, replica: this.#replica, isMariadb, dialect }, table, common);
   }
 
   /** Makes the table ready for its rows; true where rows that are there stay. */
