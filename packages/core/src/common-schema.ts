@@ -36,6 +36,8 @@ export interface CommonColumn {
   readonly isNullable: boolean;
   /** Rows that do not name it get the next number. */
   readonly isIdentity: boolean;
+  /** All of it in the engine's own words, as they stand behind its name in a definition; but for a sequence. */
+  readonly definition: string;
   /** What a row gets that does not name it; null: NULL, or what these words cannot say (then it is among `leftOut`). */
   readonly default: CommonDefault | null;
 }

@@ -5,6 +5,7 @@ import type { Session, TextRow } from "../session.ts";
 import { labelsOf } from "../sink/target-type.ts";
 import { among, nameOf } from "./among.ts";
 import { readDefault } from "./column-default.ts";
+import { columnWords } from "./column-words.ts";
 import { logicalTypeOf, nativeTypeOf } from "./common-type.ts";
 
 /** A table's columns in common words, and what these cannot say. */
@@ -77,6 +78,7 @@ function readColumn({ columns, leftOut }: CommonColumns, row: TextRow, flavour: 
     collation: row["collation"] ?? null,
     isNullable: row["nullable"] === "YES",
     isIdentity: /auto_increment/i.test(extra),
+    definition: columnWords(row, flavour),
     default: value,
   });
 }

@@ -14,6 +14,7 @@ const column = (name: string, some: Partial<CommonColumn> = {}): CommonColumn =>
   labels: null,
   isNullable: true,
   collation: null,
+  definition: "int",
   isIdentity: false,
   default: null,
   ...some,

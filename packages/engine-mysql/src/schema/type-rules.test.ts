@@ -16,6 +16,7 @@ const columnOf = (type: LogicalType, some: Partial<CommonColumn> = {}): CommonCo
   labels: null,
   isNullable: true,
   collation: null,
+  definition: "int",
   isIdentity: false,
   default: null,
   ...some,

@@ -32,6 +32,7 @@ function commonOf({ schema, name }: Table): CommonTable {
     scale: null,
     labels: null,
     collation: null,
+    definition: "int",
     isNullable: false,
     isIdentity: false,
   };

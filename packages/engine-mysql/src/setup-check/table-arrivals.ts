@@ -12,7 +12,9 @@ import {
 import type { Connected } from "../connection.ts";
 import { among } from "../schema/among.ts";
 import { arrivalOf, noSuchTable, type CommonArrival } from "../schema/arrival.ts";
+import type { CreationPlace } from "../schema/table-types.ts";
 import type { Dialect } from "../schema/type-rules.ts";
+import { wholeTable, type WholeTable } from "../schema/whole-table.ts";
 import { quoteText } from "../quoting.ts";
 import type { Session } from "../session.ts";
 import { hasRows, notEmpty } from "../sink/copy/copy-target.ts";
@@ -101,7 +103,7 @@ export async function findArrivals(
       arrivals.set(key, { kind: "to-create", columns });
       continue;
     }
-    const found = await findUnfit(connected, table, { ...options, of: toCreate.commonOf(table) });
+    const found = await findUnfit(connected, table, { ...options, whole: toCreate.whole(table) });
     const [mismatch] = found;
     findings.push(...found);
     arrivals.set(key, {
@@ -116,30 +118,31 @@ export async function findArrivals(
 
 /** What tables become that the replica lacks. */
 class Creations {
-  readonly #server: Connected["server"];
   readonly #options: ArrivalOptions;
   readonly #together: ReadonlyMap<string, CommonTable>;
+  readonly #place: CreationPlace;
 
   constructor({ server }: Pick<Connected, "server">, options: ArrivalOptions) {
-    this.#server = server;
+    const { flavour, version } = server;
     this.#options = options;
     this.#together = new Map(options.common.map((table) => [tableKey(table), table]));
+    this.#place = { dialect: options.dialect, flavour, version, together: this.#together };
   }
 
-  commonOf(table: TableName): CommonTable | undefined {
-    return this.#together.get(tableKey(table));
+  whole(table: TableName): WholeTable | undefined {
+    const common = this.#together.get(tableKey(table));
+    return common === undefined ? undefined : wholeTable(common, this.#place);
   }
 
   of(table: Table): CommonArrival {
     const { dialect, replica } = this.#options;
-    const { flavour, version } = this.#server;
-    const common = this.commonOf(table);
-    if (dialect === flavour || common === undefined)
+    const common = this.#together.get(tableKey(table));
+    if (dialect === this.#place.flavour || common === undefined)
       return {
         columns: new Map(table.columns.map(({ name, nativeType }) => [name, nativeType])),
         findings: [],
       };
-    const arrival = arrivalOf(common, { dialect, flavour, version, together: this.#together }, replica);
+    const arrival = arrivalOf(common, this.#place, replica);
     const key = table.columns.flatMap(({ name, isKey }) => (isKey ? [name] : []));
     if (key.length === 0 || hasKey(common, key)) return arrival;
     const why = `its key (${key.join(", ")}) is more than columns`;
@@ -164,11 +167,11 @@ async function findUnfit(
     existing,
     stored,
     grants,
-    of,
-  }: ArrivalOptions & { readonly of: CommonTable | undefined },
+    whole,
+  }: ArrivalOptions & { readonly whole: WholeTable | undefined },
 ): Promise<Finding[]> {
   try {
-    await planTable({ session, replica, dialect, isMariadb: server.flavour === "mariadb" }, table, of);
+    await planTable({ session, replica, dialect, isMariadb: server.flavour === "mariadb" }, table, whole);
   } catch (error) {
     const mismatch = hasCode(error, "schema-mismatch") ? findingOf(error) : null;
     if (mismatch === null) throw error;

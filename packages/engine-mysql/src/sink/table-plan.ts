@@ -4,12 +4,12 @@ import {
   tableLabel,
   type Cell,
   type Column,
-  type CommonTable,
   type Row,
   type Table,
 } from "@lockstep/core";
 import { quoteIdentifier, quoteTable, quoteText } from "../quoting.ts";
 import type { Dialect } from "../schema/type-rules.ts";
+import type { WholeTable } from "../schema/whole-table.ts";
 import type { Session, TextRow } from "../session.ts";
 import { requireToldApart } from "./key-collation.ts";
 import { comparisonFor, literalFor, UnfitValue, type Literal } from "./literal.ts";
@@ -54,20 +54,16 @@ export interface PlanOptions {
 }
 
 /**
- * Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. `common`: what the
- * source's table is in whole, where that is known; what of it cannot be told from its rows is compared only then.
+ * Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. `whole`: the
+ * source's table as its catalog has it, where that is known; what its rows do not tell is compared only then.
  */
-export async function planTable(
-  options: PlanOptions,
-  table: Table,
-  common?: CommonTable,
-): Promise<TablePlan> {
+export async function planTable(options: PlanOptions, table: Table, whole?: WholeTable): Promise<TablePlan> {
   const { session, replica } = options;
   const [columns, indexes] = [await readColumns(session, table), await readUniqueIndexes(session, table)];
   try {
     requireTransactions(table, await readEngine(session, table));
-    const plan = matchTable(table, columns, indexes, options);
-    requireKeysToldApart(plan, columns, common, options);
+    const plan = matchTable(table, columns, indexes, { ...options, whole });
+    requireKeysToldApart(plan, columns, whole, options);
     return plan;
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
@@ -157,14 +153,14 @@ function matchTable(
   table: Table,
   rows: readonly CatalogColumn[],
   indexes: readonly (readonly string[])[],
-  { isMariadb, dialect }: PlanOptions,
+  { isMariadb, dialect, whole }: PlanOptions & { readonly whole: WholeTable | undefined },
 ): TablePlan {
   // The replica generates its own; the source's own are not written.
   const targets = new Map(rows.map((row) => [row.name.toLowerCase(), row]));
   const columns = table.columns.map((column) => {
     const target = targets.get(column.name.toLowerCase());
     targets.delete(column.name.toLowerCase());
-    return matchColumn(table, column, target, dialect);
+    return matchColumn(table, column, target, { dialect, whole });
   });
   for (const surplus of targets.values()) {
     // No columns: of a table that was only ever truncated, no more is known.
@@ -196,7 +192,7 @@ function requireKey(key: readonly string[], indexes: readonly (readonly string[]
 function requireKeysToldApart(
   { table, columns, keyColumns }: TablePlan,
   catalog: readonly CatalogColumn[],
-  common: CommonTable | undefined,
+  whole: WholeTable | undefined,
   { isMariadb, dialect: given }: PlanOptions,
 ): void {
   const flavour = isMariadb ? "mariadb" : "mysql";
@@ -204,7 +200,7 @@ function requireKeysToldApart(
     const [target, source] = [columns[index], table.columns[index]];
     const row = catalog.find(({ name }) => name === target?.name);
     if (target === undefined || row === undefined) continue;
-    const of = common?.columns.find(({ name }) => name === source?.name);
+    const of = whole?.common.columns.find(({ name }) => name === source?.name);
     requireToldApart({ table, target, catalog: row, common: of, dialect: given ?? flavour, flavour });
   }
 }
@@ -213,14 +209,14 @@ function matchColumn(
   table: Table,
   column: Column,
   target: CatalogColumn | undefined,
-  dialect: Dialect | undefined,
+  { dialect, whole }: { readonly dialect: Dialect | undefined; readonly whole: WholeTable | undefined },
 ): TargetColumn {
   const { name, type, nativeType, isKey } = column;
   const alter = `run there: alter table ${quoteTable(table)}`;
   if (target === undefined)
     throw new Mismatch(
       `column ${name} is missing`,
-      `if it was renamed on the primary, rename it there; only if it is new, ${alter} add column ${quoteIdentifier(name)} … (on the primary it is ${nativeType})`,
+      `if it was renamed on the primary, rename it there; only if it is new, ${alter} add column ${quoteIdentifier(name)} ${whole?.definitionOf(name) ?? `… (on the primary it is ${nativeType}; lockstep check says all of it)`}`,
     );
   const written = dialect === "postgres" ? postgresLiteral(column, target) : literalFor(type, target);
   const literal = written ?? (target.isGenerated ? quoteText : null);

@@ -37,7 +37,13 @@ const SHOP = `
   alter table bare replica identity full;`;
 
 const DEFAULTS = { maxLength: null, precision: null, scale: null, labels: null, isNullable: true };
-const PLAIN = { ...DEFAULTS, isIdentity: false, collation: null, default: null };
+const PLAIN = {
+  ...DEFAULTS,
+  isIdentity: false,
+  collation: null,
+  definition: expect.any(String) as unknown,
+  default: null,
+};
 const value = (text: string): { kind: string; text: string } => ({ kind: "value", text });
 
 async function commonOf(url: string): Promise<readonly CommonTable[]> {

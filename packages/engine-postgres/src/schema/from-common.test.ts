@@ -13,6 +13,7 @@ const column = (name: string, more: Partial<CommonColumn> = {}): CommonColumn =>
   labels: null,
   isNullable: true,
   collation: null,
+  definition: "int",
   isIdentity: false,
   default: null,
   ...more,

@@ -170,6 +170,7 @@ const WIDE = {
   labels: null,
   isNullable: true,
   collation: null,
+  definition: "int",
   isIdentity: false,
   default: null,
 };

@@ -10,8 +10,11 @@ import {
 } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
+import { addedColumn } from "../schema/from-common.ts";
 import { UnfitValue, type TakenType, type Write } from "../schema/exact-values.ts";
 import { takenTypes, writeFor } from "../schema/type-rules.ts";
+import { requireToldApart } from "./key-collation.ts";
+import { Mismatch } from "./mismatch.ts";
 import { readTarget, type CatalogColumn } from "./target-catalog.ts";
 
 /** How one column of the replica is written. */
@@ -109,7 +112,14 @@ function matchTable(
     targets.delete(column.name);
     if (target === undefined && rows.some(({ name }) => name === column.name)) throw generated(table, column);
     const surplus = rows.filter(({ name }) => table.columns.every((other) => other.name !== name));
-    return matchColumn(table, { column, target, surplus, isOwn: dialect === OWN_DIALECT });
+    const isOwn = dialect === OWN_DIALECT;
+    return matchColumn(table, {
+      column,
+      target,
+      surplus,
+      isOwn,
+      definition: definitionOf(column, common, isOwn),
+    });
   });
   for (const surplus of targets.values()) {
     // No columns: of a table that was only ever truncated, no more is known.
@@ -120,7 +130,8 @@ function matchTable(
     );
   }
   const keyColumns = table.columns.flatMap((column, index) => (column.isKey ? [index] : []));
-  for (const index of keyColumns) requireToldApart(table, table.columns[index], { rows, common, dialect });
+  for (const index of keyColumns)
+    requireToldApart(table, table.columns[index], { rows, common, isOwn: dialect === OWN_DIALECT });
   if (needsKey === true && keyColumns.length > 0 && !first.hasIndex) throw noKey(first, columns, keyColumns);
   const quoted = quoteTable(table);
   return {
@@ -155,26 +166,10 @@ function noKey(
   );
 }
 
-/** Two texts that the primary tells apart are two keys: one would be given the row of the other. */
-function requireToldApart(
-  table: Table,
-  column: Column | undefined,
-  {
-    rows,
-    common,
-    dialect,
-  }: Pick<PlanDetails, "common"> & Pick<PlanFor, "dialect"> & { rows: readonly CatalogColumn[] },
-): void {
-  const own = rows.find(({ name }) => name === column?.name);
-  if (own === undefined || own.collation === null) return;
-  if (dialect === OWN_DIALECT) {
-    const source = common?.columns.find(({ name }) => name === own.name);
-    if (source === undefined || source.collation === own.collation) return;
-  }
-  throw new Mismatch(
-    `column ${own.name} of its key has collation ${own.collation}, which may take texts for equal that the primary tells apart`,
-    `run there: alter table ${quoteTable(table)} alter column ${quoteIdentifier(own.name)} type ${own.nativeType} collate pg_catalog."default"`,
-  );
+function definitionOf({ name }: Column, common: CommonTable | undefined, isOwn: boolean): string | null {
+  const column = common?.columns.find((one) => one.name === name);
+  if (column === undefined || common === undefined) return null;
+  return isOwn ? column.definition : addedColumn(common, column);
 }
 
 interface MatchedColumn {
@@ -184,15 +179,20 @@ interface MatchedColumn {
   readonly surplus: readonly CatalogColumn[];
   /** The primary is a PostgreSQL, too. */
   readonly isOwn: boolean;
+  /** All that stands behind its name, where that is known. */
+  readonly definition: string | null;
 }
 
-function matchColumn(table: Table, { column, target, surplus, isOwn }: MatchedColumn): TargetColumn {
+function matchColumn(
+  table: Table,
+  { column, target, surplus, isOwn, definition }: MatchedColumn,
+): TargetColumn {
   const { name } = column;
   const nativeType = isOwn ? column.nativeType : `… (${takenTypes(column.type)})`;
   const alter = `run there: alter table ${quoteTable(table)}`;
   const quoted = quoteIdentifier(name);
   if (target === undefined) {
-    const add = `${alter} add column ${quoted} ${nativeType}, with the default that it was added with on the primary, if any: rows that are there already have it`;
+    const add = `${alter} add column ${quoted} ${definition ?? nativeType}, with the default that it was added with on the primary, if any: rows that are there already have it`;
     // Added where it was renamed, rows that are there would lose what they have, in silence.
     const renamed = surplus.find((other) => other.nativeType === nativeType) ?? surplus[0];
     const fix =
@@ -278,14 +278,4 @@ export function carriedColumns(
 /** One text for each definition of a table, to remember its plan by. */
 export function definitionKey(table: Table): string {
   return JSON.stringify([table.schema, table.name, table.columns]);
-}
-
-/** What differs, and what to do about it. */
-class Mismatch extends Error {
-  readonly fix: string;
-
-  constructor(what: string, fix: string) {
-    super(what);
-    this.fix = fix;
-  }
 }

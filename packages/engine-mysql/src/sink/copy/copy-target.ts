@@ -15,6 +15,7 @@ import {
 import type { Connected } from "../../connection.ts";
 import { quoteTable } from "../../quoting.ts";
 import type { Dialect } from "../../schema/type-rules.ts";
+import { wholeTable } from "../../schema/whole-table.ts";
 import type { Session } from "../../session.ts";
 import type { ReplicaConnection } from "../replica-session.ts";
 import { endCopies } from "../session-locks.ts";
@@ -113,10 +114,14 @@ export class MysqlCopyTarget implements CopyTarget {
   }
 
   async #plan({ session, server }: Connected, table: Table, schema?: SchemaDefinition): Promise<TablePlan> {
-    const isMariadb = server.flavour === "mariadb";
+    const { flavour, version } = server;
     const { dialect } = this.#options;
-    const common = schema?.common.find((one) => tableKey(one) === tableKey(table));
-    return await planTable({ session, replica: this.#replica, isMariadb, dialect }, table, common);
+    const together = new Map(schema?.common.map((one) => [tableKey(one), one]) ?? []);
+    const common = together.get(tableKey(table));
+    const place = { dialect: dialect ?? flavour, flavour, version, together };
+    const whole = common === undefined ? undefined : wholeTable(common, place);
+    const isMariadb = flavour === "mariadb";
+    return await planTable({ session, replica: this.#replica, isMariadb, dialect }, table, whole);
   }
 
   /** Makes the table ready for its rows; true where rows that are there stay. */
