@@ -21,7 +21,7 @@ export function createdDefault(column: CommonColumn, type: string): string | nul
     collation: null,
     scale: scaleOf(type),
     isGenerated: false,
-    isNullable: true,
+    definition: "",
     isRequired: false,
   });
   try {

@@ -69,7 +69,7 @@ describe("what a column becomes", () => {
                 collation: null,
                 scale: 0,
                 isGenerated: false,
-                isNullable: true,
+                definition: "",
                 isRequired: false,
               };
               expect([created, literalFor(type, target)]).toEqual([created, expect.any(Function)]);

@@ -65,6 +65,39 @@ describe.each(MYSQL_FLAVOURS)("%s as replica", (flavour) => {
     expect(others).toEqual([]);
   });
 
+  test("an enum that lacks labels is refused, and that one may halt at what is no label is said", async () => {
+    const kinds = "enum('a','it''s','b,c') not null default 'a'";
+    const [primary] = await primaryWith(
+      flavour,
+      `create table items (id int primary key, kind ${kinds}); create table made (id int primary key, kind ${kinds})`,
+    );
+    const url = await freshMysqlDatabase(flavour);
+    const schema = databaseOf(url);
+    await queryMysql(url, "create table items (id int primary key, kind enum('b,c','d') null default 'd')");
+    const moved = {
+      ...primary,
+      database: null,
+      tables: primary.tables.map((table) => ({ ...table, schema })),
+      common: primary.common.map((table) => ({ ...table, schema })),
+    };
+    const report = await checkReplica(url, moved);
+    const [lacking, ...others] = errors(report);
+    expect(others).toEqual([]);
+    expect(lacking?.what).toContain("column kind lacks labels that the primary's has: 'a', 'it''s'");
+    const halts = (name: string): unknown =>
+      expect.objectContaining({
+        what: expect.stringContaining(`halts where ${schema}.${name} has in kind: ''`) as unknown,
+      });
+    expect(report.findings).toEqual(expect.arrayContaining([halts("items"), halts("made")]));
+    await queryMysql(url, /run there: (.*)$/.exec(lacking?.fix ?? "")?.[1] ?? "");
+    expect(errors(await checkReplica(url, moved))).toEqual([]);
+    const [shown] = await queryMysql(url, "show create table items");
+    expect(shown?.["Create Table"]).toMatch(/`kind` enum\('b,c','d','a','it''s'\) (?:.* )?DEFAULT 'd'/);
+    await queryMysql(url, "alter table items modify column kind varchar(9)");
+    const { findings } = await checkReplica(url, moved);
+    expect(findings.filter(({ what }) => what.includes("items has in kind"))).toEqual([]);
+  });
+
   test("what a column is that is missing is said whole, of either product, and its statement mends it", async () => {
     const more = `kind varchar(9) character set latin1 collate latin1_bin not null default 'it''s' comment 'c', at timestamp(3) null default current_timestamp(3)`;
     const [primary] = await primaryWith(flavour, `create table items (id int primary key, ${more})`);

@@ -1,5 +1,6 @@
 import {
   findingOf,
+  findNoLabel,
   hasCode,
   tableKey,
   type CommonTable,
@@ -97,19 +98,29 @@ export async function findArrivals(
   const toCreate = new Creations(connected, options);
   for (const table of tables) {
     const key = tableKey(table);
+    const whole = toCreate.whole(table);
+    const noLabel = (types: ReadonlyMap<string, string>): Finding[] =>
+      whole === undefined || options.dialect === "postgres"
+        ? []
+        : findNoLabel(
+            whole.common,
+            ({ name }) => types.get(name)?.startsWith("enum(") === true,
+            options.replica,
+          );
     if (options.there.get(key)?.isThere !== true) {
       const { columns, findings: found } = toCreate.of(table);
-      findings.push(...found);
+      findings.push(...found, ...noLabel(columns));
       arrivals.set(key, { kind: "to-create", columns });
       continue;
     }
-    const found = await findUnfit(connected, table, { ...options, whole: toCreate.whole(table) });
+    const found = await findUnfit(connected, table, { ...options, whole });
     const [mismatch] = found;
-    findings.push(...found);
+    const columns = await readTypes(connected.session, table);
+    findings.push(...found, ...noLabel(columns));
     arrivals.set(key, {
       kind: "there",
-      columns: await readTypes(connected.session, table),
-      unfit: await readUnfit(connected.session, table),
+      columns,
+      unfit: await readUnfit(connected.session, table, connected.server.flavour),
       mismatch: mismatch?.code === "schema-mismatch" ? mismatch.what : null,
     });
   }

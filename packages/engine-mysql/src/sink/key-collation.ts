@@ -35,11 +35,10 @@ export function requireToldApart({ table, target, catalog, common, dialect, flav
   const mayEndInSpaces = dialect === "postgres" || !isChar;
   if (dialect !== "postgres" && tellsApart(collation, primarys, { mayEndInSpaces })) return;
   const wanted = dialect === flavour ? primarys : exact;
-  const definition = [
-    catalog.columnType,
-    `character set ${charsetOfCollation(wanted)} collate ${wanted}`,
-    catalog.isNullable ? "null" : "not null",
-  ].join(" ");
+  const definition = catalog.definition.replace(
+    / character set \w+ collate \w+/,
+    ` character set ${charsetOfCollation(wanted)} collate ${wanted}`,
+  );
   const than = dialect === "postgres" ? "" : ` (${primarys})`;
   throw new Mismatch(
     `column ${target.name} of its key has collation ${collation}, which may take texts for equal that the primary tells apart${than}`,

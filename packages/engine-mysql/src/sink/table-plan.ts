@@ -7,12 +7,15 @@ import {
   type Row,
   type Table,
 } from "@lockstep/core";
+import type { Flavour } from "../flavour.ts";
 import { quoteIdentifier, quoteTable, quoteText } from "../quoting.ts";
+import { columnWords, WORDS_OF_COLUMN } from "../schema/column-words.ts";
 import type { Dialect } from "../schema/type-rules.ts";
 import type { WholeTable } from "../schema/whole-table.ts";
 import type { Session, TextRow } from "../session.ts";
 import { requireToldApart } from "./key-collation.ts";
 import { comparisonFor, literalFor, UnfitValue, type Literal } from "./literal.ts";
+import { requireLabels } from "./labels.ts";
 import { Mismatch } from "./mismatch.ts";
 import { postgresLiteral } from "./postgres-literal.ts";
 import { targetKindOf, type CatalogColumn, type TargetKind } from "./target-type.ts";
@@ -58,12 +61,17 @@ export interface PlanOptions {
  * source's table as its catalog has it, where that is known; what its rows do not tell is compared only then.
  */
 export async function planTable(options: PlanOptions, table: Table, whole?: WholeTable): Promise<TablePlan> {
-  const { session, replica } = options;
-  const [columns, indexes] = [await readColumns(session, table), await readUniqueIndexes(session, table)];
+  const { session, replica, isMariadb } = options;
+  const flavour = isMariadb ? "mariadb" : "mysql";
+  const [columns, indexes] = [
+    await readColumns(session, table, flavour),
+    await readUniqueIndexes(session, table),
+  ];
   try {
     requireTransactions(table, await readEngine(session, table));
     const plan = matchTable(table, columns, indexes, { ...options, whole });
     requireKeysToldApart(plan, columns, whole, options);
+    requireLabels(plan, columns, whole);
     return plan;
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
@@ -76,8 +84,10 @@ export async function planTable(options: PlanOptions, table: Table, whole?: Whol
 }
 
 /** The columns that take no value of the primary's. */
-export async function readUnfit(session: Session, table: Table): Promise<Set<string>> {
-  const targets = new Map((await readColumns(session, table)).map((row) => [row.name.toLowerCase(), row]));
+export async function readUnfit(session: Session, table: Table, flavour: Flavour): Promise<Set<string>> {
+  const targets = new Map(
+    (await readColumns(session, table, flavour)).map((row) => [row.name.toLowerCase(), row]),
+  );
   const isUnfit = ({ name, type }: Column): boolean => {
     const target = targets.get(name.toLowerCase());
     return target === undefined || (!target.isGenerated && literalFor(type, target) === null);
@@ -104,31 +114,34 @@ function requireTransactions(table: Table, engine: string | null): void {
   );
 }
 
-async function readColumns(session: Session, { schema, name }: Table): Promise<CatalogColumn[]> {
+async function readColumns(
+  session: Session,
+  { schema, name }: Table,
+  flavour: Flavour,
+): Promise<CatalogColumn[]> {
   const rows = await session.query(
-    `select column_name as n, data_type as d, column_type as t, character_set_name as cs, collation_name as co,
-            numeric_scale as s, datetime_precision as p, generation_expression as g, is_nullable as nl,
-            column_default as df, extra as x
+    `select column_name as n, data_type as d, character_set_name as cs, numeric_scale as s, datetime_precision as p,
+            ${WORDS_OF_COLUMN}
        from information_schema.columns
       where table_schema = ${quoteText(schema)} and table_name = ${quoteText(name)} order by ordinal_position`,
   );
-  return rows.map(catalogColumn);
+  return rows.map((row) => catalogColumn(row, flavour));
 }
 
-function catalogColumn(row: TextRow): CatalogColumn {
+function catalogColumn(row: TextRow, flavour: Flavour): CatalogColumn {
   const text = (name: string): string => row[name] ?? "";
-  const isNullable = text("nl") === "YES";
-  const fills = /auto_increment|default_generated/i.test(text("x"));
+  const isNullable = text("nullable") === "YES";
+  const fills = /auto_increment|default_generated/i.test(text("more"));
   return {
     name: text("n"),
     dataType: text("d").toLowerCase(),
-    columnType: text("t"),
+    columnType: text("type"),
     charset: row["cs"] ?? null,
-    collation: row["co"] ?? null,
+    collation: row["collation"] ?? null,
     scale: Number(row["s"] ?? row["p"] ?? 0),
-    isGenerated: text("g") !== "",
-    isNullable,
-    isRequired: !isNullable && row["df"] === null && !fills,
+    isGenerated: text("made") !== "",
+    definition: columnWords(row, flavour),
+    isRequired: !isNullable && (row["dflt"] ?? null) === null && !fills,
   };
 }
 

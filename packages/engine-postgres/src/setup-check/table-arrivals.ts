@@ -1,5 +1,6 @@
 import {
   findingOf,
+  findNoLabel,
   hasCode,
   tableKey,
   type CommonTable,
@@ -68,6 +69,11 @@ export async function findArrivals(
     const [mismatch] = found;
     findings.push(...found);
     const columns = await readTypes(client, table);
+    const whole = options.common.find((one) => tableKey(one) === key);
+    if (options.dialect !== OWN_DIALECT && whole !== undefined)
+      findings.push(
+        ...findNoLabel(whole, ({ name }) => columns.get(name)?.typeKind === "e", options.replica),
+      );
     const unfit = table.columns.filter((column) => !takes(column, columns.get(column.name), options));
     arrivals.set(key, {
       kind: "there",

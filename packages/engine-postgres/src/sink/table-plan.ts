@@ -14,6 +14,7 @@ import { addedColumn } from "../schema/from-common.ts";
 import { UnfitValue, type TakenType, type Write } from "../schema/exact-values.ts";
 import { takenTypes, writeFor } from "../schema/type-rules.ts";
 import { requireToldApart } from "./key-collation.ts";
+import { requireLabels } from "./labels.ts";
 import { Mismatch } from "./mismatch.ts";
 import { readTarget, type CatalogColumn } from "./target-catalog.ts";
 
@@ -130,6 +131,7 @@ function matchTable(
     );
   }
   const keyColumns = table.columns.flatMap((column, index) => (column.isKey ? [index] : []));
+  requireLabels(rows, common);
   for (const index of keyColumns)
     requireToldApart(table, table.columns[index], { rows, common, isOwn: dialect === OWN_DIALECT });
   if (needsKey === true && keyColumns.length > 0 && !first.hasIndex) throw noKey(first, columns, keyColumns);

@@ -14,6 +14,8 @@ export interface CatalogColumn extends TakenType {
   readonly hasIndex: boolean;
   /** Its primary key is on the key's columns, but deferrable. */
   readonly isKeyDeferrable: boolean;
+  /** Of an enum; else null. */
+  readonly labels: readonly string[] | null;
   /** One by which texts of other bytes may be equal; else null. */
   readonly collation: string | null;
   readonly isGenerated: boolean;
@@ -47,6 +49,8 @@ const READ_COLUMNS = `
            where t.typtype = 'd' and b.typtype = 'e') as "comparedAs",
          exists (select from indexes d where d.indrelid = c.oid and d.indisprimary and not d.indimmediate
                     and d.columns = $3) as "isKeyDeferrable",
+         case when t.typtype = 'e' then array(select enumlabel::pg_catalog.text from pg_catalog.pg_enum
+                                               where enumtypid = t.oid order by enumsortorder) end as "labels",
          (select pg_catalog.format('%I.%I', ln.nspname, l.collname)
             from pg_catalog.pg_collation l join pg_catalog.pg_namespace ln on ln.oid = l.collnamespace
            where l.oid = a.attcollation and not l.collisdeterministic) as "collation",
