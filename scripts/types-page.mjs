@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { format } from "prettier";
 import { MYSQL_TYPE_RULES } from "../packages/engine-mysql/dist/index.js";
 import { POSTGRES_TYPE_RULES } from "../packages/engine-postgres/dist/index.js";
+import { isCheck } from "./options.mjs";
 
 const PAGE = fileURLToPath(new URL("../docs/types.md", import.meta.url));
 
@@ -86,7 +87,7 @@ function section([title, rules]) {
   return `## ${title}\n\n${lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`;
 }
 
-if (!process.argv.includes("--check")) writeFileSync(PAGE, page);
+if (!isCheck("docs:types", "docs/types.md")) writeFileSync(PAGE, page);
 else if (readFileSync(PAGE, "utf8") !== page) {
   process.stderr.write("docs/types.md is not what the rules say: run `npm run docs:types`\n");
   process.exit(1);
