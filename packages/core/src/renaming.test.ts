@@ -24,6 +24,15 @@ test("a table whose name another one would have is refused by name", () => {
   expect(new Renaming("shop", "shop").there({ schema: "shop", name: "items" }).schema).toBe("shop");
 });
 
+test("a replica whose url does not say where refuses the schema's tables by name, and takes others", () => {
+  const renaming = new Renaming("public", null);
+  expect(() => renaming.there({ schema: "public", name: "items" })).toThrow(
+    /table public\.items has no place on the replica, whose url names no database/,
+  );
+  expect(renaming.there({ schema: "shop", name: "items" }).schema).toBe("shop");
+  expect(renaming.here({ schema: "public", name: "items" }).schema).toBe("public");
+});
+
 test("a definition is renamed once: plans are remembered by the object", () => {
   const renaming = new Renaming("public", "shop");
   const items = tableOf("public", "items");
