@@ -13,6 +13,7 @@ import {
 import type { Connected } from "../connection.ts";
 import { among } from "../schema/among.ts";
 import { arrivalOf, noSuchTable, type CommonArrival } from "../schema/arrival.ts";
+import { caseKey, readNameCase } from "../schema/name-case.ts";
 import type { CreationPlace } from "../schema/table-types.ts";
 import type { Dialect } from "../schema/type-rules.ts";
 import { wholeTable, type WholeTable } from "../schema/whole-table.ts";
@@ -45,14 +46,16 @@ export async function readThere(session: Session, tables: readonly Table[]): Pro
     `select event_object_schema as s, event_object_table as n, trigger_name as t from information_schema.triggers
       where ${among(tables, ["event_object_schema", "event_object_table"])} order by 3`,
   );
+  const told = await readNameCase(session);
   const keyOf = (row: Readonly<Record<string, string | null>>): string =>
-    tableKey({ schema: row["s"] ?? "", name: row["n"] ?? "" });
+    caseKey({ schema: row["s"] ?? "", name: row["n"] ?? "" }, told);
   const found = new Set(rows.map(keyOf));
   return new Map(
     tables.map(({ schema, name }) => {
-      const key = tableKey({ schema, name });
+      const key = caseKey({ schema, name }, told);
       const own = triggers.filter((row) => keyOf(row) === key).map((row) => row["t"] ?? "");
-      return [key, { schema, name, isThere: found.has(key), triggers: own }];
+      const row = { schema, name, isThere: found.has(key), triggers: own };
+      return [tableKey({ schema, name }), row];
     }),
   );
 }
