@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { format } from "prettier";
 import { configJsonSchema } from "../packages/lockstep/dist/config-json-schema.js";
+import { isCheck } from "./options.mjs";
 
 const PAGE = fileURLToPath(new URL("../docs/configuration.md", import.meta.url));
 const SCHEMA = fileURLToPath(new URL("../packages/lockstep/lockstep.schema.json", import.meta.url));
@@ -36,9 +37,12 @@ const outputs = [
     }),
   ],
 ];
-const isCheck = process.argv.includes("--check");
+const isOnlyCompared = isCheck(
+  "docs:config",
+  "docs/configuration.md and packages/lockstep/lockstep.schema.json",
+);
 for (const [path, text] of outputs) {
-  if (!isCheck) writeFileSync(path, text);
+  if (!isOnlyCompared) writeFileSync(path, text);
   else if (readOrEmpty(path) !== text) {
     process.stderr.write(`${path} is not what the schema says: run \`npm run docs:config\`\n`);
     process.exitCode = 1;

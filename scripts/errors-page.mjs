@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ERRORS } from "../packages/core/dist/index.js";
+import { isCheck } from "./options.mjs";
 import { readRunbooks } from "./runbooks.mjs";
 
 const ACTIONS = {
@@ -36,7 +37,7 @@ function linked(code) {
   return page === undefined ? `**${code}**` : `[**${code}**](runbooks/${page})`;
 }
 
-if (!process.argv.includes("--check")) writeFileSync(page, text);
+if (!isCheck("docs:errors", "docs/errors.md")) writeFileSync(page, text);
 else if (readFileSync(page, "utf8") !== text) {
   process.stderr.write("docs/errors.md is not what the table of errors says: run `npm run docs:errors`\n");
   process.exit(1);

@@ -4,17 +4,26 @@
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { readOptions } from "./options.mjs";
 import { prepare } from "./prepared.mjs";
 
 const NAMES = ["quorum", "fast-async", "read-scaling", "web-session", "gate"];
 const REPLICAS = 3;
 const DATABASE = "shop";
 
-const [name] = process.argv.slice(2);
-if (name === undefined || !NAMES.includes(name)) {
-  process.stderr.write(`usage: npm run example -- ${NAMES.join("|")}\n`);
-  process.exit(2);
-}
+const HELP = `usage: npm run example -- ${NAMES.join("|")}
+
+Starts a primary and ${REPLICAS} replicas on this machine, in temporary folders, and runs examples/<name>.mjs on them.
+
+  --help   this
+
+Exit code: 0 when the example ran to its end, 1 when not, 2 for wrong options.
+`;
+const name = readOptions(HELP, { allowPositionals: true }, (_, [first, ...more]) => {
+  if (first === undefined || more.length > 0) throw new Error("name one example");
+  if (NAMES.includes(first)) return first;
+  throw new Error(`${first} is no example: there are ${NAMES.join(", ")}`);
+});
 prepare("packages/testkit", "the examples");
 prepare("packages/lockstep", "the examples");
 process.exit((await runExample()) ? 0 : 1);

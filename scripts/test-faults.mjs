@@ -1,46 +1,54 @@
-/**
- * `npm run test:faults -- --rounds N [--seed S] [--log kafka|embedded] [--engines P,R,R]`: so many rounds of
- * random faults on each log, as test/faults/plan.ts draws them; engines are the primary's, then each replica's. Ends
- * at the first round that fails, which its name repeats.
- */
+/** `npm run test:faults`: random faults on each log, as test/faults/plan.ts draws them. */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { count, oneOf, readOptions, seedOf } from "./options.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-/** postgres, mysql or mariadb: the primary's, then two replicas'. */
-const ENGINES = /^(?:postgres|mysql|mariadb)(?:,(?:postgres|mysql|mariadb)){2}$/;
 const FILES = { kafka: "test/faults.test.ts", embedded: "test/faults-embedded.test.ts" };
+const ENGINES = ["postgres", "mysql", "mariadb"];
+/** The primary's, then two replicas'. */
+const PLACES = 3;
 
-const { rounds, seed, log, engines } = readOptions();
+const HELP = `usage: npm run test:faults -- --rounds N [--seed S] [--log kafka|embedded] [--engines P,R,R]
+
+So many rounds of random faults on each log: each once before any comes again, now and then two at once. It ends
+at the first round that fails, which its name repeats.
+
+  --rounds N             on each log
+  --seed S               the same rounds as a former run, which printed it
+  --log kafka|embedded   one log instead of both
+  --engines P,R,R        ${ENGINES.join(", ")}: the primary's, then each replica's (else drawn)
+  --help                 this
+
+Exit code: 0 when every round passed, 1 when not, 2 for wrong options.
+`;
+
+const text = { type: "string" };
+const { rounds, seed, log, engines } = readOptions(
+  HELP,
+  { options: { rounds: text, seed: text, log: text, engines: text } },
+  (values) => ({
+    rounds: count("rounds", values.rounds),
+    seed: seedOf(values.seed) ?? String(randomBytes(4).readUInt32BE() >>> 1),
+    log: oneOf("log", values.log, Object.keys(FILES)),
+    engines: enginesOf(values.engines),
+  }),
+);
 process.stdout.write(`${rounds} rounds; again with --rounds ${rounds} --seed ${seed}\n`);
 const files = log === undefined ? Object.values(FILES) : [FILES[log]];
 const { status } = spawnSync("npx", ["vitest", "run", "--bail", "1", "--reporter", "verbose", ...files], {
-  cwd: root,
+  cwd: fileURLToPath(new URL("..", import.meta.url)),
   stdio: ["ignore", "inherit", "inherit"],
   env: { ...process.env, LOCKSTEP_TEST_ROUNDS: rounds, LOCKSTEP_TEST_SEED: seed, ...engines },
 });
 process.exit(status ?? 1);
 
-function readOptions() {
-  const text = { type: "string" };
-  const options = { rounds: text, seed: text, log: text, engines: text };
-  const { values } = parseArgs({ options });
-  const count = String(values.rounds ?? "");
-  const chosen = String(values.seed ?? randomBytes(4).readUInt32BE() >>> 1);
-  const kind = values.log === undefined ? undefined : String(values.log);
-  const asked = values.engines === undefined ? undefined : String(values.engines);
-  const isKnown = asked === undefined || ENGINES.test(asked);
-  if (/^[1-9]\d*$/.test(count) && /^\d+$/.test(chosen) && (kind === undefined || kind in FILES) && isKnown)
-    return {
-      rounds: count,
-      seed: chosen,
-      log: kind,
-      engines: asked === undefined ? {} : { LOCKSTEP_TEST_ENGINES: asked },
-    };
-  process.stderr.write(
-    "usage: npm run test:faults -- --rounds N [--seed S] [--log kafka|embedded] [--engines P,R,R]\n",
-  );
-  process.exit(2);
+function enginesOf(asked) {
+  if (asked === undefined) return {};
+  const names = asked.split(",");
+  const unknown = names.find((name) => !ENGINES.includes(name));
+  if (unknown !== undefined)
+    throw new Error(`--engines ${asked}: "${unknown}" is not ${ENGINES.join(" or ")}`);
+  if (names.length !== PLACES) throw new Error(`--engines ${asked}: there is one primary and two replicas`);
+  return { LOCKSTEP_TEST_ENGINES: asked };
 }

@@ -1,21 +1,27 @@
-/**
- * `npm run test:gate -- --rounds N [--seed S]`: so many times something is killed or cut under clients that commit
- * through the gate (test/gate-truth.test.ts).
- */
+/** `npm run test:gate`: kills and cuts under clients that commit through the gate (test/gate-truth.test.ts). */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { count, readOptions, seedOf } from "./options.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const options = { rounds: { type: "string" }, seed: { type: "string" } };
-const { rounds = "", seed } = parseArgs({ options }).values;
-if (!/^[1-9]\d*$/.test(rounds) || (seed !== undefined && !/^\d+$/.test(seed))) {
-  process.stderr.write("usage: npm run test:gate -- --rounds N [--seed S]\n");
-  process.exit(2);
-}
+const HELP = `usage: npm run test:gate -- --rounds N [--seed S]
+
+So many times something is killed or cut under clients that commit through the gate.
+
+  --rounds N   how many
+  --seed S     the same as a former run, which printed it
+  --help       this
+
+Exit code: 0 when it passed, 1 when not, 2 for wrong options.
+`;
+
+const text = { type: "string" };
+const { rounds, seed } = readOptions(HELP, { options: { rounds: text, seed: text } }, (values) => ({
+  rounds: count("rounds", values.rounds),
+  seed: seedOf(values.seed),
+}));
 const chosen = seed === undefined ? {} : { LOCKSTEP_TEST_SEED: seed };
 const { status } = spawnSync("npx", ["vitest", "run", "--reporter", "verbose", "test/gate-truth.test.ts"], {
-  cwd: root,
+  cwd: fileURLToPath(new URL("..", import.meta.url)),
   stdio: ["ignore", "inherit", "inherit"],
   env: { ...process.env, LOCKSTEP_TEST_ROUNDS: rounds, ...chosen },
 });

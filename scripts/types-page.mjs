@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { format } from "prettier";
 import { MYSQL_TYPE_RULES } from "../packages/engine-mysql/dist/index.js";
 import { POSTGRES_TYPE_RULES } from "../packages/engine-postgres/dist/index.js";
+import { isCheck } from "./options.mjs";
 
 const PAGE = fileURLToPath(new URL("../docs/types.md", import.meta.url));
 
@@ -28,6 +29,10 @@ expressions, generated columns, collations, partitions, comments, …) is left o
 table before any data moves. Values of generated columns arrive from MySQL, as those of ordinary columns; MariaDB's
 log does not have them when a row is updated, nor does PostgreSQL's, so there is no such column on a replica of
 another engine.
+
+The key of a table that is there already must tell apart all texts that the primary's key tells apart: its collation
+is byte by byte, or the primary's own, or of the same family and no less exact (accents, case, spaces at the end).
+Any other is refused, also between databases of one engine; one that tells apart more does no harm.
 
 Which native types of each engine have which meaning:
 
@@ -82,7 +87,7 @@ function section([title, rules]) {
   return `## ${title}\n\n${lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`;
 }
 
-if (!process.argv.includes("--check")) writeFileSync(PAGE, page);
+if (!isCheck("docs:types", "docs/types.md")) writeFileSync(PAGE, page);
 else if (readFileSync(PAGE, "utf8") !== page) {
   process.stderr.write("docs/types.md is not what the rules say: run `npm run docs:types`\n");
   process.exit(1);

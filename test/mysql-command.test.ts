@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   eventually,
+  execute,
+  freshDatabase,
   type LockstepProcess,
   MYSQL_FLAVOURS,
   openMysql,
@@ -168,6 +170,43 @@ test.each(drawn(MYSQL_FLAVOURS))("%s into its like: run and killed, with Kafka",
   await expectAgreement(scenario, run, brokers);
   await run.stop();
   expect(scenario.conflicts).toEqual([]);
+});
+
+test("urls without a database: tables that are named in whole need none, and public of PostgreSQL does", async () => {
+  const bare = (url: string): string => Object.assign(new URL(url), { pathname: "" }).href;
+  const urls = await createDatabases(servers.mysql);
+  const [primary = "", replica = ""] = urls;
+  const database = new URL(primary).pathname.slice(1);
+  await queryMysql(primary, "create table items (id int primary key); insert into items values (1)");
+  const reachedAs = [bare(primary), bare(replica)];
+  const scenario = await Scenario.create({ urls, reachedAs, include: `["${database}.*"]` });
+  expect(await command(scenario, "check")).toMatchObject({ code: 0 });
+  await using run = scenario.run();
+  await run.waitForLog("tables are live");
+  await queryMysql(primary, "insert into items values (2)");
+  const there = Object.assign(new URL(replica), { pathname: `/${database}` }).href;
+  await eventually("both rows", async () => {
+    expect(await queryMysql(there, "select id from items order by id")).toEqual([{ id: "1" }, { id: "2" }]);
+  });
+  await run.stop();
+  const postgres = await freshDatabase(0);
+  await execute(
+    postgres,
+    "create table items (id int primary key); create schema shop; create table shop.items (id int primary key)",
+  );
+  const other = await Scenario.create({
+    urls: [postgres, replica],
+    reachedAs: [postgres, bare(replica)],
+    include: '["public.*", "shop.*"]',
+  });
+  const said = await command(other, "check");
+  expect(said).toMatchObject({
+    code: 1,
+    text: expect.stringContaining(
+      "table public.items has no place on the replica, whose url names no database",
+    ),
+  });
+  expect(said.text).not.toContain("table shop.items has no place");
 });
 
 test("another product behind the url, and a url of another engine, are named with what to write", async () => {

@@ -31,9 +31,13 @@ export interface CommonColumn {
   readonly scale: number | null;
   /** Of an enum or a set, in its order; else null. */
   readonly labels: readonly string[] | null;
+  /** Of a text, by the engine's own name, what may take two of them for equal that are not the same; else null. */
+  readonly collation: string | null;
   readonly isNullable: boolean;
   /** Rows that do not name it get the next number. */
   readonly isIdentity: boolean;
+  /** All of it in the engine's own words, as they stand behind its name in a definition; but for a sequence. */
+  readonly definition: string;
   /** What a row gets that does not name it; null: NULL, or what these words cannot say (then it is among `leftOut`). */
   readonly default: CommonDefault | null;
 }

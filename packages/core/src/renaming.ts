@@ -8,18 +8,18 @@ import { errorFinding, errorOf, type ErrorFinding } from "./finding.ts";
  */
 export class Renaming {
   readonly #from: string;
-  readonly #to: string;
+  readonly #to: string | null;
   readonly #known = new WeakMap<Table, Table>();
 
-  /** `from`: on the primary; `to`: on the replica. */
-  constructor(from: string, to: string) {
+  /** `from`: on the primary; `to`: on the replica, null where its url does not say. */
+  constructor(from: string, to: string | null) {
     this.#from = from;
     this.#to = to;
   }
 
-  /** The primary's name, on the replica; null for a table whose name another one has there. */
+  /** The primary's name, on the replica; null for a table that has none, or whose name another one has there. */
   place<T extends TableName>(table: T): T | null {
-    if (table.schema === this.#from) return { ...table, schema: this.#to };
+    if (table.schema === this.#from) return this.#to === null ? null : { ...table, schema: this.#to };
     return table.schema === this.#to ? null : table;
   }
 
@@ -31,6 +31,14 @@ export class Renaming {
   }
 
   noPlace(table: TableName): ErrorFinding {
+    if (this.#to === null)
+      return errorFinding(
+        "setup-incomplete",
+        `table ${tableLabel(table)} has no place on the replica, whose url names no database`,
+        {
+          fix: `add one to the url, as mysql://…:3306/shop: there lies what is ${this.#from} on the primary`,
+        },
+      );
     return errorFinding(
       "setup-incomplete",
       `table ${tableLabel(table)} has no place on the replica, where schema ${this.#to} is what ${this.#from} is on the primary`,

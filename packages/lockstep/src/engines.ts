@@ -199,7 +199,7 @@ export function createReplicaChecksOf(context: CheckContext): ReplicaCheck[] {
 function renamingFor(primary: PrimaryConfig, replica: ReplicaConfig): Renaming | null {
   if (areOneFamily(primary.engine, replica.engine)) return null;
   const [from, to] = [ownSchemaOf(primary.engine, primary.url), ownSchemaOf(replica.engine, replica.url)];
-  return from === null || to === null || from === to ? null : new Renaming(from, to);
+  return from === null || from === to ? null : new Renaming(from, to);
 }
 
 /** The others are left as they are. */

@@ -5,6 +5,7 @@ import type { Session, TextRow } from "../session.ts";
 import { labelsOf } from "../sink/target-type.ts";
 import { among, nameOf } from "./among.ts";
 import { readDefault } from "./column-default.ts";
+import { columnWords } from "./column-words.ts";
 import { logicalTypeOf, nativeTypeOf } from "./common-type.ts";
 
 /** A table's columns in common words, and what these cannot say. */
@@ -74,8 +75,10 @@ function readColumn({ columns, leftOut }: CommonColumns, row: TextRow, flavour: 
     precision: logical === "decimal" ? numberIn(row, "digits") : null,
     scale: logical === "decimal" ? numberIn(row, "scale") : numberIn(row, "fraction"),
     labels: logical === "enum" || logical === "set" ? labelsOf(type.columnType) : null,
+    collation: row["collation"] ?? null,
     isNullable: row["nullable"] === "YES",
     isIdentity: /auto_increment/i.test(extra),
+    definition: columnWords(row, flavour),
     default: value,
   });
 }

@@ -21,6 +21,7 @@ export function createdDefault(column: CommonColumn, type: string): string | nul
     collation: null,
     scale: scaleOf(type),
     isGenerated: false,
+    definition: "",
     isRequired: false,
   });
   try {

@@ -13,6 +13,8 @@ const column = (name: string, some: Partial<CommonColumn> = {}): CommonColumn =>
   scale: null,
   labels: null,
   isNullable: true,
+  collation: null,
+  definition: "int",
   isIdentity: false,
   default: null,
   ...some,

@@ -33,7 +33,14 @@ export function creationOf(table: CommonTable, place: CreationPlace): Creation {
   const leftOut = [...table.leftOut];
   const identity = identityOf(table, leftOut);
   const columns = table.columns.map((column) =>
-    columnSql(column, types.get(column.name) ?? "", { place, isIdentity: column.name === identity, leftOut }),
+    [
+      quoteIdentifier(column.name),
+      columnSql(column, types.get(column.name) ?? "", {
+        place,
+        isIdentity: column.name === identity,
+        leftOut,
+      }),
+    ].join(" "),
   );
   const keys = keysOf(table, types, leftOut);
   const foreignKeys = foreignKeysOf(table, types, { place, leftOut });
@@ -72,19 +79,19 @@ interface ColumnContext {
   readonly leftOut: string[];
 }
 
-function columnSql(
+/** What stands behind its name. */
+export function columnSql(
   column: CommonColumn,
   type: string,
   { place, isIdentity, leftOut }: ColumnContext,
 ): string {
-  const name = quoteIdentifier(column.name);
   const collation = isText(type) ? ` character set utf8mb4 collate ${COLLATIONS[place.flavour]}` : "";
   const nullable = column.isNullable ? " null" : " not null";
-  if (isIdentity) return `${name} ${type} not null auto_increment`;
+  if (isIdentity) return `${type} not null auto_increment`;
   const value = createdDefault(column, type);
   if (value === null && column.default !== null)
-    leftOut.push(`default of column ${name}: ${wordsOf(column)}`);
-  return `${name} ${type}${collation}${nullable}${value === null ? "" : ` default ${value}`}`;
+    leftOut.push(`default of column ${quoteIdentifier(column.name)}: ${wordsOf(column)}`);
+  return `${type}${collation}${nullable}${value === null ? "" : ` default ${value}`}`;
 }
 
 function wordsOf({ default: value }: CommonColumn): string {

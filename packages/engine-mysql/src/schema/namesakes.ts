@@ -1,5 +1,6 @@
 import { errorFinding, tableKey, tableList, type ErrorFinding, type TableName } from "@lockstep/core";
 import type { Session } from "../session.ts";
+import { caseKey, readNameCase } from "./name-case.ts";
 
 /**
  * Tables that are one table on a server that ignores the case of names (`lower_case_table_names`): the rows of both
@@ -10,11 +11,10 @@ export async function readNamesakes(
   tables: readonly TableName[],
   replica: string,
 ): Promise<ErrorFinding[]> {
-  const [row] = await session.query("select @@lower_case_table_names as mode");
-  if (row?.["mode"] === "0") return [];
+  const told = await readNameCase(session);
   const byName = new Map<string, Map<string, TableName>>();
   for (const { schema, name } of tables) {
-    const lower = tableKey({ schema: schema.toLowerCase(), name: name.toLowerCase() });
+    const lower = caseKey({ schema, name }, told);
     const same = byName.get(lower) ?? new Map<string, TableName>();
     byName.set(lower, same.set(tableKey({ schema, name }), { schema, name }));
   }

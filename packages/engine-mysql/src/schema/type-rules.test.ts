@@ -15,6 +15,8 @@ const columnOf = (type: LogicalType, some: Partial<CommonColumn> = {}): CommonCo
   scale: null,
   labels: null,
   isNullable: true,
+  collation: null,
+  definition: "int",
   isIdentity: false,
   default: null,
   ...some,
@@ -67,6 +69,7 @@ describe("what a column becomes", () => {
                 collation: null,
                 scale: 0,
                 isGenerated: false,
+                definition: "",
                 isRequired: false,
               };
               expect([created, literalFor(type, target)]).toEqual([created, expect.any(Function)]);

@@ -124,6 +124,7 @@ const uuid: Make = (_, place) =>
 const vector: Make = (column, place) =>
   isOfFamily(place) && isSince(place, WITH_VECTOR[place.flavour]) ? column.nativeType : text(column, place);
 
+const NO_LABEL = "in an enum: '' that is none of its labels, which an invalid value became";
 const NO_FINITE = "NaN, Infinity and -Infinity";
 const NO_DATE = "what lies before 0001-01-01 or after 9999-12-31, infinity and -infinity";
 const WHOLE_TEXT = "longtext; in a key: varchar(n), as long as the key may be";
@@ -184,7 +185,12 @@ const RULES: Readonly<Record<LogicalType, Rule>> = {
     refuses: "documents with a number that is neither an integer of 64 bits nor a double",
     mayRefuse: (type) => type === "json",
   },
-  enum: { make: labelled, creates: `varchar(${LONGEST_LABEL}); of the other flavour: enum` },
+  enum: {
+    make: labelled,
+    creates: `varchar(${LONGEST_LABEL}); of the other flavour: enum`,
+    refuses: NO_LABEL,
+    mayRefuse: () => false, // Said of each table, made or there (`findNoLabel`).
+  },
   set: { make: labelled, creates: "set" },
   bits: { make: bits, creates: `bit(n); of more than ${MAX_BITS}, or varying: varchar(n) or longtext` },
   array: { make: text, creates: WHOLE_TEXT },

@@ -1,4 +1,5 @@
 import { quoteText } from "../quoting.ts";
+import { readNameCase, type NameCase } from "../schema/name-case.ts";
 import type { Server } from "../server.ts";
 import type { Session } from "../session.ts";
 
@@ -9,9 +10,12 @@ export class Grants {
   /** `'user'@'host'`, as a statement names it. */
   readonly user: string;
   readonly #grants: readonly Grant[];
+  readonly #told: NameCase;
 
-  constructor(user: string, lines: readonly string[]) {
+  /** `told`: how the server tells names of databases and tables apart; default: as they are. */
+  constructor(user: string, lines: readonly string[], told: NameCase = (name) => name) {
     this.user = user;
+    this.#told = told;
     this.#grants = lines.flatMap((line) => parseGrant(line) ?? []);
   }
 
@@ -25,7 +29,7 @@ export class Grants {
     }
     const rows = await session.query(`show grants${roles}`);
     const lines = rows.flatMap((line) => Object.values(line)).filter((line) => line !== null);
-    return new Grants(accountOf(row?.["user"] ?? ""), lines);
+    return new Grants(accountOf(row?.["user"] ?? ""), lines, await readNameCase(session));
   }
 
   /** Whether one of these is granted for the whole server. */
@@ -37,8 +41,9 @@ export class Grants {
   may(privilege: string, database: string, table: string | null): boolean {
     return this.#has([privilege], (grant) => {
       if (grant.database === null) return true;
-      if (grant.table === null) return matches(grant.database, database);
-      return grant.database === database && grant.table === table;
+      const own = this.#told(grant.database);
+      if (grant.table === null) return matches(own, this.#told(database));
+      return own === this.#told(database) && this.#told(grant.table) === this.#told(table ?? "");
     });
   }
 

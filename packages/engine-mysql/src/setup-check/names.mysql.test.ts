@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { offset, position, type CommonTable, type PrimaryReport, type Table } from "@lockstep/core";
+import { offset, position, tableKey, type CommonTable, type PrimaryReport, type Table } from "@lockstep/core";
 import {
   freshMysqlDatabase,
   MYSQL_FLAVOURS,
@@ -26,7 +26,16 @@ function tableOf(schema: string, name: string): Table {
 
 function commonOf({ schema, name }: Table): CommonTable {
   const column = { type: "int32", nativeType: "integer", maxLength: null, precision: null } as const;
-  const id = { ...column, name: "id", scale: null, labels: null, isNullable: false, isIdentity: false };
+  const id = {
+    ...column,
+    name: "id",
+    scale: null,
+    labels: null,
+    collation: null,
+    definition: "int",
+    isNullable: false,
+    isIdentity: false,
+  };
   return {
     schema,
     name,
@@ -51,6 +60,25 @@ test("tables of one name but for its case are refused where the server ignores i
   const one = expect.stringContaining("tables shop.Orders, shop.orders are one on replica eu");
   expect(errors(report)).toMatchObject([{ code: "schema-mismatch", what: one }]);
   expect(errors(await checkReplica(server.url("shop"), reportOf([upper, other])))).toEqual([]);
+  // One that is there already is known by whatever name, and what our user may do with it, too.
+  await server.query(
+    `create table shop.ORDERS (id int primary key, Total int not null); insert into shop.orders values (1, 2);
+     create trigger shop.doubled after insert on shop.oRders for each row set @x = 1;
+     create user ours@'%' identified by 'pw'; grant select, insert, update, delete on shop.ordeRS to ours@'%';
+     grant all on lockstep.* to ours@'%'`,
+  );
+  const ours = Object.assign(new URL(server.url("shop")), {
+    username: "ours",
+    password: "pw",
+    pathname: "",
+  }).href;
+  const there = await checkReplica(ours, reportOf([upper]));
+  expect(there.findings.filter(({ level }) => level !== "info").map(({ code }) => code)).toEqual([
+    "trigger-fires",
+    "schema-mismatch",
+  ]);
+  expect(there.arrivals.get(tableKey(upper))?.columns.get("id")).toMatch(/^int/);
+  await server.query("drop table shop.orders");
   const sink = createMysqlSink({
     replica: "eu",
     url: server.url("shop"),

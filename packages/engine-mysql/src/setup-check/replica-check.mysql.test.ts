@@ -6,8 +6,8 @@ import {
   startMysql,
   type MysqlServer,
 } from "@lockstep/testkit";
-import type { PrimaryReport } from "@lockstep/core";
-import { checkPrimary, checkReplica, codes, errors, mend, newUser } from "./check.fixture.ts";
+import type { Finding, PrimaryReport } from "@lockstep/core";
+import { checkPrimary, checkReplica, codes, databaseOf, errors, mend, newUser } from "./check.fixture.ts";
 
 const TABLES = `create table items (id int primary key, name varchar(20)); create table notes (id int primary key, v text)`;
 
@@ -63,6 +63,71 @@ describe.each(MYSQL_FLAVOURS)("%s as replica", (flavour) => {
     expect(mismatch).toMatchObject({ code: "schema-mismatch" });
     expect(mismatch?.what).toContain("column v is missing");
     expect(others).toEqual([]);
+  });
+
+  test("an enum that lacks labels is refused, and that one may halt at what is no label is said", async () => {
+    const kinds = "enum('a','it''s','b,c') not null default 'a'";
+    const [primary] = await primaryWith(
+      flavour,
+      `create table items (id int primary key, kind ${kinds}); create table made (id int primary key, kind ${kinds})`,
+    );
+    const url = await freshMysqlDatabase(flavour);
+    const schema = databaseOf(url);
+    await queryMysql(url, "create table items (id int primary key, kind enum('b,c','d') null default 'd')");
+    const moved = {
+      ...primary,
+      database: null,
+      tables: primary.tables.map((table) => ({ ...table, schema })),
+      common: primary.common.map((table) => ({ ...table, schema })),
+    };
+    const report = await checkReplica(url, moved);
+    const [lacking, ...others] = errors(report);
+    expect(others).toEqual([]);
+    expect(lacking?.what).toContain("column kind lacks labels that the primary's has: 'a', 'it''s'");
+    const halts = (name: string): unknown =>
+      expect.objectContaining({
+        what: expect.stringContaining(`halts where ${schema}.${name} has in kind: ''`) as unknown,
+      });
+    expect(report.findings).toEqual(expect.arrayContaining([halts("items"), halts("made")]));
+    await queryMysql(url, /run there: (.*)$/.exec(lacking?.fix ?? "")?.[1] ?? "");
+    expect(errors(await checkReplica(url, moved))).toEqual([]);
+    const [shown] = await queryMysql(url, "show create table items");
+    expect(shown?.["Create Table"]).toMatch(/`kind` enum\('b,c','d','a','it''s'\) (?:.* )?DEFAULT 'd'/);
+    await queryMysql(url, "alter table items modify column kind varchar(9)");
+    const { findings } = await checkReplica(url, moved);
+    expect(findings.filter(({ what }) => what.includes("items has in kind"))).toEqual([]);
+  });
+
+  test("what a column is that is missing is said whole, of either product, and its statement mends it", async () => {
+    const more = `kind varchar(9) character set latin1 collate latin1_bin not null default 'it''s' comment 'c', at timestamp(3) null default current_timestamp(3)`;
+    const [primary] = await primaryWith(flavour, `create table items (id int primary key, ${more})`);
+    const [table] = primary.tables;
+    for (const to of MYSQL_FLAVOURS) {
+      const url = await freshMysqlDatabase(to);
+      const schema = databaseOf(url);
+      await queryMysql(url, "create table items (id int primary key); insert into items values (1)");
+      const moved = {
+        ...primary,
+        database: null,
+        tables: table === undefined ? [] : [{ ...table, schema }],
+        common: primary.common.map((one) => ({ ...one, schema })),
+      };
+      const check = async (): Promise<readonly Finding[]> =>
+        errors(await checkReplica(url, moved, { dialect: flavour, existing: "keep" }));
+      for (const name of ["kind", "at"]) {
+        const [mismatch] = await check();
+        expect(mismatch?.what).toContain(`column ${name} is missing`);
+        await queryMysql(url, /run there: (.*)$/.exec(mismatch?.fix ?? "")?.[1] ?? "");
+      }
+      expect(await check()).toEqual([]);
+      expect(await queryMysql(url, "select kind from items")).toEqual([{ kind: "it's" }]);
+      const [shown] = await queryMysql(url, "show create table items");
+      const exact = to === "mysql" ? "0900" : "nopad";
+      const text = flavour === to ? "latin1 collate latin1_bin" : `utf8mb4 collate utf8mb4_${exact}_bin`;
+      const lower = shown?.["Create Table"]?.toLowerCase();
+      expect(lower).toContain(`\`kind\` varchar(9) character set ${text} not null default 'it''s'`);
+      expect(lower).toContain("`at` timestamp(3) null default current_timestamp(3)");
+    }
   });
 
   test("a table of another engine whose key is of values' beginnings gets one of whole values, and is named", async () => {

@@ -1,5 +1,6 @@
 import {
   findingOf,
+  findNoLabel,
   hasCode,
   tableKey,
   type CommonTable,
@@ -12,7 +13,10 @@ import {
 import type { Connected } from "../connection.ts";
 import { among } from "../schema/among.ts";
 import { arrivalOf, noSuchTable, type CommonArrival } from "../schema/arrival.ts";
+import { caseKey, readNameCase } from "../schema/name-case.ts";
+import type { CreationPlace } from "../schema/table-types.ts";
 import type { Dialect } from "../schema/type-rules.ts";
+import { wholeTable, type WholeTable } from "../schema/whole-table.ts";
 import { quoteText } from "../quoting.ts";
 import type { Session } from "../session.ts";
 import { hasRows, notEmpty } from "../sink/copy/copy-target.ts";
@@ -42,14 +46,16 @@ export async function readThere(session: Session, tables: readonly Table[]): Pro
     `select event_object_schema as s, event_object_table as n, trigger_name as t from information_schema.triggers
       where ${among(tables, ["event_object_schema", "event_object_table"])} order by 3`,
   );
+  const told = await readNameCase(session);
   const keyOf = (row: Readonly<Record<string, string | null>>): string =>
-    tableKey({ schema: row["s"] ?? "", name: row["n"] ?? "" });
+    caseKey({ schema: row["s"] ?? "", name: row["n"] ?? "" }, told);
   const found = new Set(rows.map(keyOf));
   return new Map(
     tables.map(({ schema, name }) => {
-      const key = tableKey({ schema, name });
+      const key = caseKey({ schema, name }, told);
       const own = triggers.filter((row) => keyOf(row) === key).map((row) => row["t"] ?? "");
-      return [key, { schema, name, isThere: found.has(key), triggers: own }];
+      const row = { schema, name, isThere: found.has(key), triggers: own };
+      return [tableKey({ schema, name }), row];
     }),
   );
 }
@@ -95,19 +101,29 @@ export async function findArrivals(
   const toCreate = new Creations(connected, options);
   for (const table of tables) {
     const key = tableKey(table);
+    const whole = toCreate.whole(table);
+    const noLabel = (types: ReadonlyMap<string, string>): Finding[] =>
+      whole === undefined || options.dialect === "postgres"
+        ? []
+        : findNoLabel(
+            whole.common,
+            ({ name }) => types.get(name)?.startsWith("enum(") === true,
+            options.replica,
+          );
     if (options.there.get(key)?.isThere !== true) {
       const { columns, findings: found } = toCreate.of(table);
-      findings.push(...found);
+      findings.push(...found, ...noLabel(columns));
       arrivals.set(key, { kind: "to-create", columns });
       continue;
     }
-    const found = await findUnfit(connected, table, options);
+    const found = await findUnfit(connected, table, { ...options, whole });
     const [mismatch] = found;
-    findings.push(...found);
+    const columns = await readTypes(connected.session, table);
+    findings.push(...found, ...noLabel(columns));
     arrivals.set(key, {
       kind: "there",
-      columns: await readTypes(connected.session, table),
-      unfit: await readUnfit(connected.session, table),
+      columns,
+      unfit: await readUnfit(connected.session, table, connected.server.flavour),
       mismatch: mismatch?.code === "schema-mismatch" ? mismatch.what : null,
     });
   }
@@ -116,26 +132,31 @@ export async function findArrivals(
 
 /** What tables become that the replica lacks. */
 class Creations {
-  readonly #server: Connected["server"];
   readonly #options: ArrivalOptions;
   readonly #together: ReadonlyMap<string, CommonTable>;
+  readonly #place: CreationPlace;
 
   constructor({ server }: Pick<Connected, "server">, options: ArrivalOptions) {
-    this.#server = server;
+    const { flavour, version } = server;
     this.#options = options;
     this.#together = new Map(options.common.map((table) => [tableKey(table), table]));
+    this.#place = { dialect: options.dialect, flavour, version, together: this.#together };
+  }
+
+  whole(table: TableName): WholeTable | undefined {
+    const common = this.#together.get(tableKey(table));
+    return common === undefined ? undefined : wholeTable(common, this.#place);
   }
 
   of(table: Table): CommonArrival {
     const { dialect, replica } = this.#options;
-    const { flavour, version } = this.#server;
     const common = this.#together.get(tableKey(table));
-    if (dialect === flavour || common === undefined)
+    if (dialect === this.#place.flavour || common === undefined)
       return {
         columns: new Map(table.columns.map(({ name, nativeType }) => [name, nativeType])),
         findings: [],
       };
-    const arrival = arrivalOf(common, { dialect, flavour, version, together: this.#together }, replica);
+    const arrival = arrivalOf(common, this.#place, replica);
     const key = table.columns.flatMap(({ name, isKey }) => (isKey ? [name] : []));
     if (key.length === 0 || hasKey(common, key)) return arrival;
     const why = `its key (${key.join(", ")}) is more than columns`;
@@ -154,10 +175,17 @@ function hasKey({ primaryKey, uniques }: CommonTable, key: readonly string[]): b
 async function findUnfit(
   { session, server }: Pick<Connected, "session" | "server">,
   table: Table,
-  { replica, dialect, existing, stored, grants }: ArrivalOptions,
+  {
+    replica,
+    dialect,
+    existing,
+    stored,
+    grants,
+    whole,
+  }: ArrivalOptions & { readonly whole: WholeTable | undefined },
 ): Promise<Finding[]> {
   try {
-    await planTable({ session, replica, dialect, isMariadb: server.flavour === "mariadb" }, table);
+    await planTable({ session, replica, dialect, isMariadb: server.flavour === "mariadb" }, table, whole);
   } catch (error) {
     const mismatch = hasCode(error, "schema-mismatch") ? findingOf(error) : null;
     if (mismatch === null) throw error;

@@ -30,7 +30,7 @@ describe.each(MYSQL_FLAVOURS)("%s", (flavour) => {
         code: "schema-mismatch",
         message: expect.stringContaining(`column k of its key has collation ${collation}`) as unknown,
         fix: expect.stringContaining(
-          `modify column \`k\` … character set utf8mb4 collate ${exact}`,
+          `modify column \`k\` varchar(99) character set utf8mb4 collate ${exact} not null`,
         ) as unknown,
       });
       await planned();

@@ -15,6 +15,7 @@ function literalOf(
     collation: null,
     scale: 0,
     isGenerated: false,
+    definition: "",
     isRequired: false,
   };
   return postgresLiteral({ name: "v", type, nativeType, isKey: false }, target);

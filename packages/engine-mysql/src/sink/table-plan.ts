@@ -9,10 +9,14 @@ import {
 } from "@lockstep/core";
 import type { Flavour } from "../flavour.ts";
 import { quoteIdentifier, quoteTable, quoteText } from "../quoting.ts";
-import { COLLATIONS } from "../schema/created-type.ts";
+import { columnWords, WORDS_OF_COLUMN } from "../schema/column-words.ts";
 import type { Dialect } from "../schema/type-rules.ts";
+import type { WholeTable } from "../schema/whole-table.ts";
 import type { Session, TextRow } from "../session.ts";
+import { requireToldApart } from "./key-collation.ts";
 import { comparisonFor, literalFor, UnfitValue, type Literal } from "./literal.ts";
+import { requireLabels } from "./labels.ts";
+import { Mismatch } from "./mismatch.ts";
 import { postgresLiteral } from "./postgres-literal.ts";
 import { targetKindOf, type CatalogColumn, type TargetKind } from "./target-type.ts";
 
@@ -52,13 +56,23 @@ export interface PlanOptions {
   readonly dialect?: Dialect | undefined;
 }
 
-/** Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. */
-export async function planTable(options: PlanOptions, table: Table): Promise<TablePlan> {
-  const { session, replica } = options;
-  const [columns, indexes] = [await readColumns(session, table), await readUniqueIndexes(session, table)];
+/**
+ * Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. `whole`: the
+ * source's table as its catalog has it, where that is known; what its rows do not tell is compared only then.
+ */
+export async function planTable(options: PlanOptions, table: Table, whole?: WholeTable): Promise<TablePlan> {
+  const { session, replica, isMariadb } = options;
+  const flavour = isMariadb ? "mariadb" : "mysql";
+  const [columns, indexes] = [
+    await readColumns(session, table, flavour),
+    await readUniqueIndexes(session, table),
+  ];
   try {
     requireTransactions(table, await readEngine(session, table));
-    return matchTable(table, columns, indexes, options);
+    const plan = matchTable(table, columns, indexes, { ...options, whole });
+    requireKeysToldApart(plan, columns, whole, options);
+    requireLabels(plan, columns, whole);
+    return plan;
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
     const label = tableLabel(table);
@@ -70,8 +84,10 @@ export async function planTable(options: PlanOptions, table: Table): Promise<Tab
 }
 
 /** The columns that take no value of the primary's. */
-export async function readUnfit(session: Session, table: Table): Promise<Set<string>> {
-  const targets = new Map((await readColumns(session, table)).map((row) => [row.name.toLowerCase(), row]));
+export async function readUnfit(session: Session, table: Table, flavour: Flavour): Promise<Set<string>> {
+  const targets = new Map(
+    (await readColumns(session, table, flavour)).map((row) => [row.name.toLowerCase(), row]),
+  );
   const isUnfit = ({ name, type }: Column): boolean => {
     const target = targets.get(name.toLowerCase());
     return target === undefined || (!target.isGenerated && literalFor(type, target) === null);
@@ -98,30 +114,34 @@ function requireTransactions(table: Table, engine: string | null): void {
   );
 }
 
-async function readColumns(session: Session, { schema, name }: Table): Promise<CatalogColumn[]> {
+async function readColumns(
+  session: Session,
+  { schema, name }: Table,
+  flavour: Flavour,
+): Promise<CatalogColumn[]> {
   const rows = await session.query(
-    `select column_name as n, data_type as d, column_type as t, character_set_name as cs, collation_name as co,
-            numeric_scale as s, datetime_precision as p, generation_expression as g, is_nullable as nl,
-            column_default as df, extra as x
+    `select column_name as n, data_type as d, character_set_name as cs, numeric_scale as s, datetime_precision as p,
+            ${WORDS_OF_COLUMN}
        from information_schema.columns
       where table_schema = ${quoteText(schema)} and table_name = ${quoteText(name)} order by ordinal_position`,
   );
-  return rows.map(catalogColumn);
+  return rows.map((row) => catalogColumn(row, flavour));
 }
 
-function catalogColumn(row: TextRow): CatalogColumn {
+function catalogColumn(row: TextRow, flavour: Flavour): CatalogColumn {
   const text = (name: string): string => row[name] ?? "";
-  const isNullable = text("nl") === "YES";
-  const fills = /auto_increment|default_generated/i.test(text("x"));
+  const isNullable = text("nullable") === "YES";
+  const fills = /auto_increment|default_generated/i.test(text("more"));
   return {
     name: text("n"),
     dataType: text("d").toLowerCase(),
-    columnType: text("t"),
+    columnType: text("type"),
     charset: row["cs"] ?? null,
-    collation: row["co"] ?? null,
+    collation: row["collation"] ?? null,
     scale: Number(row["s"] ?? row["p"] ?? 0),
-    isGenerated: text("g") !== "",
-    isRequired: !isNullable && row["df"] === null && !fills,
+    isGenerated: text("made") !== "",
+    definition: columnWords(row, flavour),
+    isRequired: !isNullable && (row["dflt"] ?? null) === null && !fills,
   };
 }
 
@@ -146,14 +166,14 @@ function matchTable(
   table: Table,
   rows: readonly CatalogColumn[],
   indexes: readonly (readonly string[])[],
-  { isMariadb, dialect }: PlanOptions,
+  { isMariadb, dialect, whole }: PlanOptions & { readonly whole: WholeTable | undefined },
 ): TablePlan {
   // The replica generates its own; the source's own are not written.
   const targets = new Map(rows.map((row) => [row.name.toLowerCase(), row]));
   const columns = table.columns.map((column) => {
     const target = targets.get(column.name.toLowerCase());
     targets.delete(column.name.toLowerCase());
-    return matchColumn(table, column, target, dialect);
+    return matchColumn(table, column, target, { dialect, whole });
   });
   for (const surplus of targets.values()) {
     // No columns: of a table that was only ever truncated, no more is known.
@@ -164,8 +184,6 @@ function matchTable(
     );
   }
   const keyColumns = table.columns.flatMap((column, index) => (column.isKey ? [index] : []));
-  if (dialect === "postgres")
-    for (const index of keyColumns) requireExactKey(table, columns[index], isMariadb ? "mariadb" : "mysql");
   if (keyColumns.length > 0)
     requireKey(
       keyColumns.map((index) => columns[index]?.name ?? ""),
@@ -184,28 +202,34 @@ function requireKey(key: readonly string[], indexes: readonly (readonly string[]
   );
 }
 
-/** Texts that PostgreSQL tells apart are two keys: one that took them for equal would give a row to the other. */
-function requireExactKey(table: Table, column: TargetColumn | undefined, flavour: Flavour): void {
-  if (column?.kind !== "text" || column.collation === COLLATIONS[flavour]) return;
-  const exact = `character set utf8mb4 collate ${COLLATIONS[flavour]}`;
-  throw new Mismatch(
-    `column ${column.name} of its key has collation ${column.collation ?? "(none)"}, which takes texts for equal that the primary tells apart`,
-    `run there: alter table ${quoteTable(table)} modify column ${column.quoted} … ${exact}`,
-  );
+function requireKeysToldApart(
+  { table, columns, keyColumns }: TablePlan,
+  catalog: readonly CatalogColumn[],
+  whole: WholeTable | undefined,
+  { isMariadb, dialect: given }: PlanOptions,
+): void {
+  const flavour = isMariadb ? "mariadb" : "mysql";
+  for (const index of keyColumns) {
+    const [target, source] = [columns[index], table.columns[index]];
+    const row = catalog.find(({ name }) => name === target?.name);
+    if (target === undefined || row === undefined) continue;
+    const of = whole?.common.columns.find(({ name }) => name === source?.name);
+    requireToldApart({ table, target, catalog: row, common: of, dialect: given ?? flavour, flavour });
+  }
 }
 
 function matchColumn(
   table: Table,
   column: Column,
   target: CatalogColumn | undefined,
-  dialect: Dialect | undefined,
+  { dialect, whole }: { readonly dialect: Dialect | undefined; readonly whole: WholeTable | undefined },
 ): TargetColumn {
   const { name, type, nativeType, isKey } = column;
   const alter = `run there: alter table ${quoteTable(table)}`;
   if (target === undefined)
     throw new Mismatch(
       `column ${name} is missing`,
-      `if it was renamed on the primary, rename it there; only if it is new, ${alter} add column ${quoteIdentifier(name)} … (on the primary it is ${nativeType})`,
+      `if it was renamed on the primary, rename it there; only if it is new, ${alter} add column ${quoteIdentifier(name)} ${whole?.definitionOf(name) ?? `… (on the primary it is ${nativeType}; lockstep check says all of it)`}`,
     );
   const written = dialect === "postgres" ? postgresLiteral(column, target) : literalFor(type, target);
   const literal = written ?? (target.isGenerated ? quoteText : null);
@@ -269,14 +293,4 @@ export function columnOf(plan: TablePlan, index: number): TargetColumn {
 /** One text for each definition of a table, to remember its plan by. */
 export function definitionKey(table: Table): string {
   return JSON.stringify([table.schema, table.name, table.columns]);
-}
-
-/** What differs, and what to do about it. */
-class Mismatch extends Error {
-  readonly fix: string;
-
-  constructor(what: string, fix: string) {
-    super(what);
-    this.fix = fix;
-  }
 }

@@ -11,6 +11,8 @@ export interface CatalogColumn {
   /** Digits behind the point, of a decimal or of a time's seconds. */
   readonly scale: number;
   readonly isGenerated: boolean;
+  /** What stands behind its name; begins with `columnType`. */
+  readonly definition: string;
   /** A row that does not name it cannot be inserted. */
   readonly isRequired: boolean;
 }

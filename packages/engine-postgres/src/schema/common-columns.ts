@@ -32,7 +32,10 @@ const READ_COLUMNS = `
          pg_get_expr(d.adbin, d.adrelid) as "expression", a.attgenerated::text as "generated",
          (select format('%I.%I', ln.nspname, l.collname)
             from pg_catalog.pg_collation l join pg_catalog.pg_namespace ln on ln.oid = l.collnamespace
-           where l.oid = a.attcollation and not l.collisdeterministic) as "collation"
+           where l.oid = a.attcollation and not l.collisdeterministic) as "collation",
+         (select format('collate %I.%I', ln.nspname, l.collname)
+            from pg_catalog.pg_collation l join pg_catalog.pg_namespace ln on ln.oid = l.collnamespace
+           where l.oid = a.attcollation and a.attcollation <> t.typcollation) as "collate"
     from given g
     join pg_catalog.pg_attribute a on a.attrelid = g.oid and a.attnum > 0 and not a.attisdropped
     cross join lateral (select a.atttypid as oid, a.atttypmod as modifier) c
@@ -56,6 +59,8 @@ interface ColumnRow extends ColumnTypeRow {
   readonly generated: string;
   /** One by which texts of other bytes may be equal. */
   readonly collation: string | null;
+  /** With another one than its type has. */
+  readonly collate: string | null;
 }
 
 export interface CommonColumns {
@@ -96,7 +101,14 @@ function addColumn(row: ColumnRow, table: CommonColumns | undefined): void {
       ? null
       : constantDefault(expression, { column: sized, baseType: row.baseType });
   if (value === undefined) table.leftOut.push(`column ${name} default ${expression}`);
-  table.columns.push({ name, ...sized, labels, isNullable, isIdentity, default: value ?? null });
+  const definition = [
+    nativeType,
+    ...(row.collate === null ? [] : [row.collate]),
+    ...(isIdentity || expression === null ? [] : [`default ${expression}`]),
+    ...(isNullable ? [] : ["not null"]),
+  ].join(" ");
+  const common = { name, ...sized, labels, collation, isNullable, isIdentity, definition };
+  table.columns.push({ ...common, default: value ?? null });
 }
 
 type Sizes = Pick<CommonColumn, "maxLength" | "precision" | "scale">;

@@ -37,7 +37,13 @@ const SHOP = `
   alter table bare replica identity full;`;
 
 const DEFAULTS = { maxLength: null, precision: null, scale: null, labels: null, isNullable: true };
-const PLAIN = { ...DEFAULTS, isIdentity: false, default: null };
+const PLAIN = {
+  ...DEFAULTS,
+  isIdentity: false,
+  collation: null,
+  definition: expect.any(String) as unknown,
+  default: null,
+};
 const value = (text: string): { kind: string; text: string } => ({ kind: "value", text });
 
 async function commonOf(url: string): Promise<readonly CommonTable[]> {
@@ -109,7 +115,7 @@ test("columns, keys, indexes and foreign keys, and in the server's words whateve
     { ...PLAIN, name: "list", type: "array", nativeType: "integer[]", default: value("{1,2}") },
     { ...PLAIN, name: "age", type: "other", nativeType: "public.positive" },
     { ...PLAIN, name: "num", type: "int32", nativeType: "integer" },
-    { ...PLAIN, name: "soft", type: "string", nativeType: "text" },
+    { ...PLAIN, name: "soft", type: "string", nativeType: "text", collation: "public.lax" },
     { ...PLAIN, name: "picked", type: "string", nativeType: "text" },
   ]);
   expect(goods).toMatchObject({

@@ -12,6 +12,8 @@ const column = (name: string, more: Partial<CommonColumn> = {}): CommonColumn =>
   scale: null,
   labels: null,
   isNullable: true,
+  collation: null,
+  definition: "int",
   isIdentity: false,
   default: null,
   ...more,

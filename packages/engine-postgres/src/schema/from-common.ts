@@ -78,6 +78,16 @@ export function convertTable(
   };
 }
 
+/** What stands behind the name of a column where it is added to a table that is there; but for a sequence. */
+export function addedColumn(table: CommonTable, column: CommonColumn): string {
+  const { type, isNotNull, value } = convertColumn(table, { ...column, isIdentity: false }, []);
+  return [
+    type,
+    ...(value.kind === "default" ? [`default ${value.expression}`] : []),
+    ...(isNotNull ? ["not null"] : []),
+  ].join(" ");
+}
+
 function convertColumn(table: CommonTable, column: CommonColumn, leftOut: string[]): ColumnDefinition {
   return {
     name: column.name,

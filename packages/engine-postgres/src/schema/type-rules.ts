@@ -117,7 +117,7 @@ const RULES: Readonly<Record<LogicalType, Rule>> = {
     { json: asIs, jsonb: () => exactly.document },
     "in a jsonb: -0 and the character U+0000",
   ),
-  enum: { ...text(NO_NUL), takes: { enum: asIs } },
+  enum: { ...text(`${NO_NUL}; in an enum: what is none of its labels`), takes: { enum: asIs } },
   set: text(NO_NUL),
   bits: {
     creates: "bit(n)",

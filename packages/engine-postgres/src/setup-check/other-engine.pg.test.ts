@@ -14,6 +14,8 @@ const column = (name: string, more: Partial<CommonColumn> = {}): CommonColumn =>
   scale: null,
   labels: null,
   isNullable: true,
+  collation: null,
+  definition: "int",
   isIdentity: false,
   default: null,
   ...more,
@@ -42,6 +44,32 @@ const report = (common: readonly CommonTable[], key = "id"): PrimaryReport => ({
     columns: columns.map((of) => ({ ...of, isKey: of.name === key })),
   })),
   common,
+});
+
+test("an enum that lacks labels is refused, and that one may halt at what is no label is said", async () => {
+  const url = await freshDatabase(1);
+  await execute(url, "create type kinds as enum ('b'); create table items (id int primary key, kind kinds)");
+  const kind = column("kind", {
+    type: "enum",
+    nativeType: "enum('a','it''s','b')",
+    labels: ["a", "it's", "b"],
+  });
+  const primary = report([tableOf("items", { columns: [column("id"), kind] })]);
+  const { findings } = await checkReplica(url, primary, { dialect: "mysql" });
+  const lacks = "column kind lacks labels that the primary's has: 'a', 'it''s'";
+  expect(findings).toMatchObject([
+    { code: "schema-mismatch", what: expect.stringContaining(lacks) as unknown },
+    {
+      code: "left-out",
+      what: expect.stringContaining("halts where public.items has in kind: ''") as unknown,
+    },
+  ]);
+  for (const statement of findings[0]?.fix?.replace("run there: ", "").split("; ") ?? [])
+    await execute(url, statement);
+  const mended = await checkReplica(url, primary, { dialect: "mysql" });
+  expect(mended.findings).toMatchObject([{ code: "left-out" }]);
+  await execute(url, "alter table items alter column kind type text");
+  expect((await checkReplica(url, primary, { dialect: "mysql" })).findings).toEqual([]);
 });
 
 test("what a table becomes, what is left out of it, and why one cannot be made", async () => {

@@ -114,6 +114,32 @@ test("tables that do not fit, have rows or triggers, and how every column arrive
   expect(errors(await checkReplica(url, primary, { comparesTables: false }))).toEqual([]);
 });
 
+test("what a column is that is missing is said whole, and its statement mends it", async () => {
+  const [main, url] = [await freshDatabase(0), await freshDatabase(1)];
+  const items = "create table items (id int primary key";
+  await execute(
+    main,
+    `${items}, label varchar(9) collate "C" not null default 'it''s', at timestamptz(3) default now())`,
+  );
+  await execute(url, `${items})`);
+  const primary = await checkPrimary(main);
+  for (const name of ["label", "at"]) {
+    const [mismatch] = errors(await checkReplica(url, primary));
+    expect(mismatch?.what).toContain(`column ${name} is missing`);
+    await execute(
+      url,
+      /only if it is new, run there: ([^,]*)|^run there: ([^,]*)/
+        .exec(mismatch?.fix ?? "")
+        ?.slice(1)
+        .join("") ?? "",
+    );
+  }
+  expect(errors(await checkReplica(url, primary))).toEqual([]);
+  const schema = await checkPrimary(url);
+  expect(schema.common[0]?.columns).toEqual(primary.common[0]?.columns);
+  expect(schema.common[0]?.columns[1]?.definition).toContain('collate pg_catalog."C"');
+});
+
 test("another encoding on the replica", async () => {
   const [main, place] = [await freshDatabase(0), await freshDatabase(1)];
   const name = uniqueName("latin");

@@ -1,5 +1,6 @@
 import {
   findingOf,
+  findNoLabel,
   hasCode,
   tableKey,
   type CommonTable,
@@ -68,6 +69,11 @@ export async function findArrivals(
     const [mismatch] = found;
     findings.push(...found);
     const columns = await readTypes(client, table);
+    const whole = options.common.find((one) => tableKey(one) === key);
+    if (options.dialect !== OWN_DIALECT && whole !== undefined)
+      findings.push(
+        ...findNoLabel(whole, ({ name }) => columns.get(name)?.typeKind === "e", options.replica),
+      );
     const unfit = table.columns.filter((column) => !takes(column, columns.get(column.name), options));
     arrivals.set(key, {
       kind: "there",
@@ -107,9 +113,10 @@ async function findUnfit(
   return full === null ? [] : [full];
 }
 
-async function mismatchOf(client: Client, options: PlanFor, table: Table): Promise<Finding | null> {
+async function mismatchOf(client: Client, options: ArrivalOptions, table: Table): Promise<Finding | null> {
+  const common = options.common.find((one) => tableKey(one) === tableKey(table));
   try {
-    await planTable(client, options, table);
+    await planTable(client, options, table, { common });
     return null;
   } catch (error) {
     if (!hasCode(error, "schema-mismatch")) throw error;

@@ -169,6 +169,8 @@ const WIDE = {
   scale: null,
   labels: null,
   isNullable: true,
+  collation: null,
+  definition: "int",
   isIdentity: false,
   default: null,
 };

@@ -4,13 +4,18 @@ import {
   tableLabel,
   type Cell,
   type Column,
+  type CommonTable,
   type Row,
   type Table,
 } from "@lockstep/core";
 import type { Client } from "pg";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
+import { addedColumn } from "../schema/from-common.ts";
 import { UnfitValue, type TakenType, type Write } from "../schema/exact-values.ts";
 import { takenTypes, writeFor } from "../schema/type-rules.ts";
+import { requireToldApart } from "./key-collation.ts";
+import { requireLabels } from "./labels.ts";
+import { Mismatch } from "./mismatch.ts";
 import { readTarget, type CatalogColumn } from "./target-catalog.ts";
 
 /** How one column of the replica is written. */
@@ -65,19 +70,23 @@ export interface PlanFor {
 
 export const OWN_DIALECT = "postgres";
 
-/**
- * Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. Without
- * `needsKey` its key may be still to come.
- */
+interface PlanDetails {
+  /** Default true; else its key may be still to come. */
+  readonly needsKey?: boolean;
+  /** What the source's table is in whole, where that is known. */
+  readonly common?: CommonTable | undefined;
+}
+
+/** Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. */
 export async function planTable(
   client: Client,
   { replica, dialect }: PlanFor,
   table: Table,
-  needsKey = true,
+  { needsKey = true, common }: PlanDetails = {},
 ): Promise<TablePlan> {
   const rows = await readTarget(client, table);
   try {
-    return matchTable(table, rows, { dialect, needsKey });
+    return matchTable(table, rows, { dialect, needsKey, common });
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
     throw new ReplicationError(
@@ -91,7 +100,7 @@ export async function planTable(
 function matchTable(
   table: Table,
   rows: readonly CatalogColumn[],
-  { dialect, needsKey }: { readonly dialect: string; readonly needsKey: boolean },
+  { dialect, needsKey, common }: PlanDetails & Pick<PlanFor, "dialect">,
 ): TablePlan {
   const [first] = rows;
   if (first === undefined) throw new Mismatch("it does not exist", "create it there as it is on the primary");
@@ -104,7 +113,14 @@ function matchTable(
     targets.delete(column.name);
     if (target === undefined && rows.some(({ name }) => name === column.name)) throw generated(table, column);
     const surplus = rows.filter(({ name }) => table.columns.every((other) => other.name !== name));
-    return matchColumn(table, { column, target, surplus, isOwn: dialect === OWN_DIALECT });
+    const isOwn = dialect === OWN_DIALECT;
+    return matchColumn(table, {
+      column,
+      target,
+      surplus,
+      isOwn,
+      definition: definitionOf(column, common, isOwn),
+    });
   });
   for (const surplus of targets.values()) {
     // No columns: of a table that was only ever truncated, no more is known.
@@ -115,7 +131,10 @@ function matchTable(
     );
   }
   const keyColumns = table.columns.flatMap((column, index) => (column.isKey ? [index] : []));
-  if (needsKey && keyColumns.length > 0 && !first.hasIndex) throw noKey(first, columns, keyColumns);
+  requireLabels(rows, common);
+  for (const index of keyColumns)
+    requireToldApart(table, table.columns[index], { rows, common, isOwn: dialect === OWN_DIALECT });
+  if (needsKey === true && keyColumns.length > 0 && !first.hasIndex) throw noKey(first, columns, keyColumns);
   const quoted = quoteTable(table);
   return {
     table,
@@ -149,6 +168,12 @@ function noKey(
   );
 }
 
+function definitionOf({ name }: Column, common: CommonTable | undefined, isOwn: boolean): string | null {
+  const column = common?.columns.find((one) => one.name === name);
+  if (column === undefined || common === undefined) return null;
+  return isOwn ? column.definition : addedColumn(common, column);
+}
+
 interface MatchedColumn {
   readonly column: Column;
   readonly target: CatalogColumn | undefined;
@@ -156,15 +181,20 @@ interface MatchedColumn {
   readonly surplus: readonly CatalogColumn[];
   /** The primary is a PostgreSQL, too. */
   readonly isOwn: boolean;
+  /** All that stands behind its name, where that is known. */
+  readonly definition: string | null;
 }
 
-function matchColumn(table: Table, { column, target, surplus, isOwn }: MatchedColumn): TargetColumn {
+function matchColumn(
+  table: Table,
+  { column, target, surplus, isOwn, definition }: MatchedColumn,
+): TargetColumn {
   const { name } = column;
   const nativeType = isOwn ? column.nativeType : `… (${takenTypes(column.type)})`;
   const alter = `run there: alter table ${quoteTable(table)}`;
   const quoted = quoteIdentifier(name);
   if (target === undefined) {
-    const add = `${alter} add column ${quoted} ${nativeType}, with the default that it was added with on the primary, if any: rows that are there already have it`;
+    const add = `${alter} add column ${quoted} ${definition ?? nativeType}, with the default that it was added with on the primary, if any: rows that are there already have it`;
     // Added where it was renamed, rows that are there would lose what they have, in silence.
     const renamed = surplus.find((other) => other.nativeType === nativeType) ?? surplus[0];
     const fix =
@@ -250,14 +280,4 @@ export function carriedColumns(
 /** One text for each definition of a table, to remember its plan by. */
 export function definitionKey(table: Table): string {
   return JSON.stringify([table.schema, table.name, table.columns]);
-}
-
-/** What differs, and what to do about it. */
-class Mismatch extends Error {
-  readonly fix: string;
-
-  constructor(what: string, fix: string) {
-    super(what);
-    this.fix = fix;
-  }
 }

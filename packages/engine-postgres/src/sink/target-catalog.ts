@@ -14,6 +14,10 @@ export interface CatalogColumn extends TakenType {
   readonly hasIndex: boolean;
   /** Its primary key is on the key's columns, but deferrable. */
   readonly isKeyDeferrable: boolean;
+  /** Of an enum; else null. */
+  readonly labels: readonly string[] | null;
+  /** One by which texts of other bytes may be equal; else null. */
+  readonly collation: string | null;
   readonly isGenerated: boolean;
   readonly isAlwaysIdentity: boolean;
   /** A row that does not name it cannot be inserted. */
@@ -45,6 +49,11 @@ const READ_COLUMNS = `
            where t.typtype = 'd' and b.typtype = 'e') as "comparedAs",
          exists (select from indexes d where d.indrelid = c.oid and d.indisprimary and not d.indimmediate
                     and d.columns = $3) as "isKeyDeferrable",
+         case when t.typtype = 'e' then array(select enumlabel::pg_catalog.text from pg_catalog.pg_enum
+                                               where enumtypid = t.oid order by enumsortorder) end as "labels",
+         (select pg_catalog.format('%I.%I', ln.nspname, l.collname)
+            from pg_catalog.pg_collation l join pg_catalog.pg_namespace ln on ln.oid = l.collnamespace
+           where l.oid = a.attcollation and not l.collisdeterministic) as "collation",
          a.attgenerated <> '' as "isGenerated", a.attidentity = 'a' as "isAlwaysIdentity",
          a.attnotnull and not a.atthasdef and a.attidentity = '' as "isRequired", c.relkind as "relationKind"
     from pg_catalog.pg_class c

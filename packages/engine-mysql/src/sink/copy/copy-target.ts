@@ -15,6 +15,7 @@ import {
 import type { Connected } from "../../connection.ts";
 import { quoteTable } from "../../quoting.ts";
 import type { Dialect } from "../../schema/type-rules.ts";
+import { wholeTable } from "../../schema/whole-table.ts";
 import type { Session } from "../../session.ts";
 import type { ReplicaConnection } from "../replica-session.ts";
 import { endCopies } from "../session-locks.ts";
@@ -55,7 +56,7 @@ export class MysqlCopyTarget implements CopyTarget {
       if (names.some((table) => !stored.has(tableKey(table)))) throw notOurs(this.#replica);
       await createMissing(connected, schema, names, { replica: this.#replica, logger: this.#options.logger });
       for (const table of names) {
-        await this.#plan(connected, table);
+        await this.#plan(connected, table, schema);
         if (this.#options.existing !== "refuse" || stored.get(tableKey(table))?.attempt !== 0) continue;
         if (await hasRows(session, table)) throw notEmpty(this.#replica, table);
       }
@@ -112,10 +113,15 @@ export class MysqlCopyTarget implements CopyTarget {
     return this.#options.connection.replica;
   }
 
-  async #plan({ session, server }: Connected, table: Table): Promise<TablePlan> {
-    const isMariadb = server.flavour === "mariadb";
+  async #plan({ session, server }: Connected, table: Table, schema?: SchemaDefinition): Promise<TablePlan> {
+    const { flavour, version } = server;
     const { dialect } = this.#options;
-    return await planTable({ session, replica: this.#replica, isMariadb, dialect }, table);
+    const together = new Map(schema?.common.map((one) => [tableKey(one), one]) ?? []);
+    const common = together.get(tableKey(table));
+    const place = { dialect: dialect ?? flavour, flavour, version, together };
+    const whole = common === undefined ? undefined : wholeTable(common, place);
+    const isMariadb = flavour === "mariadb";
+    return await planTable({ session, replica: this.#replica, isMariadb, dialect }, table, whole);
   }
 
   /** Makes the table ready for its rows; true where rows that are there stay. */

@@ -15,6 +15,7 @@ import { among, nameOf } from "../../schema/among.ts";
 import { noSuchTable } from "../../schema/arrival.ts";
 import { creationOf } from "../../schema/creation.ts";
 import { mysqlSchema, type TableDefinition } from "../../schema/definition.ts";
+import { caseKey, readNameCase, type NameCase } from "../../schema/name-case.ts";
 import { dialectOf } from "../../schema/type-rules.ts";
 import { ServerError, toReplicationError } from "../../server-error.ts";
 import type { Session } from "../../session.ts";
@@ -32,9 +33,11 @@ export async function createMissing(
   options: CreatingOptions,
 ): Promise<void> {
   const { session, server } = connected;
-  const there = await existing(session, tables);
+  const told = await readNameCase(session);
+  const there = await existing(session, tables, told);
   const wanted = new Set(tables.map(tableKey));
-  const isMissing = (table: TableName): boolean => wanted.has(tableKey(table)) && !there.has(tableKey(table));
+  const isMissing = (table: TableName): boolean =>
+    wanted.has(tableKey(table)) && !there.has(caseKey(table, told));
   if (schema.dialect !== server.flavour) return await createCommon(connected, schema, isMissing, options);
   for (const table of mysqlSchema(schema).tables.filter(isMissing)) {
     try {
@@ -45,12 +48,16 @@ export async function createMissing(
   }
 }
 
-async function existing(session: Session, tables: readonly TableName[]): Promise<Set<string>> {
+async function existing(
+  session: Session,
+  tables: readonly TableName[],
+  told: NameCase,
+): Promise<Set<string>> {
   if (tables.length === 0) return new Set();
   const rows = await session.query(
     `select table_schema as \`schema\`, table_name as name from information_schema.tables where ${among(tables)}`,
   );
-  return new Set(rows.map((row) => tableKey(nameOf(row))));
+  return new Set(rows.map((row) => caseKey(nameOf(row), told)));
 }
 
 /** What it refers to may come later, or never: nothing of ours checks it. */

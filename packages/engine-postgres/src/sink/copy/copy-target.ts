@@ -129,9 +129,10 @@ export class PostgresCopyTarget implements CopyTarget {
   }
 
   /** A table that we did not make. */
-  async #plan(client: Client, { refused }: ReplicaSchema, table: Table): Promise<void> {
+  async #plan(client: Client, { refused, common }: ReplicaSchema, table: Table): Promise<void> {
     try {
-      await planTable(client, this.#planFor, table);
+      const of = common.find((one) => tableKey(one) === tableKey(table));
+      await planTable(client, this.#planFor, table, { common: of });
     } catch (error) {
       const why = refused.get(tableKey(table));
       throw why === undefined ? error : notMade(this.#replica, table, why);

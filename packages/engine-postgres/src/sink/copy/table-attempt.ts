@@ -55,7 +55,7 @@ export async function rowsFor(
   open: () => AsyncIterable<Uint8Array>,
 ): Promise<() => AsyncIterable<Uint8Array>> {
   if (formatOf(attempt.snapshot) !== JSON_FORMAT) return open;
-  const plan = await planTable(client, attempt, attempt.snapshot.table, false);
+  const plan = await planTable(client, attempt, attempt.snapshot.table, { needsKey: false });
   return () => copiedRows(open(), plan, attempt.replica);
 }
 

@@ -1,0 +1,31 @@
+import type { Column, CommonTable, Table } from "@lockstep/core";
+import { quoteIdentifier, quoteTable } from "../connection.ts";
+import { Mismatch } from "./mismatch.ts";
+import type { CatalogColumn } from "./target-catalog.ts";
+
+interface Keyed {
+  /** The replica's columns. */
+  readonly rows: readonly CatalogColumn[];
+  /** The primary's table, where it is known in whole. */
+  readonly common: CommonTable | undefined;
+  /** The primary is a PostgreSQL, too. */
+  readonly isOwn: boolean;
+}
+
+/** Two texts that the primary tells apart are two keys: one would be given the row of the other. Throws `Mismatch`. */
+export function requireToldApart(
+  table: Table,
+  column: Column | undefined,
+  { rows, common, isOwn }: Keyed,
+): void {
+  const own = rows.find(({ name }) => name === column?.name);
+  if (own === undefined || own.collation === null) return;
+  if (isOwn) {
+    const source = common?.columns.find(({ name }) => name === own.name);
+    if (source === undefined || source.collation === own.collation) return;
+  }
+  throw new Mismatch(
+    `column ${own.name} of its key has collation ${own.collation}, which may take texts for equal that the primary tells apart`,
+    `run there: alter table ${quoteTable(table)} alter column ${quoteIdentifier(own.name)} type ${own.nativeType} collate pg_catalog."default"`,
+  );
+}
