@@ -40,6 +40,8 @@ export interface TableMapOptions {
   readonly nativeTypeOf: (table: TableName, column: string) => string | null;
   /** Whether changes tell a column's value; default: all do. */
   readonly arrives?: ((table: TableName, column: string) => boolean) | undefined;
+  /** Those of another reader of the same log, whose events are put together with this one's. */
+  readonly known?: KnownTables | undefined;
 }
 
 /** A table, and how its rows are read. */
@@ -55,16 +57,41 @@ export interface MappedTable {
   isAltered: boolean;
 }
 
+/** Every definition that was seen, and the newest one of each table. */
+export class KnownTables {
+  /** By the id that events use. */
+  readonly byId: Map<number, Table> = new Map();
+  readonly #byName = new Map<string, Table>();
+
+  newest(name: TableName): Table | undefined {
+    return this.#byName.get(tableKey(name));
+  }
+
+  /** The same definition is the same table. */
+  of(name: TableName, columns: readonly Column[]): Pick<MappedTable, "table" | "isAltered"> {
+    const known = this.newest(name);
+    const table: Table = { id: this.byId.size, ...name, columns };
+    if (known !== undefined && sameColumns(known, table)) return { table: known, isAltered: false };
+    this.byId.set(table.id, table);
+    this.#byName.set(tableKey(name), table);
+    return { table, isAltered: known !== undefined && known.columns.length > 0 };
+  }
+}
+
 /** Knows which table each table id is at this point of the stream. */
 export class TableMaps {
-  /** Every definition seen in this stream, by the id that events use. */
-  readonly tables: Map<number, Table> = new Map();
   readonly #options: TableMapOptions;
+  readonly #known: KnownTables;
   readonly #byTableId = new Map<number, { readonly raw: Buffer; readonly mapped: MappedTable | null }>();
-  readonly #byName = new Map<string, Table>();
 
   constructor(options: TableMapOptions) {
     this.#options = options;
+    this.#known = options.known ?? new KnownTables();
+  }
+
+  /** Every definition seen in this stream, by the id that events use. */
+  get tables(): ReadonlyMap<number, Table> {
+    return this.#known.byId;
   }
 
   /** Null for a table that is not included; undefined where no table map told of it. */
@@ -75,7 +102,7 @@ export class TableMaps {
   /** By which number events name a table; one that no rows told of yet has no columns. Null where it is not included. */
   numberOf(name: TableName): number | null {
     if (!this.#options.includes(name)) return null;
-    return (this.#byName.get(tableKey(name)) ?? this.#tableOf(name, []).table).id;
+    return (this.#known.newest(name) ?? this.#known.of(name, []).table).id;
   }
 
   /** The server repeats table maps before each statement; only another one is read. */
@@ -121,23 +148,12 @@ export class TableMaps {
     const keeps = fields.flatMap((field, index) => (arrives({ schema, name }, field.name) ? [index] : []));
     const kept = fields.filter((_, index) => keeps.includes(index));
     return {
-      ...this.#tableOf({ schema, name }, kept),
+      ...this.#known.of({ schema, name }, kept),
       keeps: kept.length === fields.length ? null : keeps,
       readers: defined.map(({ reader }) => reader),
       isKey,
       hasKey: metadata.key.length > 0,
     };
-  }
-
-  /** The same definition is the same table. */
-  #tableOf(name: TableName, columns: readonly Column[]): Pick<MappedTable, "table" | "isAltered"> {
-    const key = tableKey(name);
-    const known = this.#byName.get(key);
-    const table: Table = { id: this.tables.size, ...name, columns };
-    if (known !== undefined && sameColumns(known, table)) return { table: known, isAltered: false };
-    this.tables.set(table.id, table);
-    this.#byName.set(key, table);
-    return { table, isAltered: known !== undefined && known.columns.length > 0 };
   }
 }
 
