@@ -8,6 +8,7 @@ import {
 } from "@lockstep/core";
 import { inflate, RowTooLong } from "./compressed.ts";
 import { Cursor, RowLimitReached } from "./cursor.ts";
+import { readPartialRow } from "./partial-rows.ts";
 import type { MappedTable, TableMaps } from "./table-map.ts";
 
 /*
@@ -34,6 +35,8 @@ export interface RowsForm {
   readonly change: RowChange;
   readonly version: 1 | 2;
   readonly isCompressed: boolean;
+  /** MySQL: new rows may have changes to JSON documents instead of them; see partial-rows.ts. */
+  readonly isPartial?: boolean;
 }
 
 export interface DecodedRows {
@@ -47,6 +50,13 @@ interface Carried {
   readonly count: number;
   /** By column; null where all are. */
   readonly columns: readonly boolean[] | null;
+}
+
+/** Those of an update: of the old rows and of the new ones. */
+interface Images {
+  readonly first: Carried;
+  readonly second: Carried;
+  readonly isPartial: boolean;
 }
 
 export interface RowsOptions {
@@ -93,7 +103,7 @@ export class RowsReader {
 
   #rows(
     cursor: Cursor,
-    { change, version, isCompressed }: RowsForm,
+    { change, version, isCompressed, isPartial = false }: RowsForm,
     mapped: MappedTable,
   ): ReplicationEvent[] {
     if (version === 2) {
@@ -112,7 +122,7 @@ export class RowsReader {
     if (mapped.isAltered) events.push({ kind: "schema", table: mapped.table.id });
     mapped.isAltered = false;
     while (rows.left > 0) {
-      if (change === "update") events.push(this.#update(rows, mapped, first, second));
+      if (change === "update") events.push(this.#update(rows, mapped, { first, second, isPartial }));
       else if (change === "insert")
         events.push({ kind: "insert", table: mapped.table.id, after: this.#image(rows, mapped, first) });
       else events.push({ kind: "delete", table: mapped.table.id, before: this.#old(rows, mapped, first) });
@@ -120,9 +130,9 @@ export class RowsReader {
     return events;
   }
 
-  #update(cursor: Cursor, mapped: MappedTable, first: Carried, second: Carried): ReplicationEvent {
+  #update(cursor: Cursor, mapped: MappedTable, { first, second, isPartial }: Images): ReplicationEvent {
     const { table, hasKey, isKey } = mapped;
-    if (second.columns === null) {
+    if (second.columns === null && !isPartial) {
       const before = this.#old(cursor, mapped, first);
       const after = this.#image(cursor, mapped, second);
       if (hasKey && !this.#options.wholeBefore && isSameKey(before, after, isKey))
@@ -131,11 +141,23 @@ export class RowsReader {
     }
     // What the new row leaves out kept its value, which the old row may have.
     const whole = this.#image(cursor, mapped, first);
-    const after = filled(this.#image(cursor, mapped, second), whole);
+    const changed = isPartial
+      ? this.#partial(cursor, mapped, { carried: second, whole })
+      : this.#image(cursor, mapped, second);
+    const after = filled(changed, whole);
     if (!hasKey || this.#options.wholeBefore)
       return { kind: "update", table: table.id, after, before: whole };
     if (isSameKey(whole, after, isKey)) return { kind: "update", table: table.id, after };
     return { kind: "update", table: table.id, after, before: onlyKey(whole, isKey) };
+  }
+
+  #partial(
+    cursor: Cursor,
+    mapped: MappedTable,
+    { carried, whole }: { readonly carried: Carried; readonly whole: Row },
+  ): Cell[] {
+    cursor.limitRow(this.#options.maxRowBytes);
+    return readPartialRow(cursor, mapped, carried, whole);
   }
 
   #old(cursor: Cursor, mapped: MappedTable, carried: Carried): Cell[] {

@@ -145,7 +145,7 @@ export class MysqlSource implements Source {
   async #stream(admin: Connected, lock: SourceLock, reached: Position | null): Promise<SourceSession> {
     const { session, server } = admin;
     const settings = await readPrimarySettings(session, server);
-    const [problem] = settingProblems(settings, server);
+    const [problem] = settingProblems(settings);
     if (problem !== undefined) throw errorOf(problem);
     const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
     const start = startOf(log, reached);
