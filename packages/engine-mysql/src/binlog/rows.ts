@@ -6,8 +6,10 @@ import {
   type ReplicationEvent,
   type Row,
 } from "@lockstep/core";
+import { readCarried, type Carried } from "./carried.ts";
 import { inflate, RowTooLong } from "./compressed.ts";
 import { Cursor, RowLimitReached } from "./cursor.ts";
+import { columnsLeftNull, nothingCarried } from "./incomplete-rows.ts";
 import { readPartialRow } from "./partial-rows.ts";
 import type { MappedTable, TableMaps } from "./table-map.ts";
 
@@ -43,13 +45,6 @@ export interface DecodedRows {
   readonly mapped: MappedTable;
   readonly events: ReplicationEvent[];
   readonly isStatementEnd: boolean;
-}
-
-/** Which columns an image carries. */
-interface Carried {
-  readonly count: number;
-  /** By column; null where all are. */
-  readonly columns: readonly boolean[] | null;
 }
 
 /** Those of an update: of the old rows and of the new ones. */
@@ -117,15 +112,18 @@ export class RowsReader {
     const first = readCarried(cursor, count);
     const second = change === "update" ? readCarried(cursor, count) : first;
     const rows = isCompressed ? this.#inflated(cursor) : cursor;
-    if (first.count + second.count === 0) throw nothingCarried(tableLabel(mapped.table));
+    if (first.count + second.count === 0) throw nothingCarried(mapped);
+    const nulls = change === "insert" && first.columns !== null ? columnsLeftNull(mapped, first.columns) : [];
     const events: ReplicationEvent[] = [];
     if (mapped.isAltered) events.push({ kind: "schema", table: mapped.table.id });
     mapped.isAltered = false;
     while (rows.left > 0) {
       if (change === "update") events.push(this.#update(rows, mapped, { first, second, isPartial }));
-      else if (change === "insert")
-        events.push({ kind: "insert", table: mapped.table.id, after: this.#image(rows, mapped, first) });
-      else events.push({ kind: "delete", table: mapped.table.id, before: this.#old(rows, mapped, first) });
+      else if (change === "insert") {
+        const after = this.#image(rows, mapped, first);
+        for (const index of nulls) after[index] = null;
+        events.push({ kind: "insert", table: mapped.table.id, after });
+      } else events.push({ kind: "delete", table: mapped.table.id, before: this.#old(rows, mapped, first) });
     }
     return events;
   }
@@ -262,25 +260,6 @@ function keptOf(event: ReplicationEvent, keeps: readonly number[]): ReplicationE
   }
 }
 
-function readCarried(cursor: Cursor, count: number): Carried {
-  const bytes = (count + 7) >> 3;
-  const at = cursor.take(bytes);
-  const { view } = cursor;
-  if (areAllSet(view, at, count)) return { count, columns: null };
-  const columns = Array.from({ length: count }, (_, index) => {
-    return ((view.getUint8(at + (index >> 3)) >> (index & 7)) & 1) !== 0;
-  });
-  return { count: columns.filter(Boolean).length, columns };
-}
-
-function areAllSet(view: DataView, at: number, count: number): boolean {
-  for (let left = count, byte = at; left > 0; left -= 8, byte++) {
-    const wanted = left >= 8 ? 0xff : (1 << left) - 1;
-    if ((view.getUint8(byte) & wanted) !== wanted) return false;
-  }
-  return true;
-}
-
 /** Under `binlog_row_image` other than `full`. */
 function filled(after: Cell[], before: Row): Cell[] {
   return after.map((cell, index) => {
@@ -298,12 +277,4 @@ function isSameKey(before: Row, after: Row, isKey: readonly boolean[]): boolean 
     if (isKey[index] === true && before[index] !== after[index]) return false;
   }
   return true;
-}
-
-/** Then rows have no bytes, and nobody can say how many there are. */
-function nothingCarried(label: string): ReplicationError {
-  return new ReplicationError("row-incomplete", `the primary's log carries no column of rows of ${label}`, {
-    fix: "SET GLOBAL binlog_row_image = FULL, then follow the primary from a point behind that",
-    fields: { table: label },
-  });
 }

@@ -12,7 +12,7 @@ import type { Charsets } from "./charsets.ts";
 import { defineColumn } from "./column-definition.ts";
 import type { ColumnReader } from "./column-reader.ts";
 import { readColumn } from "./column-sizes.ts";
-import type { MappedColumn } from "./column-type.ts";
+import { TYPE, type MappedColumn } from "./column-type.ts";
 import { Cursor } from "./cursor.ts";
 import { readOptionalMetadata } from "./optional-metadata.ts";
 
@@ -29,6 +29,14 @@ import { readOptionalMetadata } from "./optional-metadata.ts";
  */
 /** So many table ids are remembered; only those of one statement are ever needed. */
 const MAX_TABLE_IDS = 4_096;
+/** What `binlog_row_image = noblob` leaves out. */
+const LARGE: ReadonlySet<number> = new Set([
+  TYPE.BLOB,
+  TYPE.BLOB_COMPRESSED,
+  TYPE.JSON,
+  TYPE.GEOMETRY,
+  TYPE.VECTOR,
+]);
 
 export interface TableMapOptions {
   readonly flavour: Flavour;
@@ -53,6 +61,8 @@ export interface MappedTable {
   /** For each column whether it is part of the key. */
   readonly isKey: readonly boolean[];
   readonly hasKey: boolean;
+  /** For each column whether it holds large values and may be NULL. */
+  readonly mayLack: readonly boolean[];
   /** Another definition than before, of which no event tells yet. */
   isAltered: boolean;
 }
@@ -130,6 +140,10 @@ export class TableMaps {
     if (!this.#options.includes({ schema, name })) return null;
     const label = tableLabel({ schema, name });
     const columns = readColumns(cursor, label);
+    const mayBeNull = cursor.slice((columns.length + 7) >> 3);
+    const mayLack = columns.map(
+      ({ type }, index) => LARGE.has(type) && (((mayBeNull[index >> 3] ?? 0) >> (index & 7)) & 1) !== 0,
+    );
     const metadata = readOptionalMetadata(cursor, columns, this.#options.flavour);
     if (!metadata.hasNames) throw metadataMissing(label);
     const context = (column: string) => ({
@@ -153,6 +167,7 @@ export class TableMaps {
       readers: defined.map(({ reader }) => reader),
       isKey,
       hasKey: metadata.key.length > 0,
+      mayLack,
     };
   }
 }
@@ -170,7 +185,6 @@ function readColumns(cursor: Cursor, label: string): MappedColumn[] {
   const sizes = new Cursor(cursor.bytes, sizesAt, sizesAt + sizesLength);
   const columns = Array.from(types, (type) => readColumn(type, sizes, label));
   sizes.expectEnd();
-  cursor.take((columns.length + 7) >> 3);
   return columns;
 }
 
