@@ -8,6 +8,7 @@ import {
 } from "@lockstep/core";
 import type { BinlogBatch, BinlogStream, StreamStart } from "../binlog/binlog-stream.ts";
 import type { DecodedEvent } from "../binlog/decoded-event.ts";
+import type { StreamGate } from "../gate/stream-gate.ts";
 import { comparePositions } from "../position.ts";
 import type { Assembler } from "./assembler.ts";
 import type { Reached } from "./reached.ts";
@@ -18,6 +19,8 @@ export interface TransactionStreamOptions {
   readonly assembler: Assembler;
   readonly arrived: Arrived;
   readonly reached: Reached;
+  /** Told of all that comes. */
+  readonly gate: StreamGate;
   readonly failpoints: Failpoints | undefined;
 }
 
@@ -43,6 +46,11 @@ export class TransactionStream implements AsyncDisposable {
       for (const passed of this.#waiting.keys()) passed.reject(error);
       throw error;
     }
+  }
+
+  /** What commits that wait for the stream are told. */
+  get gate(): StreamGate {
+    return this.#options.gate;
   }
 
   /** Everything through a position has come. */
@@ -73,17 +81,27 @@ export class TransactionStream implements AsyncDisposable {
 
   /** What is whole is handed on when the batch is done; pieces of a large transaction as they are full (M1). */
   *#batchesOf({ events, decodeMs }: BinlogBatch): Generator<SourceBatch> {
-    const { assembler, arrived, failpoints } = this.#options;
+    const { assembler, arrived, reached, gate, failpoints } = this.#options;
     arrived.decodeMs += decodeMs;
     for (const event of events) {
+      gate.see(event, reached.position);
       for (const one of eventsIn(event)) {
+        const before = reached.position;
         assembler.push(one);
+        if (reached.position !== before) this.#passed(reached.position);
         if (one.content.kind === "rows") failpoints?.hit("decoded");
         if (arrived.isLarge) yield* this.#taken();
       }
     }
     yield* this.#taken();
     for (const [passed, position] of this.#waiting) if (this.hasPassed(position)) passed.resolve();
+  }
+
+  /** A commit may wait for it, also one that changed nothing of ours. */
+  #passed(position: Position): void {
+    const { gate, arrived } = this.#options;
+    gate.reached(position);
+    if (gate.isHurried) arrived.press();
   }
 
   *#taken(): Generator<SourceBatch> {
