@@ -1,6 +1,6 @@
 import type { Connected } from "../connection.ts";
 import { quoteText } from "../quoting.ts";
-import { ServerError } from "../server-error.ts";
+import { isRightMissing, ServerError } from "../server-error.ts";
 import type { Session } from "../session.ts";
 import type { Variables } from "./semi-sync-server.ts";
 
@@ -33,7 +33,7 @@ export interface Former {
   readonly persisted: Variables;
 }
 
-export const NEVER_WANTED: GateNote = { isWanted: false, isArmed: false, former: null, startedAt: 0 };
+const NEVER_WANTED: GateNote = { isWanted: false, isArmed: false, former: null, startedAt: 0 };
 /** As it is noted once nothing of ours is set. */
 export const RELEASED = { isArmed: false, former: null } as const;
 
@@ -74,9 +74,28 @@ export async function noteGate(
   return note;
 }
 
+/** Whether anything is noted of a pipeline. */
+export async function isNoted(session: Session, pipeline: string): Promise<boolean> {
+  try {
+    return (await session.query(`select 1 from ${TABLE} where pipeline = ${quoteText(pipeline)}`)).length > 0;
+  } catch (error) {
+    if (error instanceof ServerError && NOT_THERE.includes(error.number)) return false;
+    throw error;
+  }
+}
+
+/** With the last pipeline the table goes, and our database where that is empty: as far as our user may. */
 export async function forgetGate(session: Session, pipeline: string): Promise<void> {
   const rows = [pipeline, `${pipeline}/probe`].map(quoteText).join(", ");
   await session.run(`delete from ${TABLE} where pipeline in (${rows})`);
+  if ((await session.query(`select 1 from ${TABLE} limit 1`)).length > 0) return;
+  const left =
+    "select 1 from information_schema.tables where table_schema = 'lockstep' and table_name <> 'gates' limit 1";
+  const isAlone = (await session.query(left)).length === 0;
+  const drop = isAlone ? "drop database lockstep" : `drop table ${TABLE}`;
+  await session.run(drop).catch((error: unknown) => {
+    if (!isRightMissing(error)) throw error;
+  });
 }
 
 /** Nothing that is done in it is logged, nor waits. */
