@@ -14,6 +14,8 @@ export interface PrimaryLog {
   readonly server: ServerIdentity;
   /** Everything that was committed is at or below. */
   readonly end: Position;
+  /** With what is in the log, and waits to be committed. */
+  readonly written: Position;
   readonly reading: Reading;
 }
 
@@ -37,15 +39,21 @@ export async function readPrimaryLog(
 ): Promise<PrimaryLog> {
   if (flavour === "mariadb") return await readMariaDb(session);
   const [row] = await session.query(
-    "select @@global.server_uuid as uuid, @@global.gtid_executed as executed, @@global.gtid_purged as purged",
+    "select @@global.server_uuid as uuid, @@global.gtid_executed as executed, @@global.gtid_purged as purged, @@global.gtid_owned as owned",
   );
   const uuid = row?.["uuid"] ?? "";
   const server = { engine: "mysql", serverUuid: uuid };
-  if (!hasIds) return { server, end: await readPlace(session), reading: { kind: "files" } };
+  if (!hasIds) {
+    const end = await readPlace(session);
+    return { server, end, written: end, reading: { kind: "files" } };
+  }
   const executed = setOf(row?.["executed"]);
+  const owned = (row?.["owned"] ?? "").replaceAll(/#\d+/g, ""); // With the session that has it.
+  const written = owned === "" ? executed : setOf(`${String(executed)},${owned}`);
   return {
     server,
     end: positionOf(executed),
+    written: positionOf(written),
     reading: { kind: "set", uuid, purged: setOf(row?.["purged"]) },
   };
 }
@@ -57,7 +65,8 @@ async function readMariaDb(session: Session): Promise<PrimaryLog> {
   const reached = DomainPositions.parse(row?.["reached"] ?? "");
   if (reached === null) throw new ReplicationError("protocol-violation", "gtid_binlog_pos is no list of ids");
   const server = { engine: "mariadb", serverId: row?.["id"] ?? "", domain: row?.["domain"] ?? "" };
-  return { server, end: positionOf(reached), reading: { kind: "domains" } };
+  const end = positionOf(reached);
+  return { server, end, written: end, reading: { kind: "domains" } };
 }
 
 /**

@@ -27,6 +27,8 @@ import { KnownTables } from "../binlog/table-map.ts";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
+import { SourceGate, type GatedStart } from "../gate/source-gate.ts";
+import { StreamGate } from "../gate/stream-gate.ts";
 import { parsed } from "../parsed-position.ts";
 import { comparePositions, isPosition } from "../position.ts";
 import {
@@ -63,6 +65,8 @@ export interface MysqlSourceOptions {
   readonly tables: TableFilter;
   /** A larger row is refused. */
   readonly maxRowBytes: number;
+  /** What a commit waits for at most, where the gate is armed, before it is let go; null, the default: no end. */
+  readonly degradeAfterMs?: number | null;
   readonly logger: Logger;
   readonly failpoints?: Failpoints | undefined;
 }
@@ -75,6 +79,7 @@ export class MysqlSource implements Source {
   readonly #connection: ConnectOptions;
   /** What a stream named and no table has any more, too. */
   readonly #charsets: CharsetTables;
+  readonly #gate: SourceGate;
   /** Refused tables that were named in the log. */
   readonly #named = new Set<string>();
   /** Of our session that had the lock last. */
@@ -84,6 +89,15 @@ export class MysqlSource implements Source {
     this.#options = options;
     this.#connection = { url: options.url, folder: options.folder };
     this.#charsets = new CharsetTables(options.tables);
+    const { pipeline, degradeAfterMs = null, logger, failpoints } = options;
+    this.#gate = new SourceGate({
+      pipeline,
+      degradeAfterMs,
+      logger,
+      failpoints,
+      connect: async (signal) => await connect(this.#connection, signal),
+      readWritten: async (connected) => await readWritten(connected),
+    });
   }
 
   /** As `Source.acquire`. Where the topic is unwritten, what is committed from now on is streamed. */
@@ -116,7 +130,8 @@ export class MysqlSource implements Source {
     limits: SnapshotLimits,
     signal: AbortSignal,
   ): Promise<Snapshot> {
-    return await openSnapshot(this.#connection, tables, limits, signal);
+    const heldUp = async (): Promise<void> => await this.#gate.unblock(signal);
+    return await openSnapshot(this.#connection, tables, { ...limits, heldUp }, signal);
   }
 
   async readSchema(tables: readonly TableName[], signal: AbortSignal): Promise<SchemaDefinition> {
@@ -148,14 +163,17 @@ export class MysqlSource implements Source {
     const [problem] = settingProblems(settings);
     if (problem !== undefined) throw errorOf(problem);
     const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
-    const start = startOf(log, reached);
+    const begin = await this.#gate.begin(admin, startOf(log, reached));
+    const tables = await this.#listTables(admin, reached !== null);
+    const stream = await this.#newStream(admin, log, begin);
     return new MysqlSourceSession({
       log,
-      start,
-      tables: await this.#listTables(admin, reached !== null),
+      start: begin.start,
+      tables,
       lock,
-      stream: await this.#newStream(admin, log, start),
-      readEnd: async (signal) => await this.#readEnd(settings.hasIds, signal),
+      stream,
+      gate: this.#gate.keep(stream.gate),
+      readEnd: async (signal) => await this.#readEnd(signal),
       takeInTables: async (signal) => await this.#takeInTables(signal),
       onUnknownCharset: ({ charset }) => this.#charsets.want(charset),
     });
@@ -164,7 +182,7 @@ export class MysqlSource implements Source {
   async #newStream(
     { session, server, account, place }: Connected,
     log: PrimaryLog,
-    start: Position,
+    { start, isSemiSync }: GatedStart,
   ): Promise<TransactionStream> {
     const { tables: filter, maxRowBytes, pipeline } = this.#options;
     const { flavour } = server;
@@ -194,7 +212,7 @@ export class MysqlSource implements Source {
       truncated: (table) => decoder.numberOf(table),
     });
     const reader = { connection: { ...account }, place };
-    const stream = new BinlogStream({ ...reader, serverId: serverIdOf(pipeline), decoder });
+    const stream = new BinlogStream({ ...reader, serverId: serverIdOf(pipeline), decoder, isSemiSync });
     const readers: LogReaders = {
       open: (withRows) => {
         const includes = withRows ? options.includes : (): boolean => false;
@@ -202,9 +220,10 @@ export class MysqlSource implements Source {
         return new BinlogStream({ ...reader, serverId: besideIdOf(pipeline), decoder: beside });
       },
     };
+    const gate = new StreamGate(stream, isSemiSync);
     const { failpoints } = this.#options;
     const from = fromOf(start);
-    return new TransactionStream({ stream, from, assembler, readers, arrived, reached, failpoints });
+    return new TransactionStream({ stream, from, assembler, readers, arrived, reached, gate, failpoints });
   }
 
   /**
@@ -233,9 +252,9 @@ export class MysqlSource implements Source {
     }
   }
 
-  async #readEnd(hasIds: boolean, signal: AbortSignal): Promise<Position> {
+  async #readEnd(signal: AbortSignal): Promise<Position> {
     await using admin = await connect(this.#connection, signal);
-    return (await readPrimaryLog(admin.session, admin.server.flavour, hasIds)).end;
+    return await readWritten(admin);
   }
 
   /** All of the log comes anyway: a table that is new is one of those that match. */
@@ -249,6 +268,11 @@ export class MysqlSource implements Source {
       throw toReplicationError(error, PLACE);
     }
   }
+}
+
+async function readWritten({ session, server }: Connected): Promise<Position> {
+  const { hasIds } = await readPrimarySettings(session, server);
+  return (await readPrimaryLog(session, server.flavour, hasIds)).written;
 }
 
 function fromOf(start: Position): StreamStart {
