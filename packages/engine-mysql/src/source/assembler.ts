@@ -3,6 +3,7 @@ import type { DecodedEvent, GtidEvent, XaAction } from "../binlog/decoded-event.
 import { OpenTransaction } from "./open-transaction.ts";
 import { PreparedTransactions, type LogPlace } from "./prepared-transactions.ts";
 import type { Reached } from "./reached.ts";
+import type { ServerClock } from "./server-clock.ts";
 import { meaningOf, type TruncatedTable } from "./statement.ts";
 
 export interface AssemblerOptions {
@@ -11,6 +12,7 @@ export interface AssemblerOptions {
   /** A larger transaction is handed on in pieces of about this size. */
   readonly pieceBytes: number;
   readonly tables: Parameters<Arrived["addPiece"]>[0]["tables"];
+  readonly clock: ServerClock;
   /** The number by which events name a table that a statement emptied; null where it is not replicated. */
   readonly truncated: (table: TruncatedTable) => number | null;
 }
@@ -97,12 +99,14 @@ export class Assembler {
 
   #begin(content: GtidEvent, event: DecodedEvent): void {
     if (this.#open !== null) throw new ReplicationError("protocol-violation", "a transaction has no end");
-    const { reached } = this.#options;
-    this.#open = new OpenTransaction(content, event, {
+    const { reached, arrived, clock } = this.#options;
+    const open = new OpenTransaction(content, event, {
       name: reached.nameOf(content.gtid),
       before: reached.position,
       place: { file: reached.file, offset: event.endPosition - event.bytes },
     });
+    arrived.lagUs = Math.max(0, clock() - open.latestUs);
+    this.#open = open;
   }
 
   #inTransaction({ content, bytes, endPosition }: DecodedEvent): void {

@@ -48,6 +48,7 @@ import { CharsetTables } from "./charset-tables.ts";
 import { readPrimaryLog, startOf, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import type { LogReaders } from "./prepared-reader.ts";
+import { readServerClock } from "./server-clock.ts";
 import { besideIdOf, serverIdOf } from "./server-id.ts";
 import { MysqlSourceSession } from "./session.ts";
 import { SourceLock } from "./source-lock.ts";
@@ -209,6 +210,7 @@ export class MysqlSource implements Source {
       arrived,
       pieceBytes: PIECE_BYTES,
       tables: decoder.tables,
+      clock: await readServerClock(session),
       truncated: (table) => decoder.numberOf(table),
     });
     const reader = { connection: { ...account }, place };
