@@ -183,7 +183,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   },
   "row-incomplete": {
     action: "operator",
-    means: "An update found no row and does not carry every column, so that no policy can mend it.",
+    means:
+      "An update found no row and does not carry every column, so that no policy can mend it; or the primary's log leaves out what a new row got.",
   },
   "row-too-large": {
     action: "operator",

@@ -19,6 +19,8 @@ export interface ConnectOptions {
   readonly folder?: string | undefined;
   /** Of the session, beside those that every one of ours has; values as SQL has them. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Rows may be sent by LOAD DATA LOCAL. Default: they may not. */
+  readonly loads?: boolean;
   /** As an application connects: the driver's and the server's own settings. Default: as we do. */
   readonly isClient?: boolean;
 }
@@ -135,7 +137,7 @@ async function connectOnce(
   const abort = (): void => void socket.destroy();
   signal.addEventListener("abort", abort, { once: true });
   try {
-    const connection = createConnection(driverOptions(target, socket, ssl, options.isClient === true));
+    const connection = createConnection(driverOptions(target, socket, ssl, options));
     const lost = lostSignal(connection, socket, target.place);
     await handshake(connection);
     const session = new Session(connection, socket);
@@ -179,7 +181,7 @@ function driverOptions(
   target: Target,
   socket: Socket,
   ssl: SslOptions | null,
-  isClient: boolean,
+  { isClient = false, loads = false }: ConnectOptions,
 ): ConnectionOptions {
   const { database } = target;
   // Left to itself the driver looks for placeholders in every statement, however long: ours have none.
@@ -191,8 +193,9 @@ function driverOptions(
     stream: socket,
     connectTimeout: CONNECT_TIMEOUT_MS,
     ...(isClient ? {} : ours),
-    // No LOAD DATA LOCAL, by which a server can ask for any of our files; matched rows are counted, not changed ones.
-    flags: ["-LOCAL_FILES", "FOUND_ROWS"],
+    // By LOAD DATA LOCAL a server can ask for any file: the driver has none to give but what a statement brings with it.
+    // Matched rows are counted, not changed ones.
+    flags: [loads ? "LOCAL_FILES" : "-LOCAL_FILES", "FOUND_ROWS"],
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { Readable } from "node:stream";
 import type { Connection, QueryError, QueryOptions } from "mysql2";
 import { serverErrorOf } from "./server-error.ts";
 
@@ -13,6 +14,9 @@ export interface Done {
   readonly warnings: number;
 }
 
+/** A packet's, at most, of what is loaded. */
+const MAX_LOADED_BYTES = 256 * 1024;
+
 /** Rows of a stream that are read before they are taken: each may be large (M1). */
 const ROWS_AHEAD = 1;
 
@@ -23,6 +27,9 @@ export class Session {
   readonly #answered: (() => void)[] = [];
   /** Statements that are sent, or are to be, and not answered. */
   #waiting = 0;
+
+  /** The server has not taken one that it was sent. */
+  hasRefusedLoad = false;
 
   constructor(connection: Connection, socket: Socket) {
     this.#connection = connection;
@@ -49,6 +56,21 @@ export class Session {
   async run(sql: string): Promise<Done[]> {
     const result = await this.#send(sql);
     return (Array.isArray(result) ? result : [result]).flatMap((one: unknown) => doneOf(one) ?? []);
+  }
+
+  /** Runs one LOAD DATA LOCAL, whose file is `text`, whatever name the server asks for. */
+  async load(sql: string, text: string, maxPacketBytes: number): Promise<Done> {
+    const bytes = Buffer.from(text);
+    const pieces: Buffer[] = [];
+    const size = Math.min(MAX_LOADED_BYTES, maxPacketBytes);
+    for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
+    try {
+      const result = await this.#answer({ sql, infileStreamFactory: () => Readable.from(pieces) });
+      return doneOf(result) ?? { rows: 0, warnings: 0 };
+    } catch (error) {
+      this.hasRefusedLoad = true;
+      throw serverErrorOf(error);
+    }
   }
 
   /**

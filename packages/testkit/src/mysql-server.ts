@@ -57,6 +57,7 @@ const SETTINGS: MysqlSettings = {
   "innodb-buffer-pool-size": "64M",
   "max-connections": "300",
   "max-allowed-packet": "64M",
+  "local-infile": "ON",
   "log-bin": "binlog",
   "binlog-row-metadata": "FULL",
   "innodb-flush-log-at-trx-commit": "1",

@@ -1,4 +1,4 @@
-import { ReplicationError, tableLabel, type Table, type TableName } from "@lockstep/core";
+import { ReplicationError, type Table, type TableName } from "@lockstep/core";
 import { CHECKSUM_BYTES, endsInChecksum } from "./checksum.ts";
 import { RowTooLong } from "./compressed.ts";
 import {
@@ -182,8 +182,6 @@ export class BinlogDecoder {
         return null;
       case EVENT.INCIDENT:
         throw incident(cursor);
-      case EVENT.PARTIAL_UPDATE_ROWS:
-        return this.#refusePartial(cursor);
       case EVENT.BEGIN_LOAD_QUERY:
       case EVENT.APPEND_BLOCK:
       case EVENT.EXECUTE_LOAD_QUERY:
@@ -196,21 +194,6 @@ export class BinlogDecoder {
         if ((flags & IGNORABLE_FLAG) !== 0) return null;
         throw new RangeError("its type is not known");
     }
-  }
-
-  /** An update that carries only how a JSON document was changed. */
-  #refusePartial(cursor: Cursor): null {
-    const mapped = this.#maps.find(cursor.uint48());
-    if (mapped === null) return null;
-    const table = mapped === undefined ? "a table" : tableLabel(mapped.table);
-    throw new ReplicationError(
-      "setup-incomplete",
-      `the primary's log has only a part of a JSON document of ${table}`,
-      {
-        fix: "SET GLOBAL binlog_row_value_options = '', then follow the primary from a point behind that",
-        fields: { table },
-      },
-    );
   }
 
   *#payload(cursor: Cursor): Generator<DecodedEvent> {

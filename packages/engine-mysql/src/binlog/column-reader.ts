@@ -5,6 +5,8 @@ export interface ColumnReader {
   /** Canonical text. */
   read(cursor: Cursor): string;
   skip(cursor: Cursor): void;
+  /** Of a JSON column: reads a list of changes instead, and applies them to the value before. */
+  patch?(cursor: Cursor, before: string): string;
 }
 
 /** A reader of values that all take `bytes` bytes. `read` gets where they begin, already bounded. */

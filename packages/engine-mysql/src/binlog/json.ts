@@ -2,6 +2,7 @@ import { ReplicationError } from "@lockstep/core";
 import { prefixed, type ColumnReader } from "./column-reader.ts";
 import { Cursor } from "./cursor.ts";
 import { opaqueText } from "./json-opaque.ts";
+import { patchJson, type JsonChange } from "./json-patch.ts";
 import { decodeUtf8 } from "./text.ts";
 
 /*
@@ -17,6 +18,7 @@ import { decodeUtf8 } from "./text.ts";
  * sizes and offsets have 2 bytes in small ones, 4 in large ones; offsets count from where the object or array
  * begins. A string is its length (7 bits a byte, low ones first, 0x80: more follows) and utf8mb4.
  */
+const CHANGES: readonly JsonChange["kind"][] = ["replace", "insert", "remove"];
 const LITERALS: readonly string[] = ["null", "true", "false"];
 /** Where the server's doubles have no exponent; whole ones from `LARGEST_PLAIN` on have one. */
 const SMALLEST_PLAIN = 1e-15;
@@ -30,11 +32,42 @@ const MAX_DEPTH = 100;
 
 /** Text as the server prints it: a double stays one (`1.0`), whatever it means elsewhere. */
 export function json(width: number, column: string): ColumnReader {
-  return prefixed(width, (_, start, end, cursor) => {
+  const textOf = (cursor: Cursor, start: number, end: number): string => {
     if (start === end) return "null";
     const document = new JsonDocument(cursor, start, end, column);
     return document.text();
-  });
+  };
+  return {
+    ...prefixed(width, (_, start, end, cursor) => textOf(cursor, start, end)),
+    patch: (cursor, before) => {
+      const length = cursor.length(width);
+      const start = cursor.take(length);
+      return patchJson(before, readChanges(new Cursor(cursor.bytes, start, start + length), textOf));
+    },
+  };
+}
+
+/*
+ * Changes to a document, to the end: Int8 0 replace, 1 insert, 2 remove  packed length  path; but for a removal
+ * packed length and the value, a document.
+ */
+function readChanges(
+  cursor: Cursor,
+  textOf: (cursor: Cursor, start: number, end: number) => string,
+): JsonChange[] {
+  const changes: JsonChange[] = [];
+  while (cursor.left > 0) {
+    const kind = CHANGES[cursor.uint8()] ?? fail("a change of no known kind");
+    const path = cursor.utf8(cursor.packed());
+    if (kind === "remove") {
+      changes.push({ kind, path });
+      continue;
+    }
+    const length = cursor.packed();
+    const start = cursor.take(length);
+    changes.push({ kind, path, value: textOf(cursor, start, start + length) });
+  }
+  return changes;
 }
 
 class JsonDocument {

@@ -58,7 +58,12 @@ async function record(release: MysqlRelease): Promise<Recorded> {
     "xa start 'g','b',3; delete from t6; xa end 'g','b',3; xa prepare 'g','b',3; xa commit 'g','b',3",
   );
   if (release === "mysql")
-    await session.query("set gtid_next = 'automatic:tag'; delete from t7; set gtid_next = automatic");
+    await session.query(
+      `set gtid_next = 'automatic:tag'; delete from t7; set gtid_next = automatic;
+       set session binlog_row_value_options = 'PARTIAL_JSON'; create table parts (id int primary key, j json);
+       insert into parts values (1, json_object('a', json_array(1, 2), 'pad', repeat('x', 500)));
+       update parts set j = json_set(j, '$.a[1]', 'b', '$.c', json_object('d', 1)); update parts set j = json_remove(j, '$.a[0]')`,
+    );
   const query: RunQuery = async (sql) => await session.query(sql);
   const collations = await readCollations(query);
   const charsets = new Charsets(collations);

@@ -6,8 +6,11 @@ import {
   type ReplicationEvent,
   type Row,
 } from "@lockstep/core";
+import { readCarried, type Carried } from "./carried.ts";
 import { inflate, RowTooLong } from "./compressed.ts";
 import { Cursor, RowLimitReached } from "./cursor.ts";
+import { columnsLeftNull, nothingCarried } from "./incomplete-rows.ts";
+import { readPartialRow } from "./partial-rows.ts";
 import type { MappedTable, TableMaps } from "./table-map.ts";
 
 /*
@@ -34,6 +37,8 @@ export interface RowsForm {
   readonly change: RowChange;
   readonly version: 1 | 2;
   readonly isCompressed: boolean;
+  /** MySQL: new rows may have changes to JSON documents instead of them; see partial-rows.ts. */
+  readonly isPartial?: boolean;
 }
 
 export interface DecodedRows {
@@ -42,11 +47,11 @@ export interface DecodedRows {
   readonly isStatementEnd: boolean;
 }
 
-/** Which columns an image carries. */
-interface Carried {
-  readonly count: number;
-  /** By column; null where all are. */
-  readonly columns: readonly boolean[] | null;
+/** Those of an update: of the old rows and of the new ones. */
+interface Images {
+  readonly first: Carried;
+  readonly second: Carried;
+  readonly isPartial: boolean;
 }
 
 export interface RowsOptions {
@@ -93,7 +98,7 @@ export class RowsReader {
 
   #rows(
     cursor: Cursor,
-    { change, version, isCompressed }: RowsForm,
+    { change, version, isCompressed, isPartial = false }: RowsForm,
     mapped: MappedTable,
   ): ReplicationEvent[] {
     if (version === 2) {
@@ -107,22 +112,25 @@ export class RowsReader {
     const first = readCarried(cursor, count);
     const second = change === "update" ? readCarried(cursor, count) : first;
     const rows = isCompressed ? this.#inflated(cursor) : cursor;
-    if (first.count + second.count === 0) throw nothingCarried(tableLabel(mapped.table));
+    if (first.count + second.count === 0) throw nothingCarried(mapped);
+    const nulls = change === "insert" && first.columns !== null ? columnsLeftNull(mapped, first.columns) : [];
     const events: ReplicationEvent[] = [];
     if (mapped.isAltered) events.push({ kind: "schema", table: mapped.table.id });
     mapped.isAltered = false;
     while (rows.left > 0) {
-      if (change === "update") events.push(this.#update(rows, mapped, first, second));
-      else if (change === "insert")
-        events.push({ kind: "insert", table: mapped.table.id, after: this.#image(rows, mapped, first) });
-      else events.push({ kind: "delete", table: mapped.table.id, before: this.#old(rows, mapped, first) });
+      if (change === "update") events.push(this.#update(rows, mapped, { first, second, isPartial }));
+      else if (change === "insert") {
+        const after = this.#image(rows, mapped, first);
+        for (const index of nulls) after[index] = null;
+        events.push({ kind: "insert", table: mapped.table.id, after });
+      } else events.push({ kind: "delete", table: mapped.table.id, before: this.#old(rows, mapped, first) });
     }
     return events;
   }
 
-  #update(cursor: Cursor, mapped: MappedTable, first: Carried, second: Carried): ReplicationEvent {
+  #update(cursor: Cursor, mapped: MappedTable, { first, second, isPartial }: Images): ReplicationEvent {
     const { table, hasKey, isKey } = mapped;
-    if (second.columns === null) {
+    if (second.columns === null && !isPartial) {
       const before = this.#old(cursor, mapped, first);
       const after = this.#image(cursor, mapped, second);
       if (hasKey && !this.#options.wholeBefore && isSameKey(before, after, isKey))
@@ -131,11 +139,23 @@ export class RowsReader {
     }
     // What the new row leaves out kept its value, which the old row may have.
     const whole = this.#image(cursor, mapped, first);
-    const after = filled(this.#image(cursor, mapped, second), whole);
+    const changed = isPartial
+      ? this.#partial(cursor, mapped, { carried: second, whole })
+      : this.#image(cursor, mapped, second);
+    const after = filled(changed, whole);
     if (!hasKey || this.#options.wholeBefore)
       return { kind: "update", table: table.id, after, before: whole };
     if (isSameKey(whole, after, isKey)) return { kind: "update", table: table.id, after };
     return { kind: "update", table: table.id, after, before: onlyKey(whole, isKey) };
+  }
+
+  #partial(
+    cursor: Cursor,
+    mapped: MappedTable,
+    { carried, whole }: { readonly carried: Carried; readonly whole: Row },
+  ): Cell[] {
+    cursor.limitRow(this.#options.maxRowBytes);
+    return readPartialRow(cursor, mapped, carried, whole);
   }
 
   #old(cursor: Cursor, mapped: MappedTable, carried: Carried): Cell[] {
@@ -240,25 +260,6 @@ function keptOf(event: ReplicationEvent, keeps: readonly number[]): ReplicationE
   }
 }
 
-function readCarried(cursor: Cursor, count: number): Carried {
-  const bytes = (count + 7) >> 3;
-  const at = cursor.take(bytes);
-  const { view } = cursor;
-  if (areAllSet(view, at, count)) return { count, columns: null };
-  const columns = Array.from({ length: count }, (_, index) => {
-    return ((view.getUint8(at + (index >> 3)) >> (index & 7)) & 1) !== 0;
-  });
-  return { count: columns.filter(Boolean).length, columns };
-}
-
-function areAllSet(view: DataView, at: number, count: number): boolean {
-  for (let left = count, byte = at; left > 0; left -= 8, byte++) {
-    const wanted = left >= 8 ? 0xff : (1 << left) - 1;
-    if ((view.getUint8(byte) & wanted) !== wanted) return false;
-  }
-  return true;
-}
-
 /** Under `binlog_row_image` other than `full`. */
 function filled(after: Cell[], before: Row): Cell[] {
   return after.map((cell, index) => {
@@ -276,12 +277,4 @@ function isSameKey(before: Row, after: Row, isKey: readonly boolean[]): boolean 
     if (isKey[index] === true && before[index] !== after[index]) return false;
   }
   return true;
-}
-
-/** Then rows have no bytes, and nobody can say how many there are. */
-function nothingCarried(label: string): ReplicationError {
-  return new ReplicationError("row-incomplete", `the primary's log carries no column of rows of ${label}`, {
-    fix: "SET GLOBAL binlog_row_image = FULL, then follow the primary from a point behind that",
-    fields: { table: label },
-  });
 }

@@ -12,7 +12,7 @@ import type { Charsets } from "./charsets.ts";
 import { defineColumn } from "./column-definition.ts";
 import type { ColumnReader } from "./column-reader.ts";
 import { readColumn } from "./column-sizes.ts";
-import type { MappedColumn } from "./column-type.ts";
+import { TYPE, type MappedColumn } from "./column-type.ts";
 import { Cursor } from "./cursor.ts";
 import { readOptionalMetadata } from "./optional-metadata.ts";
 
@@ -29,6 +29,14 @@ import { readOptionalMetadata } from "./optional-metadata.ts";
  */
 /** So many table ids are remembered; only those of one statement are ever needed. */
 const MAX_TABLE_IDS = 4_096;
+/** What `binlog_row_image = noblob` leaves out. */
+const LARGE: ReadonlySet<number> = new Set([
+  TYPE.BLOB,
+  TYPE.BLOB_COMPRESSED,
+  TYPE.JSON,
+  TYPE.GEOMETRY,
+  TYPE.VECTOR,
+]);
 
 export interface TableMapOptions {
   readonly flavour: Flavour;
@@ -40,6 +48,8 @@ export interface TableMapOptions {
   readonly nativeTypeOf: (table: TableName, column: string) => string | null;
   /** Whether changes tell a column's value; default: all do. */
   readonly arrives?: ((table: TableName, column: string) => boolean) | undefined;
+  /** Those of another reader of the same log, whose events are put together with this one's. */
+  readonly known?: KnownTables | undefined;
 }
 
 /** A table, and how its rows are read. */
@@ -51,20 +61,47 @@ export interface MappedTable {
   /** For each column whether it is part of the key. */
   readonly isKey: readonly boolean[];
   readonly hasKey: boolean;
+  /** For each column whether it holds large values and may be NULL. */
+  readonly mayLack: readonly boolean[];
   /** Another definition than before, of which no event tells yet. */
   isAltered: boolean;
 }
 
+/** Every definition that was seen, and the newest one of each table. */
+export class KnownTables {
+  /** By the id that events use. */
+  readonly byId: Map<number, Table> = new Map();
+  readonly #byName = new Map<string, Table>();
+
+  newest(name: TableName): Table | undefined {
+    return this.#byName.get(tableKey(name));
+  }
+
+  /** The same definition is the same table. */
+  of(name: TableName, columns: readonly Column[]): Pick<MappedTable, "table" | "isAltered"> {
+    const known = this.newest(name);
+    const table: Table = { id: this.byId.size, ...name, columns };
+    if (known !== undefined && sameColumns(known, table)) return { table: known, isAltered: false };
+    this.byId.set(table.id, table);
+    this.#byName.set(tableKey(name), table);
+    return { table, isAltered: known !== undefined && known.columns.length > 0 };
+  }
+}
+
 /** Knows which table each table id is at this point of the stream. */
 export class TableMaps {
-  /** Every definition seen in this stream, by the id that events use. */
-  readonly tables: Map<number, Table> = new Map();
   readonly #options: TableMapOptions;
+  readonly #known: KnownTables;
   readonly #byTableId = new Map<number, { readonly raw: Buffer; readonly mapped: MappedTable | null }>();
-  readonly #byName = new Map<string, Table>();
 
   constructor(options: TableMapOptions) {
     this.#options = options;
+    this.#known = options.known ?? new KnownTables();
+  }
+
+  /** Every definition seen in this stream, by the id that events use. */
+  get tables(): ReadonlyMap<number, Table> {
+    return this.#known.byId;
   }
 
   /** Null for a table that is not included; undefined where no table map told of it. */
@@ -75,7 +112,7 @@ export class TableMaps {
   /** By which number events name a table; one that no rows told of yet has no columns. Null where it is not included. */
   numberOf(name: TableName): number | null {
     if (!this.#options.includes(name)) return null;
-    return (this.#byName.get(tableKey(name)) ?? this.#tableOf(name, []).table).id;
+    return (this.#known.newest(name) ?? this.#known.of(name, []).table).id;
   }
 
   /** The server repeats table maps before each statement; only another one is read. */
@@ -103,6 +140,10 @@ export class TableMaps {
     if (!this.#options.includes({ schema, name })) return null;
     const label = tableLabel({ schema, name });
     const columns = readColumns(cursor, label);
+    const mayBeNull = cursor.slice((columns.length + 7) >> 3);
+    const mayLack = columns.map(
+      ({ type }, index) => LARGE.has(type) && (((mayBeNull[index >> 3] ?? 0) >> (index & 7)) & 1) !== 0,
+    );
     const metadata = readOptionalMetadata(cursor, columns, this.#options.flavour);
     if (!metadata.hasNames) throw metadataMissing(label);
     const context = (column: string) => ({
@@ -121,23 +162,13 @@ export class TableMaps {
     const keeps = fields.flatMap((field, index) => (arrives({ schema, name }, field.name) ? [index] : []));
     const kept = fields.filter((_, index) => keeps.includes(index));
     return {
-      ...this.#tableOf({ schema, name }, kept),
+      ...this.#known.of({ schema, name }, kept),
       keeps: kept.length === fields.length ? null : keeps,
       readers: defined.map(({ reader }) => reader),
       isKey,
       hasKey: metadata.key.length > 0,
+      mayLack,
     };
-  }
-
-  /** The same definition is the same table. */
-  #tableOf(name: TableName, columns: readonly Column[]): Pick<MappedTable, "table" | "isAltered"> {
-    const key = tableKey(name);
-    const known = this.#byName.get(key);
-    const table: Table = { id: this.tables.size, ...name, columns };
-    if (known !== undefined && sameColumns(known, table)) return { table: known, isAltered: false };
-    this.tables.set(table.id, table);
-    this.#byName.set(key, table);
-    return { table, isAltered: known !== undefined && known.columns.length > 0 };
   }
 }
 
@@ -154,7 +185,6 @@ function readColumns(cursor: Cursor, label: string): MappedColumn[] {
   const sizes = new Cursor(cursor.bytes, sizesAt, sizesAt + sizesLength);
   const columns = Array.from(types, (type) => readColumn(type, sizes, label));
   sizes.expectEnd();
-  cursor.take((columns.length + 7) >> 3);
   return columns;
 }
 

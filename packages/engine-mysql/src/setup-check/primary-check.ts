@@ -62,7 +62,7 @@ async function checkServer(
   const { hasIds } = settings;
   const grants = await Grants.read(session, server);
   const findings = [
-    ...settingProblems(settings, server),
+    ...settingProblems(settings),
     ...(await findBinlog(session, server, settings, pipeline)),
     ...(await findRelay(session, server)),
     ...findTables(filter, listed),

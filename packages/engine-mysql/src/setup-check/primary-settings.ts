@@ -1,5 +1,4 @@
 import { errorFinding, type ErrorFinding } from "@lockstep/core";
-import type { Flavour } from "../flavour.ts";
 import type { Server } from "../server.ts";
 import type { Session } from "../session.ts";
 
@@ -9,28 +8,18 @@ interface Wanted {
   readonly value: string;
   /** Why it must not be another. */
   readonly otherwise: string;
-  readonly flavours: readonly Flavour[];
 }
 
-const BOTH: readonly Flavour[] = ["mysql", "mariadb"];
 const WANTED: readonly Wanted[] = [
   {
     variable: "binlog_format",
     value: "ROW",
     otherwise: "the log has statements instead of the rows that they changed",
-    flavours: BOTH,
   },
   {
     variable: "binlog_row_metadata",
     value: "FULL",
     otherwise: "the log does not say what the columns of a row are called and mean",
-    flavours: BOTH,
-  },
-  {
-    variable: "binlog_row_value_options",
-    value: "",
-    otherwise: "the log has only parts of JSON documents",
-    flavours: ["mysql"],
   },
 ];
 
@@ -45,7 +34,7 @@ export interface PrimarySettings {
 
 export async function readPrimarySettings(session: Session, server: Server): Promise<PrimarySettings> {
   const rows = await session.query(
-    "show global variables where variable_name in ('log_bin', 'gtid_mode', 'binlog_format', 'binlog_row_metadata', 'binlog_row_value_options', 'binlog_row_image')",
+    "show global variables where variable_name in ('log_bin', 'gtid_mode', 'binlog_format', 'binlog_row_metadata', 'binlog_row_image')",
   );
   const values = new Map(rows.map((row) => [row["Variable_name"] ?? "", row["Value"] ?? ""]));
   return {
@@ -56,7 +45,7 @@ export async function readPrimarySettings(session: Session, server: Server): Pro
 }
 
 /** Why the server cannot be a primary as it is set; all of it. */
-export function settingProblems({ isLogged, values }: PrimarySettings, server: Server): ErrorFinding[] {
+export function settingProblems({ isLogged, values }: PrimarySettings): ErrorFinding[] {
   const problems: ErrorFinding[] = [];
   if (!isLogged) {
     problems.push(
@@ -65,8 +54,7 @@ export function settingProblems({ isLogged, values }: PrimarySettings, server: S
       }),
     );
   }
-  for (const { variable, value, otherwise, flavours } of WANTED) {
-    if (!flavours.includes(server.flavour)) continue;
+  for (const { variable, value, otherwise } of WANTED) {
     const found = values.get(variable);
     if (found?.toUpperCase() === value) continue;
     problems.push(

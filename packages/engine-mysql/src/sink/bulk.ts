@@ -1,7 +1,15 @@
 import type { Folded, FoldedTable, Row } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
 import { runChanges, type Change } from "./packets.ts";
-import { cellSql, columnOf, comparedSql, settableColumns, type TablePlan } from "./table-plan.ts";
+import { LoadedRows, mayLoad, MIN_LOADED_ROWS } from "./loaded-rows.ts";
+import {
+  cellSql,
+  columnOf,
+  comparedSql,
+  settableColumns,
+  writtenColumns,
+  type TablePlan,
+} from "./table-plan.ts";
 import type { TargetKind } from "./target-type.ts";
 
 /** Measured: more rows a statement gain nothing. */
@@ -16,23 +24,29 @@ type Bulk = Extract<Folded, { kind: "bulk" }>;
  * rejects, and the window is to be rolled back, and applied in order instead.
  */
 export async function applyBulk(
-  { session, server }: Connected,
+  connected: Connected,
   folded: Bulk,
   planOf: (table: FoldedTable) => TablePlan,
 ): Promise<void> {
+  const { session, server } = connected;
   for (const table of folded.tables) {
     // TRUNCATE would commit (A3): rows are deleted instead.
     if (table.isTruncated) await session.run(`delete from ${planOf(table).quoted}`);
   }
-  await runChanges(session, bulkChanges(folded, planOf), server.maxPacketBytes);
+  await runChanges(session, bulkChanges(connected, folded, planOf), server.maxPacketBytes);
 }
 
-function* bulkChanges(folded: Bulk, planOf: (table: FoldedTable) => TablePlan): Generator<Change> {
+function* bulkChanges(
+  connected: Connected,
+  folded: Bulk,
+  planOf: (table: FoldedTable) => TablePlan,
+): Generator<Change> {
   for (const table of folded.tables) {
     const plan = planOf(table);
     yield* deletes(plan, table.deletes);
     for (const rows of table.updates) yield* updates(plan, rows);
-    yield* inserts(plan, table.inserts);
+    const isLoaded = table.inserts.length >= MIN_LOADED_ROWS && mayLoad(connected);
+    yield* isLoaded ? loaded(plan, table.inserts) : inserts(plan, table.inserts);
   }
 }
 
@@ -49,9 +63,7 @@ function* deletes(plan: TablePlan, rows: readonly Row[]): Generator<Change> {
 }
 
 function* inserts(plan: TablePlan, rows: readonly Row[]): Generator<Change> {
-  const columns = plan.columns.flatMap((column, index) =>
-    column.isGenerated ? [] : [[column, index] as const],
-  );
+  const columns = writtenColumns(plan).map((index) => [columnOf(plan, index), index] as const);
   const names = columns.map(([{ quoted }]) => quoted).join(", ");
   for (const { texts, count } of chunks(rows, (row) => {
     let values = "";
@@ -61,6 +73,19 @@ function* inserts(plan: TablePlan, rows: readonly Row[]): Generator<Change> {
   })) {
     yield { sql: `insert into ${plan.quoted} (${names}) values ${texts}`, rows: count };
   }
+}
+
+function* loaded(plan: TablePlan, rows: readonly Row[]): Generator<Change> {
+  const lines = new LoadedRows(plan, plan.quoted, writtenColumns(plan));
+  let [file, count] = ["", 0];
+  for (const row of rows) {
+    file += lines.line(row);
+    count += 1;
+    if (file.length < MAX_STATEMENT_CHARS) continue;
+    yield { sql: lines.sql, rows: count, file };
+    [file, count] = ["", 0];
+  }
+  if (count > 0) yield { sql: lines.sql, rows: count, file };
 }
 
 /** A list of rows joined by their key; nothing where the rows carry nothing but that. */

@@ -24,15 +24,16 @@ export const MARK: CopyMark = {
 };
 
 export type Rows = () => AsyncIterable<Uint8Array>;
-export const opening =
-  (rows: AsyncIterable<Uint8Array>): Rows =>
-  () =>
-    rows;
 export const lineOf = (...cells: readonly (string | null)[]): Buffer =>
   Buffer.from(`${JSON.stringify(cells)}\n`);
+/** The same each time that they are asked for. */
+export const lines =
+  (...given: readonly Buffer[]): Rows =>
+  () =>
+    Readable.from(given);
 /** Of `items`. */
 export const rows = (...ids: readonly number[]): Rows =>
-  opening(Readable.from(ids.map((id) => lineOf(String(id), "x", "1"))));
+  lines(...ids.map((id) => lineOf(String(id), "x", "1")));
 
 /** Rows that do not end by themselves. Once they are asked for, whoever writes them holds the table's row. */
 export class Endless {

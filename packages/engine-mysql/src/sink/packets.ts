@@ -1,4 +1,4 @@
-import type { Session } from "../session.ts";
+import type { Done, Session } from "../session.ts";
 import { UnfitValue } from "./literal.ts";
 
 /** Statements are sent together up to this; fewer round trips would gain nothing. */
@@ -10,6 +10,8 @@ const MAX_BYTES_A_CHAR = 3;
 export interface Change {
   readonly sql: string;
   readonly rows: number;
+  /** Of LOAD DATA: its file. */
+  readonly file?: string;
 }
 
 /** A statement met other rows than it names, or the server changed a value and told so in a note. */
@@ -29,6 +31,12 @@ export async function runChanges(
   let packet: Change[] = [];
   let chars = 0;
   for (const change of changes) {
+    if (change.file !== undefined) {
+      if (packet.length > 0) await send(session, packet);
+      [packet, chars] = [[], 0];
+      requireOutcome(change, await session.load(change.sql, change.file, maxPacketBytes));
+      continue;
+    }
     requireRoom(change.sql, maxPacketBytes);
     const limit = Math.min(MAX_PACKET_CHARS, maxPacketBytes / MAX_BYTES_A_CHAR);
     if (packet.length > 0 && chars + change.sql.length > limit) {
@@ -51,9 +59,10 @@ export function requireRoom(sql: string, maxPacketBytes: number): void {
 
 async function send(session: Session, packet: readonly Change[]): Promise<void> {
   const done = await session.run(packet.map(({ sql }) => sql).join(";"));
-  for (const [index, { rows }] of packet.entries()) {
-    const outcome = done[index];
-    if (outcome?.rows !== rows) throw new UnexpectedOutcome(`${outcome?.rows} rows instead of ${rows}`);
-    if (outcome.warnings > 0) throw new UnexpectedOutcome(`${outcome.warnings} warnings`);
-  }
+  for (const [index, change] of packet.entries()) requireOutcome(change, done[index]);
+}
+
+function requireOutcome({ rows }: Change, outcome: Done | undefined): void {
+  if (outcome?.rows !== rows) throw new UnexpectedOutcome(`${outcome?.rows} rows instead of ${rows}`);
+  if (outcome.warnings > 0) throw new UnexpectedOutcome(`${outcome.warnings} warnings`);
 }

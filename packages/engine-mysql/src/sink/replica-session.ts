@@ -12,7 +12,7 @@ export interface ReplicaConnection extends ConnectOptions {
 
 /** A session that writes as a replica: what refers to what was checked by the primary. */
 export async function connectReplica(options: ReplicaConnection, signal: AbortSignal): Promise<Connected> {
-  return await connect({ ...options, settings: REPLICA_SETTINGS }, signal);
+  return await connect({ ...options, settings: REPLICA_SETTINGS, loads: true }, signal);
 }
 
 export interface CopySessionOptions extends ProgressOwner {

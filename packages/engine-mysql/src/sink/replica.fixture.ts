@@ -12,10 +12,11 @@ import {
   type Table,
 } from "@lockstep/core";
 import { freshMysqlDatabase, queryMysql, silentLogger, uniqueName } from "@lockstep/testkit";
-import { connect, type Connected } from "../connection.ts";
+import type { Connected } from "../connection.ts";
 import type { Flavour } from "../flavour.ts";
-import { claimReplica, REPLICA_SETTINGS } from "./claim.ts";
+import { claimReplica } from "./claim.ts";
 import { advanceStatement, endCopying, insertProgressRow, type OwnedProgress } from "./progress.ts";
+import { connectReplica } from "./replica-session.ts";
 import { TargetSession } from "./target-session.ts";
 
 export const never = (): AbortSignal => new AbortController().signal;
@@ -109,7 +110,7 @@ export class Replica implements AsyncDisposable {
   }
 
   async claim(owner: string, takeOver = true): Promise<Claimed> {
-    const connected = await connect({ url: this.url, settings: REPLICA_SETTINGS }, never());
+    const connected = await connectReplica({ url: this.url, replica: "r" }, never());
     try {
       const claiming = { pipeline: this.pipeline, owner, replica: "r", takeOver };
       const progress = await claimReplica(connected, claiming);

@@ -262,13 +262,18 @@ export function comparedSql(column: TargetColumn, cell: Cell | undefined): strin
 }
 
 function sqlOf(column: TargetColumn, literal: Literal, cell: Cell | undefined): string {
-  if (typeof cell !== "string") return "null";
+  if (typeof cell !== "string") return "NULL"; // As LOAD DATA knows it, too.
   try {
     return literal(cell);
   } catch (error) {
     if (!(error instanceof UnfitValue)) throw error;
     throw new UnfitValue(`column ${column.name}: ${error.message}`);
   }
+}
+
+/** Those that the replica does not make by itself. */
+export function writtenColumns({ columns }: TablePlan): number[] {
+  return columns.flatMap(({ isGenerated }, index) => (isGenerated ? [] : [index]));
 }
 
 /** The columns that a row carries, that are not its key, and that are written. */

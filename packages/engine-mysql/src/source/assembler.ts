@@ -1,6 +1,7 @@
-import { ReplicationError, type Arrived } from "@lockstep/core";
-import type { DecodedEvent, GtidEvent } from "../binlog/decoded-event.ts";
+import { ReplicationError, unreachable, type Arrived } from "@lockstep/core";
+import type { DecodedEvent, GtidEvent, XaAction } from "../binlog/decoded-event.ts";
 import { OpenTransaction } from "./open-transaction.ts";
+import { PreparedTransactions, type LogPlace } from "./prepared-transactions.ts";
 import type { Reached } from "./reached.ts";
 import { meaningOf, type TruncatedTable } from "./statement.ts";
 
@@ -14,10 +15,24 @@ export interface AssemblerOptions {
   readonly truncated: (table: TruncatedTable) => number | null;
 }
 
-/** Puts the events of the log together into transactions. One per stream. */
+/** An XA transaction of which the outcome was read, and whose rows are not held. */
+export interface MissingRows {
+  readonly xid: string;
+  /** Where it was prepared; null where that is not known. */
+  readonly place: LogPlace | null;
+  /** Where its outcome stands. */
+  readonly until: LogPlace;
+}
+
+/**
+ * Puts the events of the log together into transactions. One per stream. What XA prepares is held back until its
+ * outcome is read; then it is a transaction like any other, in the outcome's place.
+ */
 export class Assembler {
   readonly #options: AssemblerOptions;
+  readonly #prepared = new PreparedTransactions();
   #open: OpenTransaction | null = null;
+  #missing: (MissingRows & { readonly endPosition: number }) | null = null;
 
   constructor(options: AssemblerOptions) {
     this.#options = options;
@@ -30,6 +45,36 @@ export class Assembler {
   /** When the transaction being read was committed; null outside of one. */
   get committedAtUs(): number | null {
     return this.#open?.committedAtUs ?? null;
+  }
+
+  /** Whose events must be read again, and handed to `again`, before anything else is pushed. */
+  get missing(): MissingRows | null {
+    return this.#missing;
+  }
+
+  /** It was prepared there. */
+  note(xid: string, place: LogPlace): void {
+    this.#prepared.note(xid, place);
+  }
+
+  /** An event of the transaction whose rows are missing, from where it was prepared. */
+  again(event: DecodedEvent): void {
+    const [open, missing] = [this.#open, this.#missing];
+    if (open === null || missing === null) throw new TypeError("no transaction is read again");
+    const { content } = event;
+    switch (content.kind) {
+      case "rows":
+      case "query":
+      case "savepoint":
+      case "rollback-to":
+        return this.#inTransaction(event);
+      case "xa-prepare":
+        if (content.xid !== missing.xid) throw anotherPrepared(content.xid, missing.xid);
+        this.#missing = null;
+        return this.#commit(open, missing.endPosition);
+      default:
+        return;
+    }
   }
 
   /** Rejects with what must not be passed over. */
@@ -56,6 +101,7 @@ export class Assembler {
     this.#open = new OpenTransaction(content, event, {
       name: reached.nameOf(content.gtid),
       before: reached.position,
+      place: { file: reached.file, offset: event.endPosition - event.bytes },
     });
   }
 
@@ -70,6 +116,10 @@ export class Assembler {
         return;
       case "rows":
         open.add(content.events);
+        if (open.isPrepared) {
+          if (open.bytes > this.#options.pieceBytes) open.leaveOut();
+          return;
+        }
         if (open.bytes > this.#options.pieceBytes && open.events.length > 0) this.#piece(open);
         return;
       case "xid":
@@ -85,15 +135,64 @@ export class Assembler {
       case "query":
         return this.#statement(open, content, endPosition);
       case "xa":
-        if (content.action === "commit" || content.action === "rollback") throw xaRefused(content.xid);
-        open.hasBegun = true;
-        return;
+        return this.#xa(open, content, endPosition);
       case "xa-prepare":
-        if (!content.isOnePhase) throw xaRefused(content.xid);
+        if (content.isOnePhase) return this.#complete(open, content.xid, endPosition);
+        this.#prepared.hold(content.xid, {
+          place: open.place,
+          events: open.isLeftOut ? null : open.events,
+          bytes: open.bytes,
+        });
+        open.events = [];
         return this.#commit(open, endPosition);
       default:
         throw new ReplicationError("protocol-violation", `${content.kind} within a transaction`);
     }
+  }
+
+  #xa(
+    open: OpenTransaction,
+    { action, xid }: { readonly action: XaAction; readonly xid: string },
+    endPosition: number,
+  ): void {
+    switch (action) {
+      case "start":
+        open.isPrepared = true;
+        open.hasBegun = true;
+        return;
+      case "end":
+        return;
+      case "rollback":
+        this.#prepared.take(xid);
+        return this.#commit(open, endPosition);
+      case "commit": {
+        const prepared = this.#prepared.take(xid);
+        if (prepared?.events === undefined || prepared.events === null)
+          return this.#miss(open, { xid, place: prepared?.place ?? null, endPosition });
+        open.add(prepared.events);
+        open.bytes += prepared.bytes;
+        return this.#commit(open, endPosition);
+      }
+      default:
+        return unreachable(action);
+    }
+  }
+
+  /** In one phase: the outcome comes with the rows. */
+  #complete(open: OpenTransaction, xid: string, endPosition: number): void {
+    if (open.isLeftOut) this.#miss(open, { xid, place: open.place, endPosition });
+    else this.#commit(open, endPosition);
+  }
+
+  #miss(
+    open: OpenTransaction,
+    missing: { readonly xid: string; readonly place: LogPlace | null; readonly endPosition: number },
+  ): void {
+    this.#missing = { ...missing, until: open.place };
+    open.isPrepared = false;
+    open.isLeftOut = false;
+    open.bytes = 0; // They come again.
+    open.hasBegun = true;
   }
 
   #statement(open: OpenTransaction, { schema, sql }: { schema: string; sql: string }, end: number): void {
@@ -141,14 +240,6 @@ function loggedAsStatement(verb: string): ReplicationError {
   );
 }
 
-/** What is prepared may be kept for days, and its outcome is logged apart from its rows. */
-function xaRefused(xid: string): ReplicationError {
-  return new ReplicationError(
-    "setup-incomplete",
-    `the primary's log has a distributed transaction, XA ${xid}`,
-    {
-      fix: "let the application commit in one phase, then make the pipeline anew",
-      fields: { xid },
-    },
-  );
+function anotherPrepared(found: string, expected: string): ReplicationError {
+  return new ReplicationError("protocol-violation", `XA ${found} is prepared where XA ${expected} was`);
 }

@@ -1,5 +1,6 @@
 import { ReplicationError, type Position, type ReplicationEvent } from "@lockstep/core";
 import type { GtidEvent } from "../binlog/decoded-event.ts";
+import type { LogPlace } from "./prepared-transactions.ts";
 
 /** What of a transaction was read and not handed on. */
 export class OpenTransaction {
@@ -10,6 +11,12 @@ export class OpenTransaction {
   readonly committedAtUs: number;
   /** Everything before it: the position that a position with it is strictly above. */
   readonly before: Position;
+  /** Where its first event stands. */
+  readonly place: LogPlace;
+  /** Nothing of it may be handed on before its outcome is known. */
+  isPrepared: boolean;
+  /** More of it came than may be held back: its rows are left out, to be read again. */
+  isLeftOut = false;
   events: ReplicationEvent[] = [];
   bytes: number;
   /** Its first piece was handed on. */
@@ -21,17 +28,20 @@ export class OpenTransaction {
   constructor(
     event: GtidEvent,
     { timestamp, bytes }: { readonly timestamp: number; readonly bytes: number },
-    { name, before }: { readonly name: string; readonly before: Position },
+    { name, before, place }: { readonly name: string; readonly before: Position; readonly place: LogPlace },
   ) {
     this.gtid = event.gtid;
     this.hasBegun = event.gtid?.flavour === "mariadb" && !event.isStandalone; // No BEGIN is logged then.
     this.name = name;
     this.committedAtUs = event.committedAtUs ?? timestamp * 1_000_000;
     this.before = before;
+    this.place = place;
+    this.isPrepared = event.xa?.step === "prepare";
     this.bytes = bytes;
   }
 
   add(events: readonly ReplicationEvent[]): void {
+    if (this.isLeftOut) return;
     for (const event of events) this.events.push(event);
   }
 
@@ -43,6 +53,11 @@ export class OpenTransaction {
     this.bytes = 0;
     this.#savepoints = new Map();
     return { events, bytes };
+  }
+
+  leaveOut(): void {
+    this.isLeftOut = true;
+    this.events = [];
   }
 
   /** Nothing of it stays; logged where temporary tables took part. */
@@ -57,6 +72,7 @@ export class OpenTransaction {
 
   /** Undoes what came since; logged only where an engine without transactions took part. */
   rollbackTo(name: string): void {
+    if (this.isLeftOut) return;
     const length = this.#savepoints.get(name);
     if (length === undefined) throw partlyUndone();
     this.events.length = length;

@@ -27,6 +27,11 @@ export class Reached {
     this.#file = file;
   }
 
+  /** Which what was read last is in. */
+  get file(): string {
+    return this.#file;
+  }
+
   /** The log says where an event ends modulo 2^32. */
   #offsetOf(endPosition: number): bigint {
     const from = parsed(this.position);

@@ -21,8 +21,9 @@ import {
   type TableFilter,
   type TableName,
 } from "@lockstep/core";
-import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
+import { BinlogDecoder, type BinlogDecoderOptions } from "../binlog/binlog-decoder.ts";
 import { BinlogStream, type StreamStart } from "../binlog/binlog-stream.ts";
+import { KnownTables } from "../binlog/table-map.ts";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
@@ -44,7 +45,8 @@ import { Assembler } from "./assembler.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { readPrimaryLog, startOf, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
-import { serverIdOf } from "./server-id.ts";
+import type { LogReaders } from "./prepared-reader.ts";
+import { besideIdOf, serverIdOf } from "./server-id.ts";
 import { MysqlSourceSession } from "./session.ts";
 import { SourceLock } from "./source-lock.ts";
 import { TransactionStream } from "./transaction-stream.ts";
@@ -143,7 +145,7 @@ export class MysqlSource implements Source {
   async #stream(admin: Connected, lock: SourceLock, reached: Position | null): Promise<SourceSession> {
     const { session, server } = admin;
     const settings = await readPrimarySettings(session, server);
-    const [problem] = settingProblems(settings, server);
+    const [problem] = settingProblems(settings);
     if (problem !== undefined) throw errorOf(problem);
     const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
     const start = startOf(log, reached);
@@ -170,7 +172,7 @@ export class MysqlSource implements Source {
     const sequences = await readSequences(session);
     const hidden = flavour === "mariadb" ? await readHiddenTypes(session) : new Map<string, string>();
     const generated = flavour === "mariadb" ? await readGenerated(session) : new Set<string>();
-    const decoder = new BinlogDecoder({
+    const options: BinlogDecoderOptions = {
       flavour,
       charsets,
       maxRowBytes,
@@ -179,7 +181,9 @@ export class MysqlSource implements Source {
       nativeTypeOf: (table, column) => hidden.get(hiddenTypeKey(table, column)) ?? null,
       arrives: (table, column) => !generated.has(hiddenTypeKey(table, column)),
       wholeBefore: false,
-    });
+      known: new KnownTables(),
+    };
+    const decoder = new BinlogDecoder(options);
     const reached = new Reached(start, emptyOf(log));
     const arrived = new Arrived(decoder.tables);
     const assembler = new Assembler({
@@ -189,15 +193,18 @@ export class MysqlSource implements Source {
       tables: decoder.tables,
       truncated: (table) => decoder.numberOf(table),
     });
-    const serverId = serverIdOf(pipeline);
-    const stream = new BinlogStream({
-      connection: { ...account },
-      place,
-      serverId,
-      decoder,
-    });
+    const reader = { connection: { ...account }, place };
+    const stream = new BinlogStream({ ...reader, serverId: serverIdOf(pipeline), decoder });
+    const readers: LogReaders = {
+      open: (withRows) => {
+        const includes = withRows ? options.includes : (): boolean => false;
+        const beside = new BinlogDecoder({ ...options, includes });
+        return new BinlogStream({ ...reader, serverId: besideIdOf(pipeline), decoder: beside });
+      },
+    };
     const { failpoints } = this.#options;
-    return new TransactionStream({ stream, from: fromOf(start), assembler, arrived, reached, failpoints });
+    const from = fromOf(start);
+    return new TransactionStream({ stream, from, assembler, readers, arrived, reached, failpoints });
   }
 
   /**

@@ -7,15 +7,16 @@ import {
   type SourceBatch,
 } from "@lockstep/core";
 import type { BinlogBatch, BinlogStream, StreamStart } from "../binlog/binlog-stream.ts";
-import type { DecodedEvent } from "../binlog/decoded-event.ts";
 import { comparePositions } from "../position.ts";
-import type { Assembler } from "./assembler.ts";
+import type { Assembler, MissingRows } from "./assembler.ts";
+import { eventsIn, findPrepared, readFrom, type LogReaders } from "./prepared-reader.ts";
 import type { Reached } from "./reached.ts";
 
 export interface TransactionStreamOptions {
   readonly stream: BinlogStream;
   readonly from: StreamStart;
   readonly assembler: Assembler;
+  readonly readers: LogReaders;
   readonly arrived: Arrived;
   readonly reached: Reached;
   readonly failpoints: Failpoints | undefined;
@@ -36,7 +37,7 @@ export class TransactionStream implements AsyncDisposable {
     const { stream, from } = this.#options;
     try {
       await stream.start(from, signal);
-      for await (const batch of stream.batches(signal)) yield* this.#batchesOf(batch);
+      for await (const batch of stream.batches(signal)) yield* this.#batchesOf(batch, signal);
       throw new TypeError("a stream never ends by itself");
     } catch (error) {
       this.#failure = { error };
@@ -72,13 +73,17 @@ export class TransactionStream implements AsyncDisposable {
   }
 
   /** What is whole is handed on when the batch is done; pieces of a large transaction as they are full (M1). */
-  *#batchesOf({ events, decodeMs }: BinlogBatch): Generator<SourceBatch> {
+  async *#batchesOf(
+    { events, decodeMs }: BinlogBatch,
+    signal: AbortSignal,
+  ): AsyncGenerator<SourceBatch, void, undefined> {
     const { assembler, arrived, failpoints } = this.#options;
     arrived.decodeMs += decodeMs;
     for (const event of events) {
       for (const one of eventsIn(event)) {
         assembler.push(one);
         if (one.content.kind === "rows") failpoints?.hit("decoded");
+        if (assembler.missing !== null) yield* this.#again(assembler.missing, signal);
         if (arrived.isLarge) yield* this.#taken();
       }
     }
@@ -86,14 +91,28 @@ export class TransactionStream implements AsyncDisposable {
     for (const [passed, position] of this.#waiting) if (this.hasPassed(position)) passed.resolve();
   }
 
+  /** Of an XA transaction whose outcome was read, the rows that are not held. */
+  async *#again(
+    { xid, place, until }: MissingRows,
+    signal: AbortSignal,
+  ): AsyncGenerator<SourceBatch, void, undefined> {
+    const { assembler, arrived, readers } = this.#options;
+    let from = place;
+    if (from === null) {
+      const found = await findPrepared(readers, { name: xid, until }, signal);
+      from = found.get(xid) ?? null;
+      for (const [other, at] of found) if (other !== xid) assembler.note(other, at);
+    }
+    if (from === null) throw new TypeError("a transaction was found and is not there");
+    for await (const event of readFrom(readers, from, signal)) {
+      assembler.again(event);
+      if (arrived.isLarge) yield* this.#taken();
+      if (assembler.missing === null) return;
+    }
+  }
+
   *#taken(): Generator<SourceBatch> {
     const { arrived } = this.#options;
     for (let batch = arrived.take(); batch !== null; batch = arrived.take()) yield batch;
   }
-}
-
-/** A compressed transaction's own, one after the other. */
-function* eventsIn(event: DecodedEvent): Generator<DecodedEvent> {
-  if (event.content.kind !== "payload") yield event;
-  else for (const inner of event.content.events) yield { ...inner, endPosition: event.endPosition };
 }

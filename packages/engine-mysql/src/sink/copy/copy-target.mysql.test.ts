@@ -1,9 +1,8 @@
-import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { ReplicationError } from "@lockstep/core";
 import { eventually, MYSQL_FLAVOURS } from "@lockstep/testkit";
 import { connect } from "../../connection.ts";
-import { BeingCopied, Endless, lineOf, MARK, nothingToCreate, opening, rows } from "../copied.fixture.ts";
+import { BeingCopied, Endless, lineOf, lines, MARK, nothingToCreate, rows } from "../copied.fixture.ts";
 import { CREATE_ITEMS, never } from "../replica.fixture.ts";
 
 /* Attempts and owners: what a former one still sends never arrives (A4). */
@@ -29,16 +28,14 @@ describe.each(MYSQL_FLAVOURS)("copies into %s", (flavour) => {
     const copy = await target.begin(copied.snapshot, never());
     const bytes = Buffer.concat([lineOf("1", "é\n€𝄞", "1"), lineOf("2", null, null)]);
     const cut = [...bytes].map((byte) => Buffer.from([byte]));
-    expect(await copy.write(opening(Readable.from(cut)))).toBe(2);
+    expect(await copy.write(lines(...cut))).toBe(2);
     expect(await copied.query("select label, at from items order by id")).toEqual([
       { label: "é\n€𝄞", at: "1" },
       { label: null, at: null },
     ]);
     const bad = ['["3","secret"]\n', '["3","secret",1]\n', 'secret\n["4","x","1"]\n', '["3","secret","1"'];
     for (const text of bad) {
-      const failure: unknown = await copy
-        .write(opening(Readable.from([Buffer.from(text)])))
-        .catch((error: unknown) => error);
+      const failure: unknown = await copy.write(lines(Buffer.from(text))).catch((error: unknown) => error);
       expect(failure).toMatchObject({ code: "protocol-violation" });
       expect(`${String(failure)}${JSON.stringify(failure)}`).not.toContain("secret");
     }
@@ -112,7 +109,7 @@ describe.each(MYSQL_FLAVOURS)("copies into %s", (flavour) => {
     await using target = await copied.openCopy();
     const copy = await target.begin(copied.snapshot, never());
     const write = async (...cells: readonly string[]): Promise<unknown> =>
-      await copy.write(opening(Readable.from([lineOf(...cells)]))).catch((error: unknown) => error);
+      await copy.write(lines(lineOf(...cells))).catch((error: unknown) => error);
     const failure = await write("11", "secret text", "1");
     expect(failure).toMatchObject({
       code: "copy-refused",

@@ -1,8 +1,7 @@
-import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { ReplicationError } from "@lockstep/core";
 import { MYSQL_FLAVOURS } from "@lockstep/testkit";
-import { BeingCopied, Endless, lineOf, MARK, nothingToCreate, opening, rows } from "../copied.fixture.ts";
+import { BeingCopied, Endless, lineOf, lines, MARK, nothingToCreate, rows } from "../copied.fixture.ts";
 import { CREATE_ITEMS, never } from "../replica.fixture.ts";
 
 const MINE = "insert into items (id, label, at) values (1, 'mine', 0), (9, 'mine', 0)";
@@ -84,7 +83,7 @@ describe.each(MYSQL_FLAVOURS)("existing rows of %s", (flavour) => {
     });
     await using target = await copied.openCopy();
     const copy = await target.begin(copied.snapshot, never());
-    await copy.write(opening(Readable.from([lineOf("1", "one", "4"), lineOf("2", "two", "5")])));
+    await copy.write(lines(lineOf("1", "one", "4"), lineOf("2", "two", "5")));
     await copy.finish(MARK, never());
     expect(await copied.query("select * from items order by id")).toEqual([
       { id: "1", label: "one", at: "4", own: "kept", twice: "8" },
@@ -101,7 +100,7 @@ describe.each(MYSQL_FLAVOURS)("existing rows of %s", (flavour) => {
     });
     await using target = await copied.openCopy();
     const copy = await target.begin(copied.snapshot, never());
-    await copy.write(opening(Readable.from([lineOf("1", "b", "1"), lineOf("2", "a", "1")])));
+    await copy.write(lines(lineOf("1", "b", "1"), lineOf("2", "a", "1")));
     await copy.finish(MARK, never());
     expect(await copied.query("select id, label from items order by id")).toEqual([
       { id: "1", label: "b" },
@@ -118,7 +117,7 @@ describe.each(MYSQL_FLAVOURS)("existing rows of %s", (flavour) => {
     });
     await using target = await copied.openCopy();
     const copy = await target.begin(copied.snapshot, never());
-    await copy.write(opening(Readable.from([lineOf("1", "taken", "1")])));
+    await copy.write(lines(lineOf("1", "taken", "1")));
     await expect(copy.finish(MARK, never())).rejects.toMatchObject({
       code: "copy-refused",
       message: expect.stringContaining("label") as unknown,

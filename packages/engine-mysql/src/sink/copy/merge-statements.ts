@@ -1,7 +1,6 @@
 import { quoteText } from "../../quoting.ts";
 import type { Session } from "../../session.ts";
-import { columnOf, type TablePlan } from "../table-plan.ts";
-import { writtenColumns } from "./row-statements.ts";
+import { columnOf, writtenColumns, type TablePlan } from "../table-plan.ts";
 
 /** What a table has beside the primary's columns and key. */
 export interface MergedInto {

@@ -1,8 +1,8 @@
-import { hasCode, type CopyMark, type TableCopy } from "@lockstep/core";
+import type { CopyMark, TableCopy } from "@lockstep/core";
 import type { Connected } from "../../connection.ts";
 import { copyRefused } from "./copy-refused.ts";
 import { mergeStatements, readMergedInto } from "./merge-statements.ts";
-import { RowStatements } from "./row-statements.ts";
+import { untilWritten, type Writing } from "./row-writer.ts";
 import { arriving, beginProved, formatOf, storeMark, type TableAttempt } from "./table-attempt.ts";
 
 /** Of the session's own. */
@@ -24,16 +24,10 @@ export class MergedCopy implements TableCopy {
   }
 
   async write(open: () => AsyncIterable<Uint8Array>): Promise<number> {
-    return await this.#inTurn(async (connected) => {
-      for (;;) {
-        try {
-          return await this.#stage(connected, open);
-        } catch (error) {
-          if (!hasCode(error, "copy-stalled")) throw error;
-          await connected.session.run("rollback");
-        }
-      }
-    });
+    return await this.#inTurn(
+      async (connected) =>
+        await untilWritten(connected, async (writing) => await this.#stage(connected, open, writing)),
+    );
   }
 
   async finish(mark: CopyMark): Promise<void> {
@@ -51,24 +45,21 @@ export class MergedCopy implements TableCopy {
     failpoints?.hit("table-copied");
   }
 
-  async #stage(connected: Connected, open: () => AsyncIterable<Uint8Array>): Promise<number> {
-    const { session, server } = connected;
+  async #stage(
+    { session, lost }: Pick<Connected, "session" | "lost">,
+    open: () => AsyncIterable<Uint8Array>,
+    { newWriter }: Writing,
+  ): Promise<number> {
     const { plan } = this.#attempt;
-    const statements = new RowStatements({
-      session,
-      maxPacketBytes: server.maxPacketBytes,
-      plan,
-      into: STAGE,
-      columns: [...plan.columns.keys()],
-      overwrites: false,
-    });
+    const columns = [...plan.columns.keys()];
+    const writer = newWriter({ plan, into: STAGE, columns, overwrites: false });
     await beginProved(session, this.#attempt);
     let count = 0;
-    for await (const rows of arriving(connected, this.#attempt, open)) {
-      for (const row of rows) await statements.add(row);
+    for await (const rows of arriving(lost, this.#attempt, open)) {
+      for (const row of rows) await writer.add(row);
       count += rows.length;
     }
-    await statements.flush();
+    await writer.flush();
     await session.run("commit");
     return count;
   }

@@ -1,7 +1,8 @@
-import { hasCode, type CopyMark, type TableCopy } from "@lockstep/core";
+import type { CopyMark, TableCopy } from "@lockstep/core";
 import type { Connected } from "../../connection.ts";
 import { copyRefused } from "./copy-refused.ts";
-import { RowStatements, writtenColumns } from "./row-statements.ts";
+import { writtenColumns } from "../table-plan.ts";
+import { untilWritten, type Writing } from "./row-writer.ts";
 import { arriving, beginProved, formatOf, storeMark, type TableAttempt } from "./table-attempt.ts";
 
 /** About how much of a table with a key is one transaction. */
@@ -23,7 +24,11 @@ export class PlainCopy implements TableCopy {
   async write(open: () => AsyncIterable<Uint8Array>): Promise<number> {
     const { sessions, failpoints } = this.#attempt;
     const count = await this.#refusing(
-      async () => await sessions.use(async (connected) => await this.#untilWritten(connected, open)),
+      async () =>
+        await sessions.use(
+          async (connected) =>
+            await untilWritten(connected, async (writing) => await this.#writeOnce(connected, open, writing)),
+        ),
     );
     failpoints?.hit("range-copied");
     return count;
@@ -37,45 +42,31 @@ export class PlainCopy implements TableCopy {
     failpoints?.hit("table-copied");
   }
 
-  /** Rows that stalled are asked for again; what was committed of them is overwritten. */
-  async #untilWritten(connected: Connected, open: () => AsyncIterable<Uint8Array>): Promise<number> {
-    const hasKey = this.#attempt.plan.keyColumns.length > 0;
-    for (let isAgain = false; ; isAgain = true) {
-      try {
-        return await this.#writeOnce(connected, open, { hasKey, overwrites: isAgain && hasKey });
-      } catch (error) {
-        if (!hasCode(error, "copy-stalled")) throw error;
-        await connected.session.run("rollback");
-      }
-    }
-  }
-
+  /** What was committed of rows that are asked for again is overwritten. */
   async #writeOnce(
-    connected: Connected,
+    { session, lost }: Pick<Connected, "session" | "lost">,
     open: () => AsyncIterable<Uint8Array>,
-    { hasKey, overwrites }: { readonly hasKey: boolean; readonly overwrites: boolean },
+    { isAgain, newWriter }: Writing,
   ): Promise<number> {
-    const { session, server } = connected;
     const { plan } = this.#attempt;
-    const statements = new RowStatements({
-      session,
-      maxPacketBytes: server.maxPacketBytes,
+    const hasKey = plan.keyColumns.length > 0;
+    const writer = newWriter({
       plan,
       into: plan.quoted,
       columns: writtenColumns(plan),
-      overwrites,
+      overwrites: isAgain && hasKey,
     });
     await beginProved(session, this.#attempt);
     let [count, chars] = [0, 0];
-    for await (const rows of arriving(connected, this.#attempt, open)) {
-      for (const row of rows) chars += await statements.add(row);
+    for await (const rows of arriving(lost, this.#attempt, open)) {
+      for (const row of rows) chars += await writer.add(row);
       count += rows.length;
       if (!hasKey || chars < TRANSACTION_CHARS) continue;
       await session.run("commit");
       await beginProved(session, this.#attempt);
       chars = 0;
     }
-    await statements.flush();
+    await writer.flush();
     await session.run("commit");
     return count;
   }

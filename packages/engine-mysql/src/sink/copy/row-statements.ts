@@ -1,7 +1,8 @@
 import type { Row } from "@lockstep/core";
-import type { Session } from "../../session.ts";
+import type { Connected } from "../../connection.ts";
 import { requireRoom, UnexpectedOutcome } from "../packets.ts";
-import { cellSql, columnOf, comparedSql, type TablePlan } from "../table-plan.ts";
+import { cellSql, columnOf, comparedSql } from "../table-plan.ts";
+import type { RowWriter, RowWriterOptions } from "./row-writer.ts";
 
 /** Longer statements gain nothing. */
 const MAX_STATEMENT_CHARS = 1024 * 1024;
@@ -10,36 +11,25 @@ const MAX_BYTES_A_CHAR = 3;
 /** More keys in one list are not looked up one by one any more. */
 const MAX_KEYS = 500;
 
-export interface RowStatementsOptions {
-  readonly session: Session;
-  readonly maxPacketBytes: number;
-  readonly plan: TablePlan;
-  /** Quoted; the plan's table, or one with its columns. */
-  readonly into: string;
-  /** Of the plan's columns, those that are written. */
-  readonly columns: readonly number[];
-  /** Rows of the same keys make way first. */
-  readonly overwrites: boolean;
-}
-
 /** Gathers rows, and writes many with one statement. */
-export class RowStatements {
-  readonly #options: RowStatementsOptions;
+export class RowStatements implements RowWriter {
+  readonly #connected: Connected;
+  readonly #options: RowWriterOptions;
   readonly #insert: string;
   readonly #maxChars: number;
   #rows: string[] = [];
   #keys: string[] = [];
   #chars = 0;
 
-  constructor(options: RowStatementsOptions) {
+  constructor(connected: Connected, options: RowWriterOptions) {
+    this.#connected = connected;
     this.#options = options;
-    const { plan, into, columns, maxPacketBytes } = options;
+    const { plan, into, columns } = options;
     const names = columns.map((index) => columnOf(plan, index).quoted).join(", ");
     this.#insert = `insert into ${into} (${names}) values `;
-    this.#maxChars = Math.min(MAX_STATEMENT_CHARS, maxPacketBytes / MAX_BYTES_A_CHAR);
+    this.#maxChars = Math.min(MAX_STATEMENT_CHARS, connected.server.maxPacketBytes / MAX_BYTES_A_CHAR);
   }
 
-  /** Resolves with how many characters were sent, when there was enough for a statement; else with 0. */
   async add(row: Row): Promise<number> {
     const { plan, columns, overwrites } = this.#options;
     let text = "";
@@ -57,9 +47,9 @@ export class RowStatements {
     return sent;
   }
 
-  /** Sends what is left. Throws `UnexpectedOutcome` where the server would change a value. */
   async flush(): Promise<number> {
-    const { session, plan, maxPacketBytes, overwrites } = this.#options;
+    const { session, server } = this.#connected;
+    const { plan, overwrites } = this.#options;
     const [rows, keys, chars] = [this.#rows, this.#keys, this.#chars];
     [this.#rows, this.#keys, this.#chars] = [[], [], 0];
     if (rows.length === 0) return 0;
@@ -68,7 +58,7 @@ export class RowStatements {
       await session.run(`delete from ${plan.quoted} where (${names}) in (${keys.join(",")})`);
     }
     const sql = this.#insert + rows.join(",");
-    requireRoom(sql, maxPacketBytes);
+    requireRoom(sql, server.maxPacketBytes);
     const [done] = await session.run(sql);
     if (done?.rows !== rows.length)
       throw new UnexpectedOutcome(`${done?.rows} rows instead of ${rows.length}`);
@@ -84,12 +74,7 @@ export class RowStatements {
 
   /** By number: the note's text may hold the value (S1). */
   async #noted(): Promise<string> {
-    const [note] = await this.#options.session.query("show warnings limit 1");
+    const [note] = await this.#connected.session.query("show warnings limit 1");
     return `the server would change a value to make it fit (note ${note?.["Code"] ?? "unknown"})`;
   }
-}
-
-/** Those that the replica does not make by itself. */
-export function writtenColumns({ columns }: TablePlan): number[] {
-  return columns.flatMap(({ isGenerated }, index) => (isGenerated ? [] : [index]));
 }

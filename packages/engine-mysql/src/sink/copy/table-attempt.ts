@@ -7,7 +7,6 @@ import {
   type Row,
   type SnapshotTable,
 } from "@lockstep/core";
-import type { Connected } from "../../connection.ts";
 import { quoteText } from "../../quoting.ts";
 import type { Session } from "../../session.ts";
 import { ROWS_FORMAT } from "../../snapshot/snapshot.ts";
@@ -51,7 +50,7 @@ export async function beginProved(session: Session, of: TableAttempt): Promise<v
 
 /** The rows, as long as the replica's link lives: they may be long in coming. */
 export function arriving(
-  { lost }: Connected,
+  lost: AbortSignal,
   { snapshot }: TableAttempt,
   open: () => AsyncIterable<Uint8Array>,
 ): AsyncGenerator<readonly Row[], void, undefined> {
