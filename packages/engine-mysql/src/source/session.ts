@@ -12,6 +12,7 @@ import {
 } from "@lockstep/core";
 import { UnknownCharset } from "../binlog/charsets.ts";
 import { comparePositions } from "../position.ts";
+import { UnsettledDefinition } from "./catalog-facts.ts";
 import type { PrimaryLog } from "./primary-log.ts";
 import type { SourceLock } from "./source-lock.ts";
 import type { TransactionStream } from "./transaction-stream.ts";
@@ -27,6 +28,8 @@ export interface SourceSessionOptions {
   readonly readEnd: (signal: AbortSignal) => Promise<Position>;
   takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
   onUnknownCharset(missing: UnknownCharset): void;
+  /** The stream is to be read anew by who knows which definitions change further on. */
+  onUnsettled(): void;
 }
 
 /** The primary's lock, and its log. */
@@ -66,6 +69,7 @@ export class MysqlSourceSession implements SourceSession {
       return yield* stream.batches(both);
     } catch (error) {
       if (error instanceof UnknownCharset) this.#options.onUnknownCharset(error);
+      if (error instanceof UnsettledDefinition) this.#options.onUnsettled();
       throw error;
     }
   }

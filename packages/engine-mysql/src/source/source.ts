@@ -6,7 +6,6 @@ import {
   tableKey,
   tableLabel,
   tablesNotSupported,
-  unreachable,
   type ComparePositions,
   type Failpoints,
   type Logger,
@@ -22,26 +21,17 @@ import {
   type TableName,
 } from "@lockstep/core";
 import { BinlogDecoder, type BinlogDecoderOptions } from "../binlog/binlog-decoder.ts";
-import { BinlogStream, type StreamStart } from "../binlog/binlog-stream.ts";
+import { BinlogStream } from "../binlog/binlog-stream.ts";
 import { KnownTables } from "../binlog/table-map.ts";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
-import { DomainPositions } from "../gtid/domain-positions.ts";
-import { GtidSet } from "../gtid/gtid-set.ts";
-import { parsed } from "../parsed-position.ts";
 import { comparePositions, isPosition } from "../position.ts";
-import {
-  hiddenTypeKey,
-  isForUsers,
-  listTables,
-  readGenerated,
-  readHiddenTypes,
-  readSequences,
-} from "../schema/tables.ts";
+import { isForUsers, listTables, readSequences } from "../schema/tables.ts";
 import { readSchema } from "../schema/definition.ts";
 import { toReplicationError } from "../server-error.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
 import { Assembler } from "./assembler.ts";
+import { CatalogFacts } from "./catalog-facts.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { readPrimaryLog, startOf, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
@@ -49,6 +39,7 @@ import type { LogReaders } from "./prepared-reader.ts";
 import { besideIdOf, serverIdOf } from "./server-id.ts";
 import { MysqlSourceSession } from "./session.ts";
 import { SourceLock } from "./source-lock.ts";
+import { emptyOf, fromOf } from "./stream-place.ts";
 import { TransactionStream } from "./transaction-stream.ts";
 
 /** A larger transaction is handed on in pieces of this size: a record's worth. */
@@ -75,6 +66,8 @@ export class MysqlSource implements Source {
   readonly #connection: ConnectOptions;
   /** What a stream named and no table has any more, too. */
   readonly #charsets: CharsetTables;
+  /** A stream came upon rows that only what follows them in the log explains. */
+  #looksAhead = false;
   /** Refused tables that were named in the log. */
   readonly #named = new Set<string>();
   /** Of our session that had the lock last. */
@@ -95,7 +88,7 @@ export class MysqlSource implements Source {
       await using admin = await connect(this.#connection, signal);
       const lock = await this.#takeLock(signal);
       try {
-        return await this.#stream(admin, lock, reached);
+        return await this.#stream(admin, lock, reached, signal);
       } catch (error) {
         await lock[Symbol.asyncDispose]();
         throw error;
@@ -142,7 +135,12 @@ export class MysqlSource implements Source {
   }
 
   /** Only once the lock is ours: what a former holder published is in the log then. */
-  async #stream(admin: Connected, lock: SourceLock, reached: Position | null): Promise<SourceSession> {
+  async #stream(
+    admin: Connected,
+    lock: SourceLock,
+    reached: Position | null,
+    signal: AbortSignal,
+  ): Promise<SourceSession> {
     const { session, server } = admin;
     const settings = await readPrimarySettings(session, server);
     const [problem] = settingProblems(settings);
@@ -154,10 +152,11 @@ export class MysqlSource implements Source {
       start,
       tables: await this.#listTables(admin, reached !== null),
       lock,
-      stream: await this.#newStream(admin, log, start),
+      stream: await this.#newStream(admin, log, start, signal),
       readEnd: async (signal) => await this.#readEnd(settings.hasIds, signal),
       takeInTables: async (signal) => await this.#takeInTables(signal),
       onUnknownCharset: ({ charset }) => this.#charsets.want(charset),
+      onUnsettled: () => void (this.#looksAhead = true),
     });
   }
 
@@ -165,25 +164,29 @@ export class MysqlSource implements Source {
     { session, server, account, place }: Connected,
     log: PrimaryLog,
     start: Position,
+    signal: AbortSignal,
   ): Promise<TransactionStream> {
     const { tables: filter, maxRowBytes, pipeline } = this.#options;
     const { flavour } = server;
     const charsets = await this.#charsets.read(session);
     const sequences = await readSequences(session);
-    const hidden = flavour === "mariadb" ? await readHiddenTypes(session) : new Map<string, string>();
-    const generated = flavour === "mariadb" ? await readGenerated(session) : new Set<string>();
+    const facts = flavour === "mariadb" ? await CatalogFacts.read(session) : null;
     const options: BinlogDecoderOptions = {
       flavour,
       charsets,
       maxRowBytes,
       includes: (table) =>
         isForUsers(table) && matchesTable(filter, table) && !sequences.has(tableKey(table)),
-      nativeTypeOf: (table, column) => hidden.get(hiddenTypeKey(table, column)) ?? null,
-      arrives: (table, column) => !generated.has(hiddenTypeKey(table, column)),
+      nativeTypeOf: (table, column) => facts?.nativeTypeOf(table, column) ?? null,
+      arrives: (table, column) => facts?.arrives(table, column) ?? true,
       wholeBefore: false,
       known: new KnownTables(),
     };
-    const decoder = new BinlogDecoder(options);
+    const decoder = new BinlogDecoder({
+      ...options,
+      requireSettled: (...rows) => facts?.requireSettled(...rows),
+      onBegin: (gtid) => facts?.begins(gtid),
+    });
     const reached = new Reached(start, emptyOf(log));
     const arrived = new Arrived(decoder.tables);
     const assembler = new Assembler({
@@ -202,9 +205,21 @@ export class MysqlSource implements Source {
         return new BinlogStream({ ...reader, serverId: besideIdOf(pipeline), decoder: beside });
       },
     };
+    const newest = this.#looksAhead ? Infinity : (facts?.newestOf(options.includes) ?? 0);
+    await facts?.lookAhead(readers, { from: start, newest }, signal);
+    this.#looksAhead = false;
     const { failpoints } = this.#options;
     const from = fromOf(start);
-    return new TransactionStream({ stream, from, assembler, readers, arrived, reached, failpoints });
+    const common = { stream, from, assembler, readers, arrived, reached, failpoints };
+    return new TransactionStream({
+      ...common,
+      onDefinition: async (until) => {
+        if (facts?.passes() !== true) return;
+        await this.#readAgain(facts, until);
+        decoder.forget();
+        await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
+      },
+    });
   }
 
   /**
@@ -233,6 +248,16 @@ export class MysqlSource implements Source {
     }
   }
 
+  async #readAgain(facts: CatalogFacts, signal: AbortSignal): Promise<void> {
+    try {
+      await using admin = await connect(this.#connection, signal);
+      await facts.readAgain(admin.session);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw toReplicationError(error, PLACE);
+    }
+  }
+
   async #readEnd(hasIds: boolean, signal: AbortSignal): Promise<Position> {
     await using admin = await connect(this.#connection, signal);
     return (await readPrimaryLog(admin.session, admin.server.flavour, hasIds)).end;
@@ -248,24 +273,5 @@ export class MysqlSource implements Source {
     } catch (error) {
       throw toReplicationError(error, PLACE);
     }
-  }
-}
-
-function fromOf(start: Position): StreamStart {
-  const from = parsed(start);
-  if (from?.kind === "file") return { kind: "file", file: from.file, position: Number(from.offset) };
-  return { kind: "gtid", gtids: from?.kind === "set" || from?.kind === "domains" ? String(from.ids) : "" };
-}
-
-function emptyOf({ reading }: PrimaryLog): GtidSet | DomainPositions | null {
-  switch (reading.kind) {
-    case "set":
-      return new GtidSet();
-    case "domains":
-      return new DomainPositions();
-    case "files":
-      return null;
-    default:
-      return unreachable(reading);
   }
 }

@@ -11,6 +11,7 @@ import { comparePositions } from "../position.ts";
 import type { Assembler, MissingRows } from "./assembler.ts";
 import { eventsIn, findPrepared, readFrom, type LogReaders } from "./prepared-reader.ts";
 import type { Reached } from "./reached.ts";
+import { changesDefinitions } from "./statement.ts";
 
 export interface TransactionStreamOptions {
   readonly stream: BinlogStream;
@@ -20,6 +21,8 @@ export interface TransactionStreamOptions {
   readonly arrived: Arrived;
   readonly reached: Reached;
   readonly failpoints: Failpoints | undefined;
+  /** A statement that changes definitions has come, and nothing behind it was decoded. */
+  onDefinition(signal: AbortSignal): Promise<void>;
 }
 
 /** The transactions of a log that is read from one place on, and who waits for it to pass another. */
@@ -83,6 +86,8 @@ export class TransactionStream implements AsyncDisposable {
       for (const one of eventsIn(event)) {
         assembler.push(one);
         if (one.content.kind === "rows") failpoints?.hit("decoded");
+        if (one.content.kind === "query" && changesDefinitions(one.content.sql))
+          await this.#options.onDefinition(signal);
         if (assembler.missing !== null) yield* this.#again(assembler.missing, signal);
         if (arrived.isLarge) yield* this.#taken();
       }
