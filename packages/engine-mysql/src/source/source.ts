@@ -23,10 +23,12 @@ import {
 import { BinlogDecoder, type BinlogDecoderOptions } from "../binlog/binlog-decoder.ts";
 import { BinlogStream } from "../binlog/binlog-stream.ts";
 import { KnownTables } from "../binlog/table-map.ts";
+import type { Flavour } from "../flavour.ts";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { comparePositions, isPosition } from "../position.ts";
 import { isForUsers, listTables, readSequences } from "../schema/tables.ts";
 import { readSchema } from "../schema/definition.ts";
+import type { Session } from "../session.ts";
 import { toReplicationError } from "../server-error.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
@@ -88,7 +90,7 @@ export class MysqlSource implements Source {
       await using admin = await connect(this.#connection, signal);
       const lock = await this.#takeLock(signal);
       try {
-        return await this.#stream(admin, lock, reached, signal);
+        return await this.#stream(admin, lock, reached);
       } catch (error) {
         await lock[Symbol.asyncDispose]();
         throw error;
@@ -135,12 +137,7 @@ export class MysqlSource implements Source {
   }
 
   /** Only once the lock is ours: what a former holder published is in the log then. */
-  async #stream(
-    admin: Connected,
-    lock: SourceLock,
-    reached: Position | null,
-    signal: AbortSignal,
-  ): Promise<SourceSession> {
+  async #stream(admin: Connected, lock: SourceLock, reached: Position | null): Promise<SourceSession> {
     const { session, server } = admin;
     const settings = await readPrimarySettings(session, server);
     const [problem] = settingProblems(settings);
@@ -152,7 +149,7 @@ export class MysqlSource implements Source {
       start,
       tables: await this.#listTables(admin, reached !== null),
       lock,
-      stream: await this.#newStream(admin, log, start, signal),
+      stream: await this.#newStream(admin, log, start),
       readEnd: async (signal) => await this.#readEnd(settings.hasIds, signal),
       takeInTables: async (signal) => await this.#takeInTables(signal),
       onUnknownCharset: ({ charset }) => this.#charsets.want(charset),
@@ -164,24 +161,10 @@ export class MysqlSource implements Source {
     { session, server, account, place }: Connected,
     log: PrimaryLog,
     start: Position,
-    signal: AbortSignal,
   ): Promise<TransactionStream> {
-    const { tables: filter, maxRowBytes, pipeline } = this.#options;
-    const { flavour } = server;
-    const charsets = await this.#charsets.read(session);
-    const sequences = await readSequences(session);
-    const facts = flavour === "mariadb" ? await CatalogFacts.read(session) : null;
-    const options: BinlogDecoderOptions = {
-      flavour,
-      charsets,
-      maxRowBytes,
-      includes: (table) =>
-        isForUsers(table) && matchesTable(filter, table) && !sequences.has(tableKey(table)),
-      nativeTypeOf: (table, column) => facts?.nativeTypeOf(table, column) ?? null,
-      arrives: (table, column) => facts?.arrives(table, column) ?? true,
-      wholeBefore: false,
-      known: new KnownTables(),
-    };
+    const { pipeline, failpoints } = this.#options;
+    const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session) : null;
+    const options = await this.#decoderOptions(session, server.flavour, facts);
     const decoder = new BinlogDecoder({
       ...options,
       requireSettled: (...rows) => facts?.requireSettled(...rows),
@@ -206,13 +189,12 @@ export class MysqlSource implements Source {
       },
     };
     const newest = this.#looksAhead ? Infinity : (facts?.newestOf(options.includes) ?? 0);
-    await facts?.lookAhead(readers, { from: start, newest }, signal);
     this.#looksAhead = false;
-    const { failpoints } = this.#options;
     const from = fromOf(start);
     const common = { stream, from, assembler, readers, arrived, reached, failpoints };
     return new TransactionStream({
       ...common,
+      prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
       onDefinition: async (until) => {
         if (facts?.passes() !== true) return;
         await this.#readAgain(facts, until);
@@ -220,6 +202,27 @@ export class MysqlSource implements Source {
         await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
       },
     });
+  }
+
+  async #decoderOptions(
+    session: Session,
+    flavour: Flavour,
+    facts: CatalogFacts | null,
+  ): Promise<BinlogDecoderOptions> {
+    const { tables: filter, maxRowBytes } = this.#options;
+    const charsets = await this.#charsets.read(session);
+    const sequences = await readSequences(session);
+    return {
+      flavour,
+      charsets,
+      maxRowBytes,
+      includes: (table) =>
+        isForUsers(table) && matchesTable(filter, table) && !sequences.has(tableKey(table)),
+      nativeTypeOf: (table, column) => facts?.nativeTypeOf(table, column) ?? null,
+      arrives: (table, column) => facts?.arrives(table, column) ?? true,
+      wholeBefore: false,
+      known: new KnownTables(),
+    };
   }
 
   /**

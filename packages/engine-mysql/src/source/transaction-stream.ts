@@ -21,6 +21,8 @@ export interface TransactionStreamOptions {
   readonly arrived: Arrived;
   readonly reached: Reached;
   readonly failpoints: Failpoints | undefined;
+  /** Before the stream begins. */
+  prepare(signal: AbortSignal): Promise<void>;
   /** A statement that changes definitions has come, and nothing behind it was decoded. */
   onDefinition(signal: AbortSignal): Promise<void>;
 }
@@ -39,6 +41,7 @@ export class TransactionStream implements AsyncDisposable {
   async *batches(signal: AbortSignal): AsyncGenerator<SourceBatch, never, undefined> {
     const { stream, from } = this.#options;
     try {
+      await this.#options.prepare(signal);
       await stream.start(from, signal);
       for await (const batch of stream.batches(signal)) yield* this.#batchesOf(batch, signal);
       throw new TypeError("a stream never ends by itself");
