@@ -21,7 +21,7 @@ values travel as one text, whichever engine they come from.
 - _becomes_: what the column of a table gets that Lockstep creates.
 - _taken by_: what a column of a table may be that is there already.
 - _halts at_: values that the type does not hold. A replica halts at such a value by name; none is ever changed to
-  make it fit. A column that is a text takes every value as it is written; one that is in a key, and shorter there
+  make it fit, but for those that _arrive as an equal one_, of which \`check\` names the columns. A column that is a text takes every value as it is written; one that is in a key, and shorter there
   than on the primary, takes no longer ones.
 
 What a definition says beyond columns, keys, indexes on columns, foreign keys and constant defaults (checks,
@@ -77,13 +77,22 @@ const page = await format(`${HEAD}\n${SECTIONS.map(section).join("\n")}`, {
 });
 
 function section([title, rules]) {
-  const rows = rules.map(({ type, creates, takes, refuses }) => [
+  const hasEqual = rules.some(({ equal }) => equal !== null);
+  const rows = rules.map(({ type, creates, takes, refuses, equal }) => [
     type,
     creates ?? "(refused)",
     takes.join(", "),
     refuses ?? "",
+    ...(hasEqual ? [equal ?? ""] : []),
   ]);
-  const lines = [["meaning", "becomes", "taken by", "halts at"], ["-", "-", "-", "-"], ...rows];
+  const head = [
+    "meaning",
+    "becomes",
+    "taken by",
+    "halts at",
+    ...(hasEqual ? ["arrives as an equal one"] : []),
+  ];
+  const lines = [head, head.map(() => "-"), ...rows];
   return `## ${title}\n\n${lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`;
 }
 

@@ -9,4 +9,6 @@ export interface TypeRule {
   readonly takes: readonly string[];
   /** Values that halt the replica by name, in words; null: every value arrives. */
   readonly refuses: string | null;
+  /** Values that arrive as others that are equal to them, in words; null: each is what it was. */
+  readonly equal: string | null;
 }

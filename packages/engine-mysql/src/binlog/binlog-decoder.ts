@@ -11,9 +11,9 @@ import {
   readXid,
 } from "./control-events.ts";
 import { Cursor } from "./cursor.ts";
-import type { DecodedEvent, EventContent } from "./decoded-event.ts";
+import type { DecodedEvent, EventContent, GtidEvent } from "./decoded-event.ts";
 import { EVENT, ROWS } from "./event-type.ts";
-import { GtidReader, readMariaDbGtid, readTagged } from "./gtid.ts";
+import { GtidReader, readMariaDbGtid, readTagged, type Gtid } from "./gtid.ts";
 import { readQuery } from "./query.ts";
 import { MAX_GATHERED_BYTES, RowsReader, type RowsForm } from "./rows.ts";
 import { TableMaps, type TableMapOptions } from "./table-map.ts";
@@ -38,6 +38,8 @@ const IGNORABLE_FLAG = 0x80;
 export interface BinlogDecoderOptions extends TableMapOptions {
   /** Old rows whole, as far as the log has them; else of a table with a key only the key, where it changed. */
   readonly wholeBefore: boolean;
+  /** A transaction of MariaDB begins. */
+  readonly onBegin?: ((gtid: Gtid | null) => void) | undefined;
 }
 
 /** Turns events of the binlog into what they say, rows straight in the form the codec writes. One per stream. */
@@ -64,6 +66,11 @@ export class BinlogDecoder {
   /** As `TableMaps.numberOf`. */
   numberOf(table: TableName): number | null {
     return this.#maps.numberOf(table);
+  }
+
+  /** What else is known of tables has changed: their definitions are read again. */
+  forget(): void {
+    this.#maps.forget();
   }
 
   /**
@@ -118,13 +125,13 @@ export class BinlogDecoder {
     if (rows !== undefined) return this.#rowsContent(cursor, rows);
     switch (type) {
       case EVENT.TABLE_MAP:
-        this.#maps.accept(cursor);
+        this.#maps.accept(cursor, buffer.readUInt32LE(start));
         return null;
       case EVENT.GTID:
       case EVENT.ANONYMOUS_GTID:
         return this.#gtids.read(cursor, type === EVENT.ANONYMOUS_GTID);
       case EVENT.MARIADB_GTID:
-        return readMariaDbGtid(cursor, buffer.readUInt32LE(start + SERVER_ID_AT));
+        return this.#begun(readMariaDbGtid(cursor, buffer.readUInt32LE(start + SERVER_ID_AT)));
       case EVENT.GTID_TAGGED:
         return readTagged(cursor);
       case EVENT.QUERY:
@@ -150,6 +157,11 @@ export class BinlogDecoder {
       default:
         return this.#withoutContent(type, cursor, buffer.readUInt16LE(start + FLAGS_AT));
     }
+  }
+
+  #begun(event: GtidEvent): GtidEvent {
+    this.#options.onBegin?.(event.gtid);
+    return event;
   }
 
   #rowsContent(cursor: Cursor, form: RowsForm): EventContent | null {

@@ -60,8 +60,8 @@ export class BinlogStream implements AsyncDisposable {
   #events: DecodedEvent[] = [];
   #bytes = 0;
   #decodeMs = 0;
-  /** A payload is read by whoever takes it; what follows is decoded only then, since it may mean other tables. */
-  #hasPayload = false;
+  /** A payload is read by whoever takes it; what follows, or follows a statement, is decoded only then: it may mean other tables. */
+  #isHeld = false;
   #isPaused = false;
   #receivedMs = performance.now();
   #failure: unknown = null;
@@ -193,13 +193,14 @@ export class BinlogStream implements AsyncDisposable {
     }
     this.#bytes += end - start;
     this.#decodeMs += performance.now() - startedMs;
-    if (this.#hasPayload || this.#bytes > MAX_PENDING_BYTES) this.#pause();
+    if (this.#isHeld || this.#bytes > MAX_PENDING_BYTES) this.#pause();
     this.#wake?.();
   }
 
   #add(event: DecodedEvent): void {
     this.#events.push(event);
-    if (event.content.kind === "payload") this.#hasPayload = true;
+    const { kind } = event.content;
+    if (kind === "payload" || kind === "query") this.#isHeld = true;
   }
 
   #take(): BinlogBatch {
@@ -211,7 +212,7 @@ export class BinlogStream implements AsyncDisposable {
   }
 
   async #readable(): Promise<void> {
-    this.#hasPayload = false;
+    this.#isHeld = false;
     this.#bytes = 0; // Of events that said nothing.
     const woken = new Promise<void>((resolve) => (this.#wake = resolve));
     this.#resume();

@@ -9,7 +9,7 @@ import {
 } from "@lockstep/core";
 import type { Flavour } from "../flavour.ts";
 import type { Charsets } from "./charsets.ts";
-import { defineColumn } from "./column-definition.ts";
+import { defineColumn, type ColumnDefinition } from "./column-definition.ts";
 import type { ColumnReader } from "./column-reader.ts";
 import { readColumn } from "./column-sizes.ts";
 import { TYPE, type MappedColumn } from "./column-type.ts";
@@ -48,6 +48,9 @@ export interface TableMapOptions {
   readonly nativeTypeOf: (table: TableName, column: string) => string | null;
   /** Whether changes tell a column's value; default: all do. */
   readonly arrives?: ((table: TableName, column: string) => boolean) | undefined;
+  /** What else is to be known of a table before its rows are read; rejects what is not. */
+  readonly requireSettled?:
+    ((table: TableName, timestamp: number, doubtful: readonly string[]) => void) | undefined;
   /** Those of another reader of the same log, whose events are put together with this one's. */
   readonly known?: KnownTables | undefined;
 }
@@ -63,6 +66,8 @@ export interface MappedTable {
   readonly hasKey: boolean;
   /** For each column whether it holds large values and may be NULL. */
   readonly mayLack: readonly boolean[];
+  /** Columns whose type the log does not tell. */
+  readonly doubtful: readonly string[];
   /** Another definition than before, of which no event tells yet. */
   isAltered: boolean;
 }
@@ -116,15 +121,19 @@ export class TableMaps {
   }
 
   /** The server repeats table maps before each statement; only another one is read. */
-  accept(cursor: Cursor): void {
+  accept(cursor: Cursor, timestamp: number): void {
     const { bytes, end } = cursor;
     const tableId = cursor.uint48();
     const known = this.#byTableId.get(tableId);
-    if (known !== undefined && known.raw.compare(bytes, cursor.at, end) === 0) return;
+    if (known !== undefined && known.raw.compare(bytes, cursor.at, end) === 0) {
+      const { mapped } = known;
+      if (mapped !== null) this.#options.requireSettled?.(mapped.table, timestamp, mapped.doubtful);
+      return;
+    }
     // Delete first: the map forgets the oldest.
     this.#byTableId.delete(tableId);
     const raw = Buffer.from(bytes.subarray(cursor.at, end));
-    const mapped = this.#read(cursor);
+    const mapped = this.#read(cursor, timestamp);
     this.#byTableId.set(tableId, { raw, mapped });
     if (this.#byTableId.size <= MAX_TABLE_IDS) return;
     for (const oldest of this.#byTableId.keys()) {
@@ -133,7 +142,12 @@ export class TableMaps {
     }
   }
 
-  #read(cursor: Cursor): MappedTable | null {
+  /** What is read of tables again may say something else of them. */
+  forget(): void {
+    this.#byTableId.clear();
+  }
+
+  #read(cursor: Cursor, timestamp: number): MappedTable | null {
     cursor.take(2); // Flags.
     const schema = readName(cursor);
     const name = readName(cursor);
@@ -153,6 +167,10 @@ export class TableMaps {
       hiddenTypeOf: () => this.#options.nativeTypeOf({ schema, name }, column),
     });
     const defined = columns.map((column) => defineColumn(column, context(column.name ?? "")));
+    const doubtful = columns.flatMap((column, index) =>
+      isDoubtful(column, defined[index]) ? [column.name ?? ""] : [],
+    );
+    this.#options.requireSettled?.({ schema, name }, timestamp, doubtful);
     const isKey = columns.map((_, index) => metadata.key.includes(index));
     const fields = columns.map((column, index): Column => {
       const { type = "other", nativeType = "" } = defined[index] ?? {};
@@ -168,8 +186,15 @@ export class TableMaps {
       isKey,
       hasKey: metadata.key.length > 0,
       mayLack,
+      doubtful,
     };
   }
+}
+
+/** MariaDB's log shows UUID, INET and VECTOR as bytes. */
+function isDoubtful({ type }: MappedColumn, defined: ColumnDefinition | undefined): boolean {
+  if (type !== TYPE.STRING && type !== TYPE.VARCHAR) return false;
+  return defined?.type !== "string" || defined.nativeType.startsWith("inet");
 }
 
 function readName(cursor: Cursor): string {

@@ -34,6 +34,14 @@ export class DomainPositions {
     return true;
   }
 
+  /** As `contains`, for one id. */
+  has(domain: number, server: number, sequence: bigint): boolean {
+    const own = this.#last.get(domain);
+    return (
+      own !== undefined && (own.sequence > sequence || (own.sequence === sequence && own.server === server))
+    );
+  }
+
   with(domain: number, server: number, sequence: bigint): DomainPositions {
     return new DomainPositions(new Map(this.#last).set(domain, { server, sequence }));
   }

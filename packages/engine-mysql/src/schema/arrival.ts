@@ -1,4 +1,5 @@
 import { errorFinding, tableLabel, type CommonTable, type ErrorFinding, type Finding } from "@lockstep/core";
+import type { Flavour } from "../flavour.ts";
 import { creationOf } from "./creation.ts";
 import type { CreationPlace } from "./table-types.ts";
 
@@ -35,7 +36,7 @@ export function arrivalOf(table: CommonTable, place: CreationPlace, replica: str
       what: `replica ${replica} halts where ${label} has in ${columns.join(", ")}: ${values}`,
       fix: "create the table there yourself with these columns as texts, which take every value as it is written",
     });
-  return { columns: types, findings: [...findings, ...zeroFindings(table, place, replica)] };
+  return { columns: types, findings: [...findings, ...zeroFindings(table, types, place.flavour, replica)] };
 }
 
 /** The reason why a table cannot be created. */
@@ -46,14 +47,19 @@ export function noSuchTable(table: CommonTable, why: string, replica: string): E
   });
 }
 
-/** MariaDB takes a negative zero for the zero that is equal to it. */
-function zeroFindings(
+/** MariaDB takes a negative zero for the zero that is equal to it. `types`: what columns are there. */
+export function zeroFindings(
   { schema, name, columns }: CommonTable,
-  place: CreationPlace,
+  types: ReadonlyMap<string, string>,
+  flavour: Flavour,
   replica: string,
 ): Finding[] {
-  if (place.flavour !== "mariadb") return [];
-  const floats = columns.filter(({ type }) => type === "float32" || type === "float64");
+  if (flavour !== "mariadb") return [];
+  const floats = columns.filter(
+    (column) =>
+      (column.type === "float32" || column.type === "float64") &&
+      /^(?:float|double)/.test(types.get(column.name) ?? ""),
+  );
   if (floats.length === 0) return [];
   const names = floats.map((column) => column.name).join(", ");
   return [

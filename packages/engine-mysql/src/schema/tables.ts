@@ -110,6 +110,20 @@ export async function readGenerated(session: Session): Promise<ReadonlySet<strin
   return new Set(rows.map((row) => hiddenTypeKey(nameOf(row), row["col"] ?? "")));
 }
 
+export interface MadeTable {
+  readonly table: TableName;
+  /** When it was made or altered last, in seconds since 1970 by the server's clock. */
+  readonly atS: number;
+}
+
+export async function readMade(session: Session): Promise<readonly MadeTable[]> {
+  const rows = await session.query(
+    `select table_schema as \`schema\`, table_name as name, unix_timestamp(create_time) as made
+       from information_schema.tables where table_type = 'BASE TABLE' and create_time is not null`,
+  );
+  return rows.map((row) => ({ table: nameOf(row), atS: Number(row["made"]) }));
+}
+
 export function hiddenTypeKey({ schema, name }: TableName, column: string): string {
   return JSON.stringify([schema, name, column]);
 }

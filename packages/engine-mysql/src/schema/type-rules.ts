@@ -25,6 +25,7 @@ interface Rule {
   /** For the page. */
   readonly creates: string;
   readonly refuses?: string;
+  readonly equal?: string;
   /** Whether it may have such values at all, as this type; default: it may. */
   readonly mayRefuse?: (type: string, place: TypePlace) => boolean;
 }
@@ -125,6 +126,7 @@ const vector: Make = (column, place) =>
   isOfFamily(place) && isSince(place, WITH_VECTOR[place.flavour]) ? column.nativeType : text(column, place);
 
 const NO_LABEL = "in an enum: '' that is none of its labels, which an invalid value became";
+const NO_NEGATIVE_ZERO = "in a float or double of MariaDB -0, as 0";
 const NO_FINITE = "NaN, Infinity and -Infinity";
 const NO_DATE = "what lies before 0001-01-01 or after 9999-12-31, infinity and -infinity";
 const WHOLE_TEXT = "longtext; in a key: varchar(n), as long as the key may be";
@@ -138,12 +140,14 @@ const RULES: Readonly<Record<LogicalType, Rule>> = {
   float32: {
     make: likeThere(always("float")),
     creates: "float",
+    equal: NO_NEGATIVE_ZERO,
     refuses: NO_FINITE,
     mayRefuse: isFromPostgres,
   },
   float64: {
     make: likeThere(always("double")),
     creates: "double",
+    equal: NO_NEGATIVE_ZERO,
     refuses: NO_FINITE,
     mayRefuse: isFromPostgres,
   },
@@ -218,8 +222,8 @@ export function refusedValues(column: CommonColumn, type: string, place: TypePla
 
 /** The rules as docs/types.md has them. */
 export const MYSQL_TYPE_RULES: readonly TypeRule[] = typedKeys(RULES).map((type) => {
-  const { creates, refuses } = RULES[type];
-  return { type, creates, takes: kindsTaking(type), refuses: refuses ?? null };
+  const { creates, refuses, equal } = RULES[type];
+  return { type, creates, takes: kindsTaking(type), refuses: refuses ?? null, equal: equal ?? null };
 });
 
 function typedKeys<K extends string>(record: Readonly<Record<K, unknown>>): K[] {

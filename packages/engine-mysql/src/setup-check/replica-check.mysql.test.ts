@@ -98,6 +98,27 @@ describe.each(MYSQL_FLAVOURS)("%s as replica", (flavour) => {
     expect(findings.filter(({ what }) => what.includes("items has in kind"))).toEqual([]);
   });
 
+  test("that MariaDB has no negative zero is said, of tables that are there and of those that are made", async () => {
+    const [primary, database] = await primaryWith(
+      "mysql",
+      "create table items (id int primary key, d double, f float, n int); create table made (id int primary key, d double)",
+    );
+    const url = await freshMysqlDatabase(flavour);
+    await queryMysql(url, "create table items (id int primary key, d double, f varchar(99), n int)");
+    const inPlace = (schema: string): string => (schema === database ? databaseOf(url) : schema);
+    const moved = {
+      ...primary,
+      database: null,
+      tables: primary.tables.map((table) => ({ ...table, schema: inPlace(table.schema) })),
+      common: primary.common.map((table) => ({ ...table, schema: inPlace(table.schema) })),
+    };
+    const { findings } = await checkReplica(url, moved, { dialect: "mysql" });
+    const zeros = findings
+      .filter(({ what }) => what.includes("0 for -0"))
+      .map(({ what }) => what.split(".")[1]);
+    expect(zeros).toEqual(flavour === "mariadb" ? ["items: d", "made: d"] : []);
+  });
+
   test("what a column is that is missing is said whole, of either product, and its statement mends it", async () => {
     const more = `kind varchar(9) character set latin1 collate latin1_bin not null default 'it''s' comment 'c', at timestamp(3) null default current_timestamp(3)`;
     const [primary] = await primaryWith(flavour, `create table items (id int primary key, ${more})`);

@@ -12,7 +12,7 @@ import {
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
 import { among } from "../schema/among.ts";
-import { arrivalOf, noSuchTable, type CommonArrival } from "../schema/arrival.ts";
+import { arrivalOf, noSuchTable, zeroFindings, type CommonArrival } from "../schema/arrival.ts";
 import { caseKey, readNameCase } from "../schema/name-case.ts";
 import type { CreationPlace } from "../schema/table-types.ts";
 import type { Dialect } from "../schema/type-rules.ts";
@@ -120,6 +120,10 @@ export async function findArrivals(
     const [mismatch] = found;
     const columns = await readTypes(connected.session, table);
     findings.push(...found, ...noLabel(columns));
+    const { flavour } = connected.server;
+    // Its own has none to send.
+    if (whole !== undefined && options.dialect !== flavour)
+      findings.push(...zeroFindings(whole.common, columns, flavour, options.replica));
     arrivals.set(key, {
       kind: "there",
       columns,

@@ -13,6 +13,7 @@ import {
 import { UnknownCharset } from "../binlog/charsets.ts";
 import type { GateKeeper } from "../gate/gate-keeper.ts";
 import { comparePositions } from "../position.ts";
+import { UnsettledDefinition } from "./catalog-facts.ts";
 import type { PrimaryLog } from "./primary-log.ts";
 import type { SourceLock } from "./source-lock.ts";
 import type { TransactionStream } from "./transaction-stream.ts";
@@ -30,6 +31,8 @@ export interface SourceSessionOptions {
   readonly readEnd: (signal: AbortSignal) => Promise<Position>;
   takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
   onUnknownCharset(missing: UnknownCharset): void;
+  /** The stream is to be read anew by who knows which definitions change further on. */
+  onUnsettled(): void;
 }
 
 /** The primary's lock, and its log. */
@@ -72,6 +75,7 @@ export class MysqlSourceSession implements SourceSession {
       return yield* stream.batches(both);
     } catch (error) {
       if (error instanceof UnknownCharset) this.#options.onUnknownCharset(error);
+      if (error instanceof UnsettledDefinition) this.#options.onUnsettled();
       throw error;
     }
   }

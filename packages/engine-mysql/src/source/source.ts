@@ -6,7 +6,6 @@ import {
   tableKey,
   tableLabel,
   tablesNotSupported,
-  unreachable,
   type ComparePositions,
   type Failpoints,
   type Logger,
@@ -22,28 +21,21 @@ import {
   type TableName,
 } from "@lockstep/core";
 import { BinlogDecoder, type BinlogDecoderOptions } from "../binlog/binlog-decoder.ts";
-import { BinlogStream, type StreamStart } from "../binlog/binlog-stream.ts";
+import { BinlogStream } from "../binlog/binlog-stream.ts";
 import { KnownTables } from "../binlog/table-map.ts";
+import type { Flavour } from "../flavour.ts";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
-import { DomainPositions } from "../gtid/domain-positions.ts";
-import { GtidSet } from "../gtid/gtid-set.ts";
 import { SourceGate, type GatedStart } from "../gate/source-gate.ts";
 import { StreamGate } from "../gate/stream-gate.ts";
-import { parsed } from "../parsed-position.ts";
 import { comparePositions, isPosition } from "../position.ts";
-import {
-  hiddenTypeKey,
-  isForUsers,
-  listTables,
-  readGenerated,
-  readHiddenTypes,
-  readSequences,
-} from "../schema/tables.ts";
+import { isForUsers, listTables, readSequences } from "../schema/tables.ts";
 import { readSchema } from "../schema/definition.ts";
+import type { Session } from "../session.ts";
 import { toReplicationError } from "../server-error.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
 import { Assembler } from "./assembler.ts";
+import { CatalogFacts } from "./catalog-facts.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { readPrimaryLog, startOf, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
@@ -52,6 +44,7 @@ import { readServerClock } from "./server-clock.ts";
 import { besideIdOf, serverIdOf } from "./server-id.ts";
 import { MysqlSourceSession } from "./session.ts";
 import { SourceLock } from "./source-lock.ts";
+import { emptyOf, fromOf } from "./stream-place.ts";
 import { TransactionStream } from "./transaction-stream.ts";
 
 /** A larger transaction is handed on in pieces of this size: a record's worth. */
@@ -81,6 +74,8 @@ export class MysqlSource implements Source {
   /** What a stream named and no table has any more, too. */
   readonly #charsets: CharsetTables;
   readonly #gate: SourceGate;
+  /** A stream came upon rows that only what follows them in the log explains. */
+  #looksAhead = false;
   /** Refused tables that were named in the log. */
   readonly #named = new Set<string>();
   /** Of our session that had the lock last. */
@@ -177,6 +172,7 @@ export class MysqlSource implements Source {
       readEnd: async (signal) => await this.#readEnd(signal),
       takeInTables: async (signal) => await this.#takeInTables(signal),
       onUnknownCharset: ({ charset }) => this.#charsets.want(charset),
+      onUnsettled: () => void (this.#looksAhead = true),
     });
   }
 
@@ -185,24 +181,14 @@ export class MysqlSource implements Source {
     log: PrimaryLog,
     { start, isSemiSync }: GatedStart,
   ): Promise<TransactionStream> {
-    const { tables: filter, maxRowBytes, pipeline } = this.#options;
-    const { flavour } = server;
-    const charsets = await this.#charsets.read(session);
-    const sequences = await readSequences(session);
-    const hidden = flavour === "mariadb" ? await readHiddenTypes(session) : new Map<string, string>();
-    const generated = flavour === "mariadb" ? await readGenerated(session) : new Set<string>();
-    const options: BinlogDecoderOptions = {
-      flavour,
-      charsets,
-      maxRowBytes,
-      includes: (table) =>
-        isForUsers(table) && matchesTable(filter, table) && !sequences.has(tableKey(table)),
-      nativeTypeOf: (table, column) => hidden.get(hiddenTypeKey(table, column)) ?? null,
-      arrives: (table, column) => !generated.has(hiddenTypeKey(table, column)),
-      wholeBefore: false,
-      known: new KnownTables(),
-    };
-    const decoder = new BinlogDecoder(options);
+    const { pipeline, failpoints } = this.#options;
+    const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session) : null;
+    const options = await this.#decoderOptions(session, server.flavour, facts);
+    const decoder = new BinlogDecoder({
+      ...options,
+      requireSettled: (...rows) => facts?.requireSettled(...rows),
+      onBegin: (gtid) => facts?.begins(gtid),
+    });
     const reached = new Reached(start, emptyOf(log));
     const arrived = new Arrived(decoder.tables);
     const assembler = new Assembler({
@@ -222,10 +208,42 @@ export class MysqlSource implements Source {
         return new BinlogStream({ ...reader, serverId: besideIdOf(pipeline), decoder: beside });
       },
     };
-    const gate = new StreamGate(stream, isSemiSync);
-    const { failpoints } = this.#options;
+    const newest = this.#looksAhead ? Infinity : (facts?.newestOf(options.includes) ?? 0);
+    this.#looksAhead = false;
     const from = fromOf(start);
-    return new TransactionStream({ stream, from, assembler, readers, arrived, reached, gate, failpoints });
+    const gate = new StreamGate(stream, isSemiSync);
+    const common = { stream, from, assembler, readers, arrived, reached, gate, failpoints };
+    return new TransactionStream({
+      ...common,
+      prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
+      onDefinition: async (until) => {
+        if (facts?.passes() !== true) return;
+        await this.#readAgain(facts, until);
+        decoder.forget();
+        await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
+      },
+    });
+  }
+
+  async #decoderOptions(
+    session: Session,
+    flavour: Flavour,
+    facts: CatalogFacts | null,
+  ): Promise<BinlogDecoderOptions> {
+    const { tables: filter, maxRowBytes } = this.#options;
+    const charsets = await this.#charsets.read(session);
+    const sequences = await readSequences(session);
+    return {
+      flavour,
+      charsets,
+      maxRowBytes,
+      includes: (table) =>
+        isForUsers(table) && matchesTable(filter, table) && !sequences.has(tableKey(table)),
+      nativeTypeOf: (table, column) => facts?.nativeTypeOf(table, column) ?? null,
+      arrives: (table, column) => facts?.arrives(table, column) ?? true,
+      wholeBefore: false,
+      known: new KnownTables(),
+    };
   }
 
   /**
@@ -254,6 +272,16 @@ export class MysqlSource implements Source {
     }
   }
 
+  async #readAgain(facts: CatalogFacts, signal: AbortSignal): Promise<void> {
+    try {
+      await using admin = await connect(this.#connection, signal);
+      await facts.readAgain(admin.session);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw toReplicationError(error, PLACE);
+    }
+  }
+
   async #readEnd(signal: AbortSignal): Promise<Position> {
     await using admin = await connect(this.#connection, signal);
     return await readWritten(admin);
@@ -275,23 +303,4 @@ export class MysqlSource implements Source {
 async function readWritten({ session, server }: Connected): Promise<Position> {
   const { hasIds } = await readPrimarySettings(session, server);
   return (await readPrimaryLog(session, server.flavour, hasIds)).written;
-}
-
-function fromOf(start: Position): StreamStart {
-  const from = parsed(start);
-  if (from?.kind === "file") return { kind: "file", file: from.file, position: Number(from.offset) };
-  return { kind: "gtid", gtids: from?.kind === "set" || from?.kind === "domains" ? String(from.ids) : "" };
-}
-
-function emptyOf({ reading }: PrimaryLog): GtidSet | DomainPositions | null {
-  switch (reading.kind) {
-    case "set":
-      return new GtidSet();
-    case "domains":
-      return new DomainPositions();
-    case "files":
-      return null;
-    default:
-      return unreachable(reading);
-  }
 }

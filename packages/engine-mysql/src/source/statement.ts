@@ -11,6 +11,13 @@ export type Meaning =
 
 const CHANGES = new Set(["INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "MERGE", "CALL"]);
 
+/** Whether it may make other columns, or another table, of what it names. */
+export function changesDefinitions(sql: string): boolean {
+  return DEFINES.has(tokensOf(sql)[0]?.text.toUpperCase() ?? "");
+}
+
+const DEFINES = new Set(["CREATE", "ALTER", "DROP", "RENAME"]);
+
 export function meaningOf(sql: string, defaultSchema: string): Meaning {
   const tokens = tokensOf(sql);
   const verb = tokens[0]?.text.toUpperCase() ?? "";

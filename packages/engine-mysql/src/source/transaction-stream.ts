@@ -12,6 +12,7 @@ import { comparePositions } from "../position.ts";
 import type { Assembler, MissingRows } from "./assembler.ts";
 import { eventsIn, findPrepared, readFrom, type LogReaders } from "./prepared-reader.ts";
 import type { Reached } from "./reached.ts";
+import { changesDefinitions } from "./statement.ts";
 
 export interface TransactionStreamOptions {
   readonly stream: BinlogStream;
@@ -23,6 +24,10 @@ export interface TransactionStreamOptions {
   /** Told of all that comes. */
   readonly gate: StreamGate;
   readonly failpoints: Failpoints | undefined;
+  /** Before the stream begins. */
+  prepare(signal: AbortSignal): Promise<void>;
+  /** A statement that changes definitions has come, and nothing behind it was decoded. */
+  onDefinition(signal: AbortSignal): Promise<void>;
 }
 
 /** The transactions of a log that is read from one place on, and who waits for it to pass another. */
@@ -39,6 +44,7 @@ export class TransactionStream implements AsyncDisposable {
   async *batches(signal: AbortSignal): AsyncGenerator<SourceBatch, never, undefined> {
     const { stream, from } = this.#options;
     try {
+      await this.#options.prepare(signal);
       await stream.start(from, signal);
       for await (const batch of stream.batches(signal)) yield* this.#batchesOf(batch, signal);
       throw new TypeError("a stream never ends by itself");
@@ -93,6 +99,8 @@ export class TransactionStream implements AsyncDisposable {
         const before = reached.position;
         assembler.push(one);
         if (one.content.kind === "rows") failpoints?.hit("decoded");
+        if (one.content.kind === "query" && changesDefinitions(one.content.sql))
+          await this.#options.onDefinition(signal);
         if (assembler.missing !== null) yield* this.#again(assembler.missing, signal);
         if (reached.position !== before) this.#passed(reached.position);
         if (arrived.isLarge) yield* this.#taken();

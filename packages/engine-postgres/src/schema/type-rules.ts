@@ -139,6 +139,7 @@ export const POSTGRES_TYPE_RULES: readonly TypeRule[] = typedEntries(RULES).map(
     creates,
     takes: takenBy(type).map(([name]) => TYPE_NAMES[name]),
     refuses,
+    equal: null,
   }),
 );
 
