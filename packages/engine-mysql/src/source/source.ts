@@ -191,7 +191,7 @@ export class MysqlSource implements Source {
       arrived,
       pieceBytes: PIECE_BYTES,
       tables: decoder.tables,
-      truncated: (table) => decoder.numberOf(table),
+      numberOf: (table) => decoder.numberOf(table),
     });
     const reader = { connection: { ...account }, place };
     const stream = new BinlogStream({ ...reader, serverId: serverIdOf(pipeline), decoder });
