@@ -43,7 +43,8 @@ import { openSnapshot } from "../snapshot/snapshot.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
 import { Assembler } from "./assembler.ts";
 import { CharsetTables } from "./charset-tables.ts";
-import { readPrimaryLog, startOf, type PrimaryLog } from "./primary-log.ts";
+import { startOf } from "./compared-start.ts";
+import { readPrimaryLog, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import type { LogReaders } from "./prepared-reader.ts";
 import { besideIdOf, serverIdOf } from "./server-id.ts";
@@ -148,7 +149,7 @@ export class MysqlSource implements Source {
     const [problem] = settingProblems(settings);
     if (problem !== undefined) throw errorOf(problem);
     const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
-    const start = startOf(log, reached);
+    const start = await startOf(session, log, reached);
     return new MysqlSourceSession({
       log,
       start,
