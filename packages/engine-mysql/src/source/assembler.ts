@@ -4,7 +4,7 @@ import { OpenTransaction } from "./open-transaction.ts";
 import { PreparedTransactions, type LogPlace } from "./prepared-transactions.ts";
 import type { Reached } from "./reached.ts";
 import type { ServerClock } from "./server-clock.ts";
-import { meaningOf, type TruncatedTable } from "./statement.ts";
+import { meaningOf, type NamedTable } from "./statement.ts";
 
 export interface AssemblerOptions {
   readonly reached: Reached;
@@ -13,8 +13,8 @@ export interface AssemblerOptions {
   readonly pieceBytes: number;
   readonly tables: Parameters<Arrived["addPiece"]>[0]["tables"];
   readonly clock: ServerClock;
-  /** The number by which events name a table that a statement emptied; null where it is not replicated. */
-  readonly truncated: (table: TruncatedTable) => number | null;
+  /** The number by which events name a table that a statement names; null where it is not replicated. */
+  readonly numberOf: (table: NamedTable) => number | null;
 }
 
 /** An XA transaction of which the outcome was read, and whose rows are not held. */
@@ -203,10 +203,21 @@ export class Assembler {
     const meaning = meaningOf(sql, schema);
     if (meaning.kind === "changes") throw loggedAsStatement(meaning.verb);
     if (meaning.kind === "truncate") {
-      const table = this.#options.truncated(meaning.table);
+      const table = this.#options.numberOf(meaning.table);
       if (table !== null) open.add([{ kind: "truncate", tables: [table], restartIdentity: true }]);
     }
+    if (meaning.kind === "anew") this.#anew(open, meaning.tables);
+    if (meaning.kind === "database-dropped")
+      this.#anew(
+        open,
+        [...this.#options.tables.values()].filter((table) => table.schema === meaning.schema),
+      );
     if (!open.hasBegun) this.#commit(open, end);
+  }
+
+  #anew(open: OpenTransaction, tables: readonly NamedTable[]): void {
+    const numbers = new Set(tables.map((table) => this.#options.numberOf(table)));
+    for (const table of numbers) if (table !== null) open.add([{ kind: "schema", table, isAnew: true }]);
   }
 
   #piece(open: OpenTransaction): void {

@@ -37,7 +37,8 @@ import { readPrimarySettings, settingProblems } from "../setup-check/primary-set
 import { Assembler } from "./assembler.ts";
 import { CatalogFacts } from "./catalog-facts.ts";
 import { CharsetTables } from "./charset-tables.ts";
-import { readPrimaryLog, startOf, type PrimaryLog } from "./primary-log.ts";
+import { startOf } from "./compared-start.ts";
+import { readPrimaryLog, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import type { LogReaders } from "./prepared-reader.ts";
 import { readServerClock } from "./server-clock.ts";
@@ -159,7 +160,7 @@ export class MysqlSource implements Source {
     const [problem] = settingProblems(settings);
     if (problem !== undefined) throw errorOf(problem);
     const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
-    const begin = await this.#gate.begin(admin, startOf(log, reached));
+    const begin = await this.#gate.begin(admin, await startOf(session, log, reached));
     const tables = await this.#listTables(admin, reached !== null);
     const stream = await this.#newStream(admin, log, begin);
     return new MysqlSourceSession({
@@ -197,7 +198,7 @@ export class MysqlSource implements Source {
       pieceBytes: PIECE_BYTES,
       tables: decoder.tables,
       clock: await readServerClock(session),
-      truncated: (table) => decoder.numberOf(table),
+      numberOf: (table) => decoder.numberOf(table),
     });
     const reader = { connection: { ...account }, place };
     const stream = new BinlogStream({ ...reader, serverId: serverIdOf(pipeline), decoder, isSemiSync });
