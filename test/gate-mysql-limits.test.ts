@@ -20,7 +20,7 @@ import {
   semiSync,
   untilMysqlWaits,
 } from "./gate/mysql-gated.ts";
-import type { Scenario } from "./scenario.ts";
+import { createDatabases, Scenario } from "./scenario.ts";
 import { metricsOf, statusOf, valueOf } from "./status-of.ts";
 
 /* Where commits of MySQL or MariaDB would wait too long, or would not wait as they should. */
@@ -220,6 +220,62 @@ const LIMITS: readonly Limit[] = [
         await next.stop();
       }
       expect(await command(scenario, "gate", "off")).toMatchObject({ code: 0 });
+    },
+  },
+  {
+    name: "a user is told every right that it lacks, and needs no other; over TLS",
+    check: async ({ flavour, servers, primary }) => {
+      const urls = await createDatabases(servers);
+      const [primaryUrl = "", replicaUrl = ""] = urls;
+      const database = new URL(primaryUrl).pathname.slice(1);
+      const sees = flavour === "mysql" ? "replication client" : "binlog monitor";
+      await primary().query(
+        `create user ours identified by 'pw'; grant replication slave, ${sees}, reload on *.* to ours;
+         grant select on ${database}.* to ours`,
+      );
+      const reached = Object.assign(new URL(primaryUrl), { username: "ours", password: "pw" });
+      reached.searchParams.set("ssl-mode", "REQUIRED");
+      const scenario = await Scenario.create({
+        urls,
+        reachedAs: [reached.href, replicaUrl],
+        extra: "mode: sync",
+      });
+      await queryMysql(primaryUrl, "create table items (id int primary key, v varchar(30))");
+      const before = await command(scenario, "gate", "on");
+      expect(before).toMatchObject({ code: 1, text: expect.stringContaining("permission-denied") });
+      const [, grants = ""] = /run on the primary: (.*)/.exec(before.text) ?? [];
+      expect(grants).toContain(flavour === "mysql" ? "system_variables_admin" : "replication master admin");
+      await primary().query(grants);
+      await using run = await mysqlGated(scenario);
+      await queryMysql(primaryUrl, "insert into items values (1, 'whole')");
+      expect(await replicaHas(scenario, 1)).toBe(true);
+      expect(await command(scenario, "gate", "off")).toMatchObject({ code: 0 });
+      await run.stop();
+      expect((await command(scenario, "remove", "pipeline", "--yes")).text).toContain("commit gate");
+      await primary().query("drop user ours");
+    },
+  },
+  {
+    name: "the compressed protocol is refused with what to do, in the url and by the server",
+    check: async ({ flavour, servers, primary }) => {
+      const urls = await createDatabases(servers);
+      const [primaryUrl = "", replicaUrl = ""] = urls;
+      const reachedAs = [`${primaryUrl}?compress=true`, replicaUrl];
+      const compressed = await Scenario.create({ urls, reachedAs });
+      for (const words of [["check"], ["gate", "on"]]) {
+        const { text } = await command(compressed, ...words);
+        expect(text).toContain("the compressed protocol is not spoken");
+        expect(text).toContain("take compress out of the url");
+      }
+      if (flavour === "mariadb") return; // It leaves that to its clients.
+      const scenario = await Scenario.create({ urls });
+      await using session = await openMysql(primaryUrl);
+      await primary().query("set global protocol_compression_algorithms = 'zlib'");
+      for (const words of [["check"], ["gate", "on"]])
+        expect((await command(scenario, ...words)).text).toContain(
+          "protocol_compression_algorithms = 'zlib,zstd",
+        );
+      await session.query("set global protocol_compression_algorithms = 'zlib,zstd,uncompressed'");
     },
   },
 ];
