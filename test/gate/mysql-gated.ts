@@ -15,7 +15,7 @@ export async function mysqlGateScenario(
   extra = "mode: sync",
 ): Promise<Scenario> {
   const scenario = await Scenario.create({ urls: await createDatabases(servers), extra });
-  await queryMysql(scenario.primaryUrl, "create table items (id int primary key, v varchar(20))");
+  await queryMysql(scenario.primaryUrl, "create table items (id int primary key, v varchar(30))");
   return scenario;
 }
 
@@ -44,6 +44,7 @@ export async function semiSync(
 export async function letMysqlGo(server: MysqlServer | undefined): Promise<void> {
   const name = server === undefined ? "" : enabledOf(server.flavour);
   await server?.query(`set global ${name} = OFF`).catch(() => undefined); // MySQL may have no such thing yet.
+  await server?.query("drop database if exists lockstep");
 }
 
 export function enabledOf(flavour: MysqlFlavour): string {

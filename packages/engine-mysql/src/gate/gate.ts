@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { ReplicationError, type Gate, type GateReport } from "@lockstep/core";
 import { onDatabase, type DatabaseOptions } from "../command-session.ts";
 import type { Connected } from "../connection.ts";
@@ -12,6 +13,9 @@ import { armedVariables, namesOf, readSemiSync, type SemiSyncState } from "./sem
 
 /** A night's answer must not wait for a hung run. */
 const OFF_LOCK_SECONDS = 1;
+/** A reader of ours that was killed is missed by the server when it says next where it is. */
+const GHOST_MS = 3_000;
+const GHOST_LOOK_MS = 200;
 
 export interface GateOptions extends DatabaseOptions {
   /** What a commit waits for at most, before it is let go; null: as long as it takes. */
@@ -22,20 +26,20 @@ export function createGate(options: GateOptions): Gate {
   const on = async <T>(work: (connected: Connected) => Promise<T>, signal: AbortSignal): Promise<T> =>
     await onDatabase(options, `primary ${options.name}`, work, signal);
   return {
-    on: async (signal) => await on(async (connected) => await turnOn(connected, options), signal),
+    on: async (signal) => await on(async (connected) => await turnOn(connected, options, signal), signal),
     off: async (signal) => await on(async (connected) => await turnOff(connected, options), signal),
     status: async (signal) =>
       await on(async (connected) => await report(connected, options, planned(connected, options)), signal),
   };
 }
 
-async function turnOn(connected: Connected, options: GateOptions): Promise<GateReport> {
+async function turnOn(connected: Connected, options: GateOptions, signal: AbortSignal): Promise<GateReport> {
   const { session, server } = connected;
   const { pipeline } = options;
-  const state = await readSemiSync(session, server.flavour);
-  await expectGateRights(connected, { installs: state.variables === null });
-  await expectAlone(connected, options, state);
-  if (state.variables === null) await install(connected);
+  const { variables } = await readSemiSync(session, server.flavour);
+  await expectGateRights(connected, { installs: variables === null });
+  await expectAlone(connected, options, signal);
+  if (variables === null) await install(connected);
   await unlogged(connected);
   for (const statement of OWN_TABLE) await session.run(statement);
   await noteGate(session, pipeline, { isWanted: true });
@@ -57,10 +61,11 @@ async function turnOff(connected: Connected, options: GateOptions): Promise<Gate
 
 /** Whoever else answers commits would let them go before the quorum has them. */
 async function expectAlone(
-  { session }: Connected,
+  connected: Connected,
   { pipeline }: GateOptions,
-  { clients }: SemiSyncState,
+  signal: AbortSignal,
 ): Promise<void> {
+  const { session, server } = connected;
   const [other] = await otherGates(session, pipeline);
   if (other !== undefined) {
     throw new ReplicationError("gate-unavailable", `the gate of pipeline ${other} is on: a server has one`, {
@@ -69,7 +74,13 @@ async function expectAlone(
   }
   const { isWanted } = await readGateNote(session, pipeline);
   const own = isWanted && (await lockHolder(session, pipeline)) !== null ? 1 : 0;
-  if (clients > own) throw strangers(clients - own);
+  const untilMs = performance.now() + GHOST_MS;
+  for (;;) {
+    const { clients } = await readSemiSync(session, server.flavour);
+    if (clients <= own) return;
+    if (performance.now() > untilMs) throw strangers(clients - own);
+    await sleep(GHOST_LOOK_MS, undefined, { signal });
+  }
 }
 
 async function install({ session, server, place }: Connected): Promise<void> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { includes, type Confirmation, type Failpoints, type Logger, type Position } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
 import { comparePositions } from "../position.ts";
@@ -10,6 +11,8 @@ import { readSemiSync } from "./semi-sync-server.ts";
 /** A quorum that is behind for longer may be so far back that the primary has no log from there any more. */
 const STALE_MS = 60_000;
 const LOCK_SECONDS = 2;
+/** How often it is looked whether a commit is in the way. */
+const GUARD_MS = 1_000;
 
 export interface SourceGateOptions {
   readonly pipeline: string;
@@ -56,8 +59,51 @@ export class SourceGate {
    * it was asked last, they may be waiting for that very copy: they are let go.
    */
   async unblock(signal: AbortSignal): Promise<void> {
-    const { connect, pipeline, logger } = this.#options;
-    await using connected = await connect(signal);
+    await using connected = await this.#options.connect(signal);
+    await this.#letGoIfStuck(connected, "a copy cannot begin while commits wait for it");
+  }
+
+  /**
+   * Runs work of a session that looks tables up. Where it waits for a table that somebody alters, whose commit waits
+   * for us in turn, commits are let go.
+   */
+  async guarded<T>({ session }: Connected, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const ended = new AbortController();
+    const stop = (): void => ended.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    const guarding = this.#guard(session.id, ended.signal);
+    try {
+      return await work();
+    } finally {
+      stop();
+      signal.removeEventListener("abort", stop);
+      await guarding;
+    }
+  }
+
+  async #guard(sessionId: number, signal: AbortSignal): Promise<void> {
+    this.#answered = null;
+    while (!signal.aborted) {
+      try {
+        await sleep(GUARD_MS, undefined, { signal });
+        await using connected = await this.#options.connect(signal);
+        const [row] = await connected.session.query(
+          `select state from information_schema.processlist where id = ${sessionId}`,
+        );
+        if (row?.["state"]?.includes("metadata lock") === true)
+          await this.#letGoIfStuck(
+            connected,
+            "what is needed to begin is locked by a commit that waits for it",
+          );
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#options.logger.debug({ err: error }, "whether a commit is in the way is not known");
+      }
+    }
+  }
+
+  async #letGoIfStuck(connected: Connected, why: string): Promise<void> {
+    const { pipeline, logger } = this.#options;
     const { session, server } = connected;
     const { isWanted } = await readGateNote(session, pipeline);
     const { waiting, answered } = await readSemiSync(session, server.flavour);
@@ -68,7 +114,7 @@ export class SourceGate {
     const gate = { session, flavour: server.flavour, pipeline };
     await locked(session, LOCK_SECONDS, async () => await letGo(gate));
     this.#answered = null;
-    logger.warn({ waiting }, "a copy cannot begin while commits wait for it: they are let go (degraded)");
+    logger.warn({ waiting }, `${why}: commits are let go (degraded)`);
   }
 
   get #isStale(): boolean {

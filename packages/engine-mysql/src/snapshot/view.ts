@@ -11,7 +11,7 @@ import { isLockWait, isRightMissing } from "../server-error.ts";
  */
 const LOCK_SECONDS = 1;
 const ATTEMPTS = 20;
-const ASK_EVERY = 4;
+const ASK_EVERY = 2;
 /** A link that has died is known to the server after so long, and what it held is free. */
 const LINK_SECONDS = 3;
 

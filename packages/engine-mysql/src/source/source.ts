@@ -106,7 +106,8 @@ export class MysqlSource implements Source {
       await using admin = await connect(this.#connection, signal);
       const lock = await this.#takeLock(signal);
       try {
-        return await this.#stream(admin, lock, reached);
+        const begin = async (): Promise<SourceSession> => await this.#stream(admin, lock, reached);
+        return await this.#gate.guarded(admin, begin, signal);
       } catch (error) {
         await lock[Symbol.asyncDispose]();
         throw error;
