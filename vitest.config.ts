@@ -53,6 +53,7 @@ export default defineConfig({
     projects: [
       project("side by side", [...WITH_SERVERS, "test/**/*.test.ts"], {
         exclude: [...ALONE, ...ALONE_TOO, ...WAITING],
+        isolate: false,
         sequence: { groupOrder: 0 },
       }),
       project("one process for all", ["packages/*/src/**/*.test.ts"], {
