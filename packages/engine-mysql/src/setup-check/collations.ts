@@ -1,10 +1,15 @@
 import { errorFinding, tableLabel, type CommonTable, type Finding } from "@lockstep/core";
+import type { Flavour } from "../flavour.ts";
 import type { Session } from "../session.ts";
 
-/** The collations that a server has, by name. */
-export async function readCollationNames(session: Session): Promise<ReadonlySet<string>> {
-  const rows = await session.query("show collation");
-  return new Set(rows.map((row) => row["Collation"] ?? ""));
+/** The collations that a server has, as its columns name them: MariaDB calls some by one name for all character sets. */
+export async function readCollationNames(session: Session, flavour: Flavour): Promise<ReadonlySet<string>> {
+  const rows = await session.query(
+    flavour === "mysql"
+      ? "select collation_name as name from information_schema.collations"
+      : "select full_collation_name as name from information_schema.collation_character_set_applicability",
+  );
+  return new Set(rows.map((row) => row["name"] ?? ""));
 }
 
 /** A table that is made in the primary's own words has its collations; the server may be older, or they somebody's own. */

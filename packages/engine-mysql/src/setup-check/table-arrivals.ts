@@ -100,7 +100,7 @@ export async function findArrivals(
   const findings: Finding[] = [];
   const arrivals = new Map<string, TableArrival>();
   const toCreate = new Creations(connected, options);
-  const collations = await readCollationNames(connected.session);
+  const collations = await readCollationNames(connected.session, connected.server.flavour);
   for (const table of tables) {
     const key = tableKey(table);
     const whole = toCreate.whole(table);
