@@ -61,13 +61,21 @@ export class Charsets {
     return this.#collations.has(id);
   }
 
-  /** Rejects a collation that the server does not have, and with `UnknownCharset` what has no table yet. */
-  ofCollation(id: number): Charset {
+  /**
+   * Rejects a collation that the server does not have, and with `UnknownCharset` what has no table yet. `column`:
+   * `schema.table.column`.
+   */
+  ofCollation(id: number, column: string): Charset {
     const info = this.#collations.get(id);
     if (info === undefined) {
-      throw new ReplicationError("table-not-supported", `collation ${id} is none of the primary's`, {
-        fix: "give the table a collation that the primary has: ALTER TABLE … CONVERT TO CHARACTER SET utf8mb4",
-      });
+      throw new ReplicationError(
+        "table-not-supported",
+        `column ${column} has collation ${id} in the primary's log, which is none that the primary has`,
+        {
+          fix: "give the server that collation again (Index.xml in its character_sets_dir, and a restart), or name the table in tables.exclude",
+          fields: { column, collation: id },
+        },
+      );
     }
     const known = this.#byName.get(info.name);
     if (known !== undefined) return known;

@@ -126,7 +126,7 @@ function defineString(column: MappedColumn, context: DefinitionContext): ColumnD
 function charsetOf({ collation }: MappedColumn, { charsets, label }: DefinitionContext): Charset {
   if (collation === null)
     throw new ReplicationError("protocol-violation", `${label} has no collation in its table map`);
-  return charsets.ofCollation(collation);
+  return charsets.ofCollation(collation, label);
 }
 
 function nameOf({ type, size }: MappedColumn, { decode, maxBytes }: Charset): string {

@@ -81,7 +81,7 @@ function xa(sql: string): EventContent | null {
 
 function statementText(statement: Buffer, collation: number | null, charsets: Charsets): string {
   const isKnown = collation !== null && charsets.has(collation);
-  const decode = (isKnown ? charsets.ofCollation(collation).decode : null) ?? decodeUtf8;
+  const decode = (isKnown ? charsets.ofCollation(collation, "(a statement)").decode : null) ?? decodeUtf8;
   return decode(statement, 0, statement.length) ?? statement.toString("utf8");
 }
 

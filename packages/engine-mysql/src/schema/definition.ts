@@ -1,7 +1,7 @@
 import type { SchemaDefinition, TableName } from "@lockstep/core";
 import type { Flavour } from "../flavour.ts";
 import { quoteTable } from "../quoting.ts";
-import { numberOf } from "../server-error.ts";
+import { isRightMissing, numberOf, ServerError } from "../server-error.ts";
 import type { Session } from "../session.ts";
 import { readCommonTables } from "./common-tables.ts";
 
@@ -16,6 +16,18 @@ export interface MysqlSchema extends SchemaDefinition {
 export interface TableDefinition extends TableName {
   /** `create table …`, its name unqualified; foreign keys name the databases of others. */
   readonly create: string;
+}
+
+/** Why the server itself cannot open a table, in its words: those of an object, never of a row. Null: it can. */
+export async function whyUnopened(session: Session, table: TableName): Promise<string | null> {
+  try {
+    await session.query(`show create table ${quoteTable(table)}`);
+    return null;
+  } catch (error) {
+    if (!(error instanceof ServerError) || isRightMissing(error) || error.number === NO_SUCH_TABLE)
+      return null;
+    return error.message;
+  }
 }
 
 /** Tables that are gone are left out. */

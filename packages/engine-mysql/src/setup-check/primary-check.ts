@@ -8,13 +8,14 @@ import {
   type Finding,
   type PrimaryCheck,
   type PrimaryReport,
+  type SourceTable,
   type TableFilter,
-  type TableName,
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
-import { readSchema } from "../schema/definition.ts";
+import { readSchema, whyUnopened } from "../schema/definition.ts";
 import { listTables, type ListedTables } from "../schema/tables.ts";
-import { isRightMissing, toReplicationError } from "../server-error.ts";
+import { isRightMissing, ServerError, toReplicationError } from "../server-error.ts";
+import type { Session } from "../session.ts";
 import { readCopiedTables } from "../snapshot/columns.ts";
 import { findBinlog } from "./binlog.ts";
 import { connectAnyway } from "./connect-anyway.ts";
@@ -69,23 +70,61 @@ async function checkServer(
     ...findMissingRights(grants, { server, hasIds, filter, tables: named }),
     ...(await findNotReplicated(session, { filter, named })),
   ];
-  const tables = (await readCopiedTables(session, listed.tables)).map(({ table }) => table);
-  const common = await readCommon(connected, listed.tables);
+  const opened = await readOpened(connected, listed.tables);
+  findings.push(...opened.findings);
+  const tables = (await readCopiedTables(session, opened.tables)).map(({ table }) => table);
+  const { common } = opened;
   // Nothing is kept there: whether the pipeline has begun is told by its replicas.
   return { findings, database: await readIdentity(session), hasBegun: false, tables, common };
 }
 
-/** Empty where our user may not see the definitions, which is named with the other rights. */
-async function readCommon(
-  { session, server }: Connected,
-  tables: readonly TableName[],
-): Promise<readonly CommonTable[]> {
+interface Opened {
+  readonly tables: readonly SourceTable[];
+  /** Empty where our user may not see the definitions, which is named with the other rights. */
+  readonly common: readonly CommonTable[];
+  readonly findings: readonly Finding[];
+}
+
+/** Without those that the server has and cannot open itself: one whose collation it no longer knows. */
+async function readOpened(connected: Connected, tables: readonly SourceTable[]): Promise<Opened> {
+  const { session, server } = connected;
   try {
-    return (await readSchema(session, server.flavour, tables)).common;
+    const { common } = await readSchema(session, server.flavour, tables);
+    return { tables, common, findings: [] };
   } catch (error) {
-    if (isRightMissing(error)) return [];
-    throw error;
+    if (isRightMissing(error)) return { tables, common: [], findings: [] };
+    const closed =
+      error instanceof ServerError ? await findClosed(session, tables) : new Map<string, string>();
+    if (closed.size === 0) throw error;
+    const opened = await readOpened(
+      connected,
+      tables.filter((table) => !closed.has(tableLabel(table))),
+    );
+    return {
+      ...opened,
+      findings: [...opened.findings, ...[...closed].map(([label, why]) => closedFinding(label, why))],
+    };
   }
+}
+
+/** Why, by table. */
+async function findClosed(session: Session, tables: readonly SourceTable[]): Promise<Map<string, string>> {
+  const closed = new Map<string, string>();
+  for (const table of tables) {
+    const why = await whyUnopened(session, table);
+    if (why !== null) closed.set(tableLabel(table), why);
+  }
+  return closed;
+}
+
+function closedFinding(label: string, why: string): Finding {
+  return errorFinding(
+    "table-not-supported",
+    `table ${label} cannot be opened by the primary itself: ${why}`,
+    {
+      fix: "mend it there (a collation is known again once Index.xml in character_sets_dir has it, after a restart), or name it in tables.exclude",
+    },
+  );
 }
 
 function findTables(filter: TableFilter, { tables, refused }: ListedTables): Finding[] {

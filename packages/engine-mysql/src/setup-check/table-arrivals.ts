@@ -21,6 +21,7 @@ import { quoteText } from "../quoting.ts";
 import type { Session } from "../session.ts";
 import { hasRows, notEmpty } from "../sink/copy/copy-target.ts";
 import { planTable, readUnfit } from "../sink/table-plan.ts";
+import { findUnknownCollations, readCollationNames } from "./collations.ts";
 import type { Grants } from "./grants.ts";
 
 /** A table of the primary, as the replica has it. */
@@ -99,6 +100,7 @@ export async function findArrivals(
   const findings: Finding[] = [];
   const arrivals = new Map<string, TableArrival>();
   const toCreate = new Creations(connected, options);
+  const collations = await readCollationNames(connected.session, connected.server.flavour);
   for (const table of tables) {
     const key = tableKey(table);
     const whole = toCreate.whole(table);
@@ -112,7 +114,10 @@ export async function findArrivals(
           );
     if (options.there.get(key)?.isThere !== true) {
       const { columns, findings: found } = toCreate.of(table);
-      findings.push(...found, ...noLabel(columns));
+      const isOwn = options.dialect === connected.server.flavour;
+      const unknown =
+        isOwn && whole !== undefined ? findUnknownCollations(whole.common, collations, options.replica) : [];
+      findings.push(...found, ...noLabel(columns), ...unknown);
       arrivals.set(key, { kind: "to-create", columns });
       continue;
     }
