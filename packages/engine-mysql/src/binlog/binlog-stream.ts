@@ -69,6 +69,7 @@ export class BinlogStream implements AsyncDisposable {
     const dsn = { ...options.connection, stream: () => this.#openSocket(options.connection) };
     this.#source = new PacketSource(dsn, {
       event: (buffer, start, end) => this.#event(buffer, start, end),
+      large: (head) => this.#large(head),
       end: () => this.#fail(lost(`${options.place} ended the stream of its log`)),
       refused: (code, message) => this.#fail(refusal(code, message, options)),
     });
@@ -173,6 +174,14 @@ export class BinlogStream implements AsyncDisposable {
     this.#decodeMs += performance.now() - startedMs;
     if (this.#hasPayload || this.#bytes > MAX_PENDING_BYTES) this.#pause();
     this.#wake?.();
+  }
+
+  #large(head: Buffer): void {
+    try {
+      this.#options.decoder.expectLarge(head.subarray(1));
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #add(event: DecodedEvent): void {
