@@ -45,7 +45,9 @@ export class Window {
     const above = record.transactions.filter(
       (transaction) => !includes(this.#compare, position, transaction.position),
     );
-    const transactions = carried.takesAll ? above : this.#taken(above, record.tables, carried);
+    const told = entry.hasAnew ? above.map(withoutAnew) : above;
+    const transactions =
+      carried.takesAll && !entry.hasAnew ? above : this.#taken(told, record.tables, carried);
     if (transactions.length === 0) return;
     const isWhole =
       transactions.length === record.transactions.length &&
@@ -65,8 +67,8 @@ export class Window {
     return transactions.flatMap((transaction) => {
       const place = placeOf(transaction.xid, transaction.position, this.#compare);
       const events = carried.take(transaction.events, tables, place);
-      if (events === transaction.events) return [transaction];
-      return events.length === 0 ? [] : [{ ...transaction, events }];
+      if (events.length === 0) return [];
+      return events === transaction.events ? [transaction] : [{ ...transaction, events }];
     });
   }
 
@@ -83,4 +85,10 @@ export class Window {
     const isOne = folded.kind === "bulk" || !hasSeveralDefinitions(groups); // Only those do not fold.
     return isOne ? [{ groups, folded, progress }] : cutAtDefinitions(collected, progress);
   }
+}
+
+/** The follower has seen to it that those tables are copied anew; a replica may not even have them. */
+function withoutAnew(transaction: Transaction): Transaction {
+  const events = transaction.events.filter((event) => event.kind !== "schema" || event.isAnew !== true);
+  return events.length === transaction.events.length ? transaction : { ...transaction, events };
 }

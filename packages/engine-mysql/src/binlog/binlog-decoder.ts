@@ -27,6 +27,7 @@ import { payloadEvents } from "./transaction-payload.ts";
  *     Int32 checksum, if the file has them
  */
 const HEAD_BYTES = 19;
+const TABLE_ID_BYTES = 6;
 const TYPE_AT = 4;
 const SERVER_ID_AT = 5;
 const LENGTH_AT = 9;
@@ -86,6 +87,13 @@ export class BinlogDecoder {
     } catch (error) {
       throw this.#failure(error, buffer, start, end);
     }
+  }
+
+  /** An event of which only the head is there is about to be gathered: rejects rows that are too large (M1). */
+  expectLarge(head: Buffer): void {
+    const bytes = head.readUInt32LE(LENGTH_AT);
+    if (!ROWS.has(head.readUInt8(TYPE_AT))) return;
+    this.#rows.expectBytes(head.readUIntLE(HEAD_BYTES, TABLE_ID_BYTES), bytes);
   }
 
   /** Where the event's own bytes end. What the server makes up while it sends may come before any format. */

@@ -229,6 +229,31 @@ test("compressed transactions are read in order with what follows them", async (
   ]);
 });
 
+test("a row far above the limit is refused before it is there (M1)", async () => {
+  await using server = await startMysql("mysql", {
+    settings: { "sync-binlog": "0", "innodb-flush-log-at-trx-commit": "0", "innodb-doublewrite": "OFF" },
+  });
+  await server.query(
+    "create database large; create table large.t (id int primary key, v longtext, w longtext)",
+  );
+  await server.query("insert into large.t values (1, repeat('x', 40000000), repeat('y', 40000000))");
+  await using session = await openSession(server.url("large"));
+  const charsets = new Charsets(await readCollations(async (sql) => await session.query(sql)));
+  const { username: user, password } = new URL(server.url());
+  await using stream = new BinlogStream({
+    connection: { host: "127.0.0.1", port: server.port, user, password },
+    place: "the server",
+    serverId: 89,
+    decoder: decoderOf("mysql", charsets, { maxRowBytes: MEGABYTE }),
+  });
+  await stream.start({ kind: "gtid", gtids: "" }, new AbortController().signal);
+  await expect(rows(stream, 1)).rejects.toMatchObject({
+    code: "row-too-large",
+    // Of one that was gathered the key would be known.
+    message: "the primary sends a row of large.t, its key behind its large value, above 1048576 bytes",
+  });
+});
+
 function eventsOf(batch: BinlogBatch): ReplicationEvent[] {
   return contentsOf(batch).flatMap((content) => (content.kind === "rows" ? content.events : []));
 }

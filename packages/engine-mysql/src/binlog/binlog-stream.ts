@@ -73,6 +73,7 @@ export class BinlogStream implements AsyncDisposable {
     const dsn = { ...options.connection, stream: () => this.#openSocket(options.connection) };
     const handlers = {
       event: (buffer: Buffer, start: number, end: number) => this.#event(buffer, start, end),
+      large: (head: Buffer) => this.#large(head),
       end: () => this.#fail(lost(`${options.place} ended the stream of its log`)),
       refused: (code: number, message: string) => this.#fail(refusal(code, message, options)),
     };
@@ -195,6 +196,14 @@ export class BinlogStream implements AsyncDisposable {
     this.#decodeMs += performance.now() - startedMs;
     if (this.#isHeld || this.#bytes > MAX_PENDING_BYTES) this.#pause();
     this.#wake?.();
+  }
+
+  #large(head: Buffer): void {
+    try {
+      this.#options.decoder.expectLarge(head.subarray(1 + this.#header.bytes(head, 1)));
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #add(event: DecodedEvent): void {

@@ -28,6 +28,7 @@ describe.each(["mysql", "mariadb"] as const)("what %s sends", (release) => {
     await server.query(`insert into packets.t values (repeat('x', ${20 * 1024 * 1024}))`);
     const { username: user, password } = new URL(server.url());
     const events: { readonly type: number; readonly length: number; readonly isWhole: boolean }[] = [];
+    const larges: number[] = [];
     let seenByZongji = 0;
     const source = new PacketSource(
       { host: "127.0.0.1", port: server.port, user, password },
@@ -36,6 +37,7 @@ describe.each(["mysql", "mariadb"] as const)("what %s sends", (release) => {
           const length = buffer.readUInt32LE(start + LENGTH_AT);
           events.push({ type: buffer.readUInt8(start + TYPE_AT), length, isWhole: length === end - start });
         },
+        large: (head) => larges.push(head.readUInt32LE(1 + LENGTH_AT)),
         end: () => source.emit("ended"),
         refused: (_, message) => source.emit("error", new Error(message)),
       },
@@ -54,6 +56,7 @@ describe.each(["mysql", "mariadb"] as const)("what %s sends", (release) => {
     expect(events.every(({ isWhole, length }) => isWhole && length >= HEAD_BYTES)).toBe(true);
     // Beyond 16 MiB the protocol cuts it into several packets.
     expect(Math.max(...events.map(({ length }) => length))).toBeGreaterThan(20 * 1024 * 1024);
+    expect(larges).toEqual(events.map(({ length }) => length).filter((length) => length > 0xff_ffff));
     expect(seenByZongji).toBe(0);
   });
 
@@ -65,6 +68,7 @@ describe.each(["mysql", "mariadb"] as const)("what %s sends", (release) => {
         { host: "127.0.0.1", port: server.port, user, password },
         {
           event: () => undefined,
+          large: () => undefined,
           end: () => reject(new Error("it ended")),
           refused: (code, message) => {
             source.stop();

@@ -1,4 +1,5 @@
 import ZongJi from "@vlasky/zongji";
+import { watchLargePackets } from "./large-packets.ts";
 import { ackPacket, SemiSyncHeader, type FileEnd } from "./semi-sync.ts";
 
 /*
@@ -16,6 +17,8 @@ const ERROR_TEXT_AT = 9;
 export interface PacketHandlers {
   /** An event, in `buffer` from `start` to `end`; the bytes stay the driver's. */
   event(buffer: Buffer, start: number, end: number): void;
+  /** A packet above 16 MiB begins so, and is being gathered. */
+  large(head: Buffer): void;
   end(): void;
   /** The server refuses to go on. */
   refused(code: number, message: string): void;
@@ -59,6 +62,7 @@ export class PacketSource extends ZongJi {
         // The first call has no packet: it sends the command.
         if (packet === undefined || this.next === null) {
           followSequence(connection);
+          watchLargePackets(connection, (head) => handlers.large(head));
           return super.execute(packet, connection);
         }
         return handOn(packet, handlers, header);

@@ -49,6 +49,7 @@ export async function recordLog(url: string, filename: string): Promise<Buffer[]
   await new Promise<void>((resolve, reject) => {
     const source = new PacketSource(account, {
       event: (buffer, start, end) => void events.push(Buffer.from(buffer.subarray(start, end))),
+      large: () => undefined,
       end: () => {
         source.stop();
         resolve();

@@ -37,6 +37,11 @@ const REASONS: readonly Reason[] = [
     fix: "SET GLOBAL max_allowed_packet = 1073741824 on the primary, and in its configuration",
   },
   {
+    words: /anonymous transaction/i,
+    code: "setup-incomplete",
+    fix: "set gtid_mode = ON on the primary and leave it so; what was committed without ids cannot be asked for: then make the pipeline anew, with a snapshot",
+  },
+  {
     words: /GTID_MODE|gtid.?mode/i,
     code: "setup-incomplete",
     fix: "set gtid_mode = ON on the primary (by OFF_PERMISSIVE and ON_PERMISSIVE)",

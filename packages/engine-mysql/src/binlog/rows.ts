@@ -96,6 +96,15 @@ export class RowsReader {
     }
   }
 
+  /** Rejects an event of a table that is wanted if no two rows and what is gathered with them are so large. */
+  expectBytes(tableId: number, bytes: number): void {
+    const { maxRowBytes } = this.#options;
+    const mapped = this.#maps.find(tableId);
+    if (mapped === null || mapped === undefined || bytes <= 2 * maxRowBytes + MAX_GATHERED_BYTES) return;
+    this.#cells = [];
+    throw this.#tooLarge(mapped, new RowTooLong(bytes));
+  }
+
   #rows(
     cursor: Cursor,
     { change, version, isCompressed, isPartial = false }: RowsForm,

@@ -12,6 +12,7 @@ import {
 } from "@lockstep/core";
 import { UnknownCharset } from "../binlog/charsets.ts";
 import type { GateKeeper } from "../gate/gate-keeper.ts";
+import { parsed } from "../parsed-position.ts";
 import { comparePositions } from "../position.ts";
 import { UnsettledDefinition } from "./catalog-facts.ts";
 import type { PrimaryLog } from "./primary-log.ts";
@@ -64,6 +65,8 @@ export class MysqlSourceSession implements SourceSession {
         throw serverChanged(field, expected[field], this.server[field]);
     }
     const { written } = this.#options.log;
+    if (isPlace(written) !== isPlace(reached) && parsed(reached)?.kind !== "beginning")
+      throw modeChanged(reached, written);
     if (!includes(comparePositions, written, reached))
       throw serverChanged("what it has", `all of ${reached}`, written);
   }
@@ -109,6 +112,24 @@ export class MysqlSourceSession implements SourceSession {
     await stream[Symbol.asyncDispose]();
     await lock[Symbol.asyncDispose]();
   }
+}
+
+function isPlace(position: Position): boolean {
+  return parsed(position)?.kind === "file";
+}
+
+/** What both say cannot be compared; a server that was asked for places in its files would still have them. */
+function modeChanged(reached: Position, end: Position): ReplicationError {
+  return new ReplicationError(
+    "setup-incomplete",
+    `the topic ends at ${reached}, and the primary's log at ${end}: its gtid_mode was changed since`,
+    {
+      fix: isPlace(reached)
+        ? "set gtid_mode back (by ON_PERMISSIVE and OFF_PERMISSIVE), or make the pipeline anew, with a snapshot: ids are better"
+        : "set gtid_mode = ON on the primary and leave it so; where something was committed without ids meanwhile, make the pipeline anew, with a snapshot",
+      fields: { reached, end },
+    },
+  );
 }
 
 function serverChanged(

@@ -168,3 +168,43 @@ function sameNumbers(): string[] {
     names.set(number, name);
   }
 }
+
+test("MySQL whose gtid_mode changes while it is read, or between two runs, is named", async () => {
+  await using server = await startMysql("mysql");
+  await server.query("create database shop");
+  const url = server.url("shop");
+  await run(url, "create table items (id int primary key)");
+  const source = sourceOf(url);
+  const first = await follow(source);
+  await run(url, "insert into items values (1)");
+  await first.waitFor(1);
+  await run(url, "set global gtid_mode = ON_PERMISSIVE", "insert into items values (2)");
+  const [, last] = await first.waitFor(2);
+  await run(url, "set global gtid_mode = OFF_PERMISSIVE", "insert into items values (3)");
+  await eventually("it is noticed", async () => {
+    expect(first.failure).toMatchObject({
+      code: "setup-incomplete",
+      fix: expect.stringContaining("gtid_mode"),
+    });
+    await Promise.resolve();
+  });
+  expect(first.transactions).toHaveLength(2);
+  await first[Symbol.asyncDispose]();
+
+  const before = last?.position ?? expect.unreachable();
+  const places = await follow(source, before);
+  expect(() => places.session.verify(first.session.server, before)).toThrow(/gtid_mode was changed/);
+  await places[Symbol.asyncDispose]();
+  // From places to ids the stream goes on as it began.
+  await using later = await follow(source);
+  await run(url, "insert into items values (4)");
+  await later.waitFor(1);
+  await run(url, "set global gtid_mode = ON_PERMISSIVE", "set global gtid_mode = ON");
+  await run(url, "insert into items values (5)");
+  const transactions = await later.waitFor(2);
+  for (const { position } of transactions) expect(position).toMatch(/^binlog\.\d+\/\d+$/);
+  const reached = transactions.at(-1)?.position ?? expect.unreachable();
+  await later[Symbol.asyncDispose]();
+  await using ids = await follow(source, reached);
+  expect(() => ids.session.verify(later.session.server, reached)).toThrow(/gtid_mode was changed/);
+});
