@@ -181,7 +181,7 @@ export class MysqlSource implements Source {
   async #newStream(
     { session, server, account, place }: Connected,
     log: PrimaryLog,
-    { start, isSemiSync }: GatedStart,
+    { start, ...gated }: GatedStart,
   ): Promise<TransactionStream> {
     const { tables: filter, maxRowBytes, pipeline } = this.#options;
     const { flavour } = server;
@@ -214,9 +214,9 @@ export class MysqlSource implements Source {
       place,
       serverId,
       decoder,
-      isSemiSync,
+      isSemiSync: gated.isSemiSync,
     });
-    const gate = new StreamGate(stream, isSemiSync);
+    const gate = new StreamGate(stream, gated);
     const { failpoints } = this.#options;
     return new TransactionStream({
       stream,

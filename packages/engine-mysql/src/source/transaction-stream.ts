@@ -83,6 +83,7 @@ export class TransactionStream implements AsyncDisposable {
   *#batchesOf({ events, decodeMs }: BinlogBatch): Generator<SourceBatch> {
     const { assembler, arrived, reached, gate, failpoints } = this.#options;
     arrived.decodeMs += decodeMs;
+    if (gate.takePressing() && !assembler.isInTransaction) arrived.press();
     for (const event of events) {
       gate.see(event, reached.position);
       for (const one of eventsIn(event)) {
