@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ReplicationError, type Gate, type GateReport } from "@lockstep/core";
 import { onDatabase, type DatabaseOptions } from "../command-session.ts";
 import type { Connected } from "../connection.ts";
+import { readPrimarySettings } from "../setup-check/primary-settings.ts";
 import { lockHolder } from "../source/source-lock.ts";
 import { toReplicationError } from "../server-error.ts";
 import { strangers } from "./gate-keeper.ts";
@@ -37,6 +38,7 @@ async function turnOn(connected: Connected, options: GateOptions, signal: AbortS
   const { session, server } = connected;
   const { pipeline } = options;
   const { variables } = await readSemiSync(session, server.flavour);
+  if (!(await readPrimarySettings(session, server)).hasIds) throw withoutIds();
   await expectGateRights(connected, { installs: variables === null });
   await expectAlone(connected, options, signal);
   if (variables === null) await install(connected);
@@ -81,6 +83,13 @@ async function expectAlone(
     if (performance.now() > untilMs) throw strangers(clients - own);
     await sleep(GHOST_LOOK_MS, undefined, { signal });
   }
+}
+
+/** Where a reader is asked for by places in files, the end of the log cannot be told while a new file waits for a commit. */
+function withoutIds(): ReplicationError {
+  return new ReplicationError("gate-unavailable", "gtid_mode on the primary is OFF: the gate needs GTIDs", {
+    fix: "turn gtid_mode on, step by step, and make the pipeline anew; or let callers wait (docs/library.md)",
+  });
 }
 
 async function install({ session, server, place }: Connected): Promise<void> {

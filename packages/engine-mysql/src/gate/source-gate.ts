@@ -40,12 +40,14 @@ export class SourceGate {
    * that has all before: so it begins no later than the quorum is (P1).
    */
   async begin({ session }: Connected, start: Position): Promise<GatedStart> {
-    const plain = { start, isSemiSync: false };
-    if (!(await readGateNote(session, this.#options.pipeline)).isWanted) return plain;
+    const { isWanted } = await readGateNote(session, this.#options.pipeline);
+    const plain = { start, isWanted, isSemiSync: false };
+    if (!isWanted) return plain;
     const replicated = this.#replicated;
     if (replicated === null || this.#isStale) return plain;
-    if (includes(comparePositions, replicated, start)) return { start, isSemiSync: true };
-    if (includes(comparePositions, start, replicated)) return { start: replicated, isSemiSync: true };
+    if (includes(comparePositions, replicated, start)) return { start, isWanted, isSemiSync: true };
+    if (includes(comparePositions, start, replicated))
+      return { start: replicated, isWanted, isSemiSync: true };
     return plain;
   }
 
@@ -130,5 +132,7 @@ export class SourceGate {
 
 export interface GatedStart {
   readonly start: Position;
+  /** Commits wait, or are to. */
+  readonly isWanted: boolean;
   readonly isSemiSync: boolean;
 }

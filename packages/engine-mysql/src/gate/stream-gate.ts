@@ -3,17 +3,21 @@ import type { BinlogStream } from "../binlog/binlog-stream.ts";
 import type { DecodedEvent } from "../binlog/decoded-event.ts";
 import { Acknowledging } from "./acknowledging.ts";
 import type { GatedStream } from "./gate-keeper.ts";
+import type { GatedStart } from "./source-gate.ts";
 
 /** What a stream of the log has to do with commits that wait for it. */
 export class StreamGate implements GatedStream {
   readonly isAskedFor: boolean;
   readonly #stream: BinlogStream;
   readonly #acks: Acknowledging;
-  #isHurried = false;
+  #isHurried: boolean;
+  /** Commits have begun to wait, perhaps for what came before. */
+  #isPressing = false;
   #replicated: Position | null = null;
 
-  constructor(stream: BinlogStream, isAskedFor: boolean) {
-    this.isAskedFor = isAskedFor;
+  constructor(stream: BinlogStream, { isSemiSync, isWanted }: Omit<GatedStart, "start">) {
+    this.isAskedFor = isSemiSync;
+    this.#isHurried = isWanted;
     this.#stream = stream;
     this.#acks = new Acknowledging((end) => stream.acknowledge(end));
   }
@@ -47,7 +51,15 @@ export class StreamGate implements GatedStream {
   }
 
   hurry(isHurried: boolean): void {
+    if (isHurried && !this.#isHurried) this.#isPressing = true;
     this.#isHurried = isHurried;
+  }
+
+  /** Whether what was read before must be passed on, too; once. */
+  takePressing(): boolean {
+    const isPressing = this.#isPressing;
+    this.#isPressing = false;
+    return isPressing;
   }
 
   hold(isHeld: boolean): void {

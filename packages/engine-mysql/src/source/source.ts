@@ -181,7 +181,7 @@ export class MysqlSource implements Source {
   async #newStream(
     { session, server, account, place }: Connected,
     log: PrimaryLog,
-    { start, isSemiSync }: GatedStart,
+    { start, ...gated }: GatedStart,
   ): Promise<TransactionStream> {
     const { pipeline, failpoints } = this.#options;
     const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session) : null;
@@ -202,7 +202,12 @@ export class MysqlSource implements Source {
       numberOf: (table) => decoder.numberOf(table),
     });
     const reader = { connection: { ...account }, place };
-    const stream = new BinlogStream({ ...reader, serverId: serverIdOf(pipeline), decoder, isSemiSync });
+    const stream = new BinlogStream({
+      ...reader,
+      serverId: serverIdOf(pipeline),
+      decoder,
+      isSemiSync: gated.isSemiSync,
+    });
     const readers: LogReaders = {
       open: (withRows) => {
         const includes = withRows ? options.includes : (): boolean => false;
@@ -213,7 +218,7 @@ export class MysqlSource implements Source {
     const newest = this.#looksAhead ? Infinity : (facts?.newestOf(options.includes) ?? 0);
     this.#looksAhead = false;
     const from = fromOf(start);
-    const gate = new StreamGate(stream, isSemiSync);
+    const gate = new StreamGate(stream, gated);
     const common = { stream, from, assembler, readers, arrived, reached, gate, failpoints };
     return new TransactionStream({
       ...common,

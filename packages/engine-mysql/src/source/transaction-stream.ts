@@ -93,6 +93,7 @@ export class TransactionStream implements AsyncDisposable {
   ): AsyncGenerator<SourceBatch, void, undefined> {
     const { assembler, arrived, reached, gate, failpoints } = this.#options;
     arrived.decodeMs += decodeMs;
+    if (gate.takePressing() && !assembler.isInTransaction) arrived.press();
     for (const event of events) {
       gate.see(event, reached.position);
       for (const one of eventsIn(event)) {
