@@ -1,9 +1,7 @@
 import {
   Arrived,
   errorOf,
-  matchesTable,
   noTables,
-  tableKey,
   tableLabel,
   tablesNotSupported,
   type ComparePositions,
@@ -20,17 +18,14 @@ import {
   type TableFilter,
   type TableName,
 } from "@lockstep/core";
-import { BinlogDecoder, type BinlogDecoderOptions } from "../binlog/binlog-decoder.ts";
+import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
 import { BinlogStream } from "../binlog/binlog-stream.ts";
-import { KnownTables } from "../binlog/table-map.ts";
-import type { Flavour } from "../flavour.ts";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { SourceGate, type GatedStart } from "../gate/source-gate.ts";
 import { StreamGate } from "../gate/stream-gate.ts";
 import { comparePositions, isPosition } from "../position.ts";
-import { isForUsers, listTables, readSequences } from "../schema/tables.ts";
+import { listTables } from "../schema/tables.ts";
 import { readSchema } from "../schema/definition.ts";
-import type { Session } from "../session.ts";
 import { toReplicationError } from "../server-error.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
@@ -38,6 +33,7 @@ import { Assembler } from "./assembler.ts";
 import { CatalogFacts } from "./catalog-facts.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { startOf } from "./compared-start.ts";
+import { decoderOptions } from "./decoder-options.ts";
 import { readPrimaryLog, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import type { LogReaders } from "./prepared-reader.ts";
@@ -185,7 +181,13 @@ export class MysqlSource implements Source {
   ): Promise<TransactionStream> {
     const { pipeline, failpoints } = this.#options;
     const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session) : null;
-    const options = await this.#decoderOptions(session, server.flavour, facts);
+    const charsets = await this.#charsets.read(session);
+    const options = await decoderOptions(session, {
+      ...this.#options,
+      charsets,
+      facts,
+      flavour: server.flavour,
+    });
     const decoder = new BinlogDecoder({
       ...options,
       requireSettled: (...rows) => facts?.requireSettled(...rows),
@@ -230,27 +232,6 @@ export class MysqlSource implements Source {
         await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
       },
     });
-  }
-
-  async #decoderOptions(
-    session: Session,
-    flavour: Flavour,
-    facts: CatalogFacts | null,
-  ): Promise<BinlogDecoderOptions> {
-    const { tables: filter, maxRowBytes } = this.#options;
-    const charsets = await this.#charsets.read(session);
-    const sequences = await readSequences(session);
-    return {
-      flavour,
-      charsets,
-      maxRowBytes,
-      includes: (table) =>
-        isForUsers(table) && matchesTable(filter, table) && !sequences.has(tableKey(table)),
-      nativeTypeOf: (table, column) => facts?.nativeTypeOf(table, column) ?? null,
-      arrives: (table, column) => facts?.arrives(table, column) ?? true,
-      wholeBefore: false,
-      known: new KnownTables(),
-    };
   }
 
   /**

@@ -1,0 +1,34 @@
+import { matchesTable, tableKey, type TableFilter } from "@lockstep/core";
+import type { BinlogDecoderOptions } from "../binlog/binlog-decoder.ts";
+import type { Charsets } from "../binlog/charsets.ts";
+import { KnownTables } from "../binlog/table-map.ts";
+import type { Flavour } from "../flavour.ts";
+import { isForUsers, readSequences } from "../schema/tables.ts";
+import type { Session } from "../session.ts";
+import type { CatalogFacts } from "./catalog-facts.ts";
+
+/** What a log is decoded by, as the primary is now. */
+export async function decoderOptions(
+  session: Session,
+  of: {
+    readonly flavour: Flavour;
+    readonly charsets: Charsets;
+    /** Null: the log itself says all that there is to know of a column. */
+    readonly facts: CatalogFacts | null;
+    readonly tables: TableFilter;
+    readonly maxRowBytes: number;
+  },
+): Promise<BinlogDecoderOptions> {
+  const { flavour, charsets, facts, tables, maxRowBytes } = of;
+  const sequences = await readSequences(session);
+  return {
+    flavour,
+    charsets,
+    maxRowBytes,
+    includes: (table) => isForUsers(table) && matchesTable(tables, table) && !sequences.has(tableKey(table)),
+    nativeTypeOf: (table, column) => facts?.nativeTypeOf(table, column) ?? null,
+    arrives: (table, column) => facts?.arrives(table, column) ?? true,
+    wholeBefore: false,
+    known: new KnownTables(),
+  };
+}
