@@ -1,28 +1,40 @@
-/** `npm run test:gate`: kills and cuts under clients that commit through the gate (test/gate-truth.test.ts). */
+/** `npm run test:gate`: kills and cuts under clients that commit through the gate. */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { count, readOptions, seedOf } from "./options.mjs";
+import { count, oneOf, readOptions, seedOf } from "./options.mjs";
 
-const HELP = `usage: npm run test:gate -- --rounds N [--seed S]
+const TESTS = {
+  postgres: "test/gate-truth.test.ts",
+  mysql: "test/gate-truth-mysql.test.ts",
+  mariadb: "test/gate-truth-mysql.test.ts",
+};
+
+const HELP = `usage: npm run test:gate -- --rounds N [--seed S] [--engine postgres|mysql|mariadb]
 
 So many times something is killed or cut under clients that commit through the gate.
 
-  --rounds N   how many
-  --seed S     the same as a former run, which printed it
-  --help       this
+  --rounds N      how many
+  --seed S        the same as a former run, which printed it
+  --engine NAME   of the primary: ${Object.keys(TESTS).join(", ")} (default postgres)
+  --help          this
 
 Exit code: 0 when it passed, 1 when not, 2 for wrong options.
 `;
 
 const text = { type: "string" };
-const { rounds, seed } = readOptions(HELP, { options: { rounds: text, seed: text } }, (values) => ({
-  rounds: count("rounds", values.rounds),
-  seed: seedOf(values.seed),
-}));
+const { rounds, seed, engine } = readOptions(
+  HELP,
+  { options: { rounds: text, seed: text, engine: text } },
+  (values) => ({
+    rounds: count("rounds", values.rounds),
+    seed: seedOf(values.seed),
+    engine: oneOf("engine", values.engine, Object.keys(TESTS)) ?? "postgres",
+  }),
+);
 const chosen = seed === undefined ? {} : { LOCKSTEP_TEST_SEED: seed };
-const { status } = spawnSync("npx", ["vitest", "run", "--reporter", "verbose", "test/gate-truth.test.ts"], {
+const { status } = spawnSync("npx", ["vitest", "run", "--reporter", "verbose", TESTS[engine]], {
   cwd: fileURLToPath(new URL("..", import.meta.url)),
   stdio: ["ignore", "inherit", "inherit"],
-  env: { ...process.env, LOCKSTEP_TEST_ROUNDS: rounds, ...chosen },
+  env: { ...process.env, LOCKSTEP_TEST_ROUNDS: rounds, LOCKSTEP_TEST_ENGINE: engine, ...chosen },
 });
 process.exit(status ?? 1);

@@ -1,7 +1,11 @@
 import { Client } from "pg";
+import { engineOf, openMysql, type MysqlSession } from "@lockstep/testkit";
 
 /** The table of a test, and where its rows are to be. */
 export const NUMBERED_ROWS = "create table numbered (id bigint primary key)";
+
+/** What PostgreSQL's `synchronous_commit` is; MySQL and MariaDB know only one way. */
+export type Promised = "on" | "remote_apply";
 
 /** Where a row is, at one moment. */
 export interface Sight {
@@ -13,33 +17,26 @@ export interface Sight {
 
 /** A client that commits numbered rows, and looks for each of them on the replicas as soon as its commit returns. */
 export class NumberingClient implements AsyncDisposable {
-  readonly #primary: Client;
+  readonly #primary: NumberedTable;
   readonly #replicaUrls: readonly string[];
-  readonly #replicas = new Map<string, Client>();
-  #isWarned = false;
+  readonly #replicas = new Map<string, NumberedTable>();
 
   static async connect(
     primaryUrl: string,
     replicaUrls: readonly string[],
-    synchronousCommit: "on" | "remote_apply",
+    promised: Promised,
   ): Promise<NumberingClient> {
-    const client = new NumberingClient(primaryUrl, replicaUrls);
-    await client.#primary.connect();
-    await client.#primary.query(`set synchronous_commit = ${synchronousCommit}`);
-    return client;
+    return new NumberingClient(await openTable(primaryUrl, promised), replicaUrls);
   }
 
-  private constructor(primaryUrl: string, replicaUrls: readonly string[]) {
-    this.#primary = new Client({ connectionString: primaryUrl });
-    this.#primary.on("notice", ({ severity }) => (this.#isWarned ||= severity === "WARNING"));
+  private constructor(primary: NumberedTable, replicaUrls: readonly string[]) {
+    this.#primary = primary;
     this.#replicaUrls = replicaUrls;
   }
 
   /** Resolves when the commit returned, with whether it came without a warning. */
   async commit(id: number): Promise<boolean> {
-    this.#isWarned = false;
-    await this.#primary.query("insert into numbered values ($1)", [id]);
-    return !this.#isWarned;
+    return await this.#primary.commit(id);
   }
 
   async look(id: number): Promise<Sight> {
@@ -51,27 +48,55 @@ export class NumberingClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#primary, ...this.#replicas.values()].map(async (client) => await client.end()));
+    await Promise.all([this.#primary, ...this.#replicas.values()].map(async (table) => await table.end()));
   }
 
   /** Null while the replica is away. */
   async #sees(url: string, id: number): Promise<boolean | null> {
     try {
-      const { rows } = await (await this.#replica(url)).query("select from numbered where id = $1", [id]);
-      return rows.length === 1;
+      const replica = this.#replicas.get(url) ?? (await openTable(url));
+      this.#replicas.set(url, replica);
+      return await replica.has(id);
     } catch {
       this.#replicas.delete(url);
       return null;
     }
   }
+}
 
-  async #replica(url: string): Promise<Client> {
-    const known = this.#replicas.get(url);
-    if (known !== undefined) return known;
-    const client = new Client({ connectionString: url });
-    client.on("error", () => undefined); // A server that is killed shows at the next query.
-    await client.connect();
-    this.#replicas.set(url, client);
-    return client;
-  }
+/** One server's table, over a connection of its own. */
+interface NumberedTable {
+  commit(id: number): Promise<boolean>;
+  has(id: number): Promise<boolean>;
+  end(): Promise<void>;
+}
+
+async function openTable(url: string, promised: Promised = "on"): Promise<NumberedTable> {
+  if (engineOf(url) !== "postgres") return mysqlTable(await openMysql(url));
+  const client = new Client({ connectionString: url });
+  let isWarned = false;
+  client.on("notice", ({ severity }) => (isWarned ||= severity === "WARNING"));
+  client.on("error", () => undefined); // A server that is killed shows at the next query.
+  await client.connect();
+  await client.query(`set synchronous_commit = ${promised}`);
+  return {
+    commit: async (id) => {
+      isWarned = false;
+      await client.query("insert into numbered values ($1)", [id]);
+      return !isWarned;
+    },
+    has: async (id) => (await client.query("select from numbered where id = $1", [id])).rows.length === 1,
+    end: async () => await client.end(),
+  };
+}
+
+function mysqlTable(session: MysqlSession): NumberedTable {
+  return {
+    commit: async (id) => {
+      await session.query(`insert into numbered values (${id})`);
+      return true;
+    },
+    has: async (id) => (await session.query(`select 1 from numbered where id = ${id}`)).length === 1,
+    end: async () => await session[Symbol.asyncDispose](),
+  };
 }

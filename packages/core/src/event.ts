@@ -93,8 +93,11 @@ export type ReplicationEvent =
       readonly tables: readonly number[];
       readonly restartIdentity: boolean;
     }
-  /** From here on the table has this definition. */
-  | { readonly kind: "schema"; readonly table: number };
+  /**
+   * From here on the table has this definition. `isAnew`: and what rows it has, or whether there is such a table, the
+   * source's log does not say; what replicas have of it is copied anew.
+   */
+  | { readonly kind: "schema"; readonly table: number; readonly isAnew?: true };
 
 /** The events that one source transaction committed together. */
 export interface Transaction {

@@ -28,15 +28,20 @@ export interface GateReport {
   readonly waiting: number;
   /** The server's setting as it is; null where it has none for that. */
   readonly setting: string | null;
+  readonly settingName: string;
+  /** Which commits wait while the gate is armed, and for what. */
+  readonly waitsFor: string;
   /** Statements that grant our role what it lacks to let go a commit that can never be confirmed. */
   readonly missing: readonly string[];
+  /** What else is to be known of this server's gate, a line each. */
+  readonly remarks: readonly string[];
 }
 
 export interface GateStandby {
   /** `streaming`, or `catchup` while it is behind; null where our role may not see it. */
   readonly state: string | null;
-  /** Durable in the event log. */
+  /** Durable in the event log; null where a server is not told. */
   readonly durable: string | null;
-  /** Applied by the quorum. */
+  /** Applied by the quorum; likewise. */
   readonly replicated: string | null;
 }

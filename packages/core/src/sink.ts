@@ -79,7 +79,7 @@ export interface SinkSession extends CatchUpSession {
   /** Pending tables that the source does not stream any more. Should one be met all the same, it is unknown again. */
   forgetTables(tables: readonly TableName[], signal: AbortSignal): Promise<void>;
 
-  /** Joining tables whose copies are of no use any more are pending again. */
+  /** Tables of which the replica's rows are of no use any more: pending again, and to join it. */
   copyAgain(tables: readonly TableName[], signal: AbortSignal): Promise<void>;
 
   /** Reads anew what is stored of the tables: others write it too. */

@@ -98,9 +98,9 @@ export interface RetainedLog {
 export interface GateStatus {
   /**
    * `waiting`: wanted, and not before the quorum has what was committed until now. `degraded-replicas`: commits wait
-   * for the log alone; `degraded-log`: for nothing.
+   * for the log alone; `degraded-log`: for nothing, since the log is late; `degraded`: for nothing, whatever is late.
    */
-  readonly state: "off" | "waiting" | "armed" | "degraded-replicas" | "degraded-log";
+  readonly state: "off" | "waiting" | "armed" | "degraded-replicas" | "degraded-log" | "degraded";
   /** Up to here commits did not wait for the quorum; null where there is nothing to make up for. */
   readonly letThrough: Position | null;
 }

@@ -43,6 +43,8 @@ const NO_RIGHT = [1044, 1142, 1143, 1227, 1345, 1370, 1419];
 /** It wants TLS for this user. */
 const TLS_WANTED = 3159;
 const NO_DATABASE = 1049;
+/** It takes only links that are compressed; ours never is: over one the server does not hear whom commits wait for. */
+const COMPRESSION_WANTED = 3922;
 const LOCK_WAIT = 1205;
 /** 1054 no such column, 1146 no such table, 1412 its definition changed. */
 const TABLE_CHANGED = [1054, 1146, 1412];
@@ -97,7 +99,7 @@ function knownCode(number: number): ErrorCode | null {
   if (NO_ENTRY.includes(number)) return "authentication-failed";
   if (NO_RIGHT.includes(number)) return "permission-denied";
   if (number === TLS_WANTED) return "tls-failed";
-  return number === NO_DATABASE ? "setup-incomplete" : null;
+  return number === NO_DATABASE || number === COMPRESSION_WANTED ? "setup-incomplete" : null;
 }
 
 /** What a person can do about what would pass only by itself. */
@@ -122,6 +124,8 @@ function fixFor(code: ErrorCode, number: number, where: string): string {
     case "tls-failed":
       return "use ssl-mode=REQUIRED, or stronger, in the url";
     case "setup-incomplete":
+      if (number === COMPRESSION_WANTED)
+        return "let the server take links that are not compressed: set persist protocol_compression_algorithms = 'zlib,zstd,uncompressed'";
       return "create the database, or correct its name in the url";
     default:
       return `${WAIT_FIXES[number] ?? ""}it is tried again until it works`;

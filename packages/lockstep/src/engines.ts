@@ -59,8 +59,7 @@ const POSTGRES: Engine = {
       pipeline: config.pipeline,
       tables: config.tables,
       maxRowBytes: config.maxRowBytes,
-      degradeAfterMs:
-        config.mode === "sync" || config.degradeAfterMs === "never" ? null : config.degradeAfterMs,
+      degradeAfterMs: degradeAfterMsOf(config),
       logger,
       failpoints,
     }),
@@ -104,8 +103,20 @@ const POSTGRES: Engine = {
 
 /** Both: which of them a server is, is told by its url, and by itself. */
 const MYSQL: Engine = {
-  source: ({ url }, { config: { pipeline, tables, maxRowBytes }, folder, logger, failpoints }) =>
-    new mysql.MysqlSource({ url, folder, pipeline, tables, maxRowBytes, logger, failpoints }),
+  source: ({ url }, { config, folder, logger, failpoints }) => {
+    const { pipeline, tables, maxRowBytes } = config;
+    const degradeAfterMs = degradeAfterMsOf(config);
+    return new mysql.MysqlSource({
+      url,
+      folder,
+      pipeline,
+      tables,
+      maxRowBytes,
+      degradeAfterMs,
+      logger,
+      failpoints,
+    });
+  },
   sink: ({ name, url }, { config, folder, logger, failpoints }) =>
     mysql.createMysqlSink({
       replica: name,
@@ -135,7 +146,14 @@ const MYSQL: Engine = {
     const database = { name, url, folder, pipeline };
     return as === "primary" ? mysql.createRemovablePrimary(database) : mysql.createRemovableReplica(database);
   },
-  gate: () => mysql.createGate(),
+  gate: ({ name, url }, { config, folder }) =>
+    mysql.createGate({
+      name,
+      url,
+      folder,
+      pipeline: config.pipeline,
+      degradeAfterMs: degradeAfterMsOf(config),
+    }),
   pausable: ({ name, url }, { config: { pipeline }, folder }) =>
     mysql.createPausable({ name, url, folder, pipeline }),
   client: ({ url }, { folder, maxSessions, isReadOnly }) =>
@@ -205,6 +223,11 @@ function renamingFor(primary: PrimaryConfig, replica: ReplicaConfig): Renaming |
 /** The others are left as they are. */
 export function enabledOf({ replicas }: Config): ReplicaConfig[] {
   return replicas.filter(({ enabled }) => enabled);
+}
+
+/** Null: a commit waits at the gate for as long as it takes. */
+function degradeAfterMsOf({ mode, degradeAfterMs }: Config): number | null {
+  return mode === "sync" || degradeAfterMs === "never" ? null : degradeAfterMs;
 }
 
 function conflictPolicyOf(onConflict: Config["onConflict"]): ConflictPolicy {

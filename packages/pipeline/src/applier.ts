@@ -205,6 +205,13 @@ export class Applier {
         joining.start([], published.stillHas(carried.pending));
         return carried;
       },
+      onAnew: async (anew) => {
+        logger.info({ replica: sink.replica, tables: anew.map(tableLabel) }, "tables were made anew");
+        await session.copyAgain(anew, hardSignal);
+        carried = new CarriedTables(session.tables, source);
+        joining.start([], published.stillHas(carried.pending));
+        return carried;
+      },
     });
   }
 

@@ -132,6 +132,18 @@ export class CarriedTables {
       : taken;
   }
 
+  /** Those that are made anew in a transaction, and of which the replica has what was before. */
+  anewIn(
+    events: readonly ReplicationEvent[],
+    tables: ReadonlyMap<number, Table>,
+    place: TransactionPlace,
+  ): Table[] {
+    return events.flatMap((event) => {
+      const table = event.kind === "schema" && event.isAnew === true ? tables.get(event.table) : undefined;
+      return table !== undefined && this.#takes(table, place) ? [table] : [];
+    });
+  }
+
   #takes(table: Table | undefined, place: TransactionPlace): boolean {
     if (table === undefined || this.#live.has(table)) return table !== undefined;
     const known = this.#find(table);

@@ -3,6 +3,7 @@ import { includes, type CopyMark, type Position, type Progress, type ReplicaTabl
 import type { ApplierOptions } from "./applier-options.ts";
 import { CarriedTables } from "./carried-tables.ts";
 import { Follower } from "./follower.ts";
+import { copyOutdated } from "./history-errors.ts";
 import { locate } from "./locate.ts";
 import { NO_OBSERVER } from "./replica-observer.ts";
 
@@ -53,6 +54,7 @@ export async function catchUp(options: CatchUpOptions, signal: AbortSignal): Pro
         hardSignal: signal, // Nothing of it needs to be finished: its mark says where it goes on.
         isEnough: (position) => includes(compare, position, target),
         onUnknown: async () => await Promise.resolve(carried),
+        onAnew: async (anew) => await Promise.reject(copyOutdated(sink.replica, anew)),
         observer: NO_OBSERVER,
         onAcked: (_reached, { events, conflicts }) => {
           options.failpoints?.hit(events > 0 ? "table-advanced" : "table-passed");

@@ -28,6 +28,7 @@ export class DecodedEntry {
   #entry: LogEntry | null;
   #record: LogRecord | null;
   #folded: Folded | null = null;
+  #hasAnew: boolean | null = null;
   #appending: Deferred<void> | null = null;
 
   /** A record that is being appended, where it is expected to be. */
@@ -67,6 +68,20 @@ export class DecodedEntry {
     }
     if (this.#record === null) throw new TypeError("an entry without bytes has its record");
     return this.#record;
+  }
+
+  /** A table is made anew in it: its replicas' rows are of no use. */
+  get hasAnew(): boolean {
+    this.#hasAnew ??= this.#findAnew();
+    return this.#hasAnew;
+  }
+
+  #findAnew(): boolean {
+    const { record } = this;
+    if (record.kind !== "transactions") return false; // What makes a table anew is a transaction of its own.
+    return record.transactions.some(({ events }) =>
+      events.some((event) => event.kind === "schema" && event.isAnew === true),
+    );
   }
 
   /** What the replica takes of a `begin`, `middle` or `end` record, of a transaction whose `begin` says these. */

@@ -2,8 +2,10 @@ import {
   Deferred,
   find,
   hasCode,
+  includes,
   nextStep,
   NotAppended,
+  tableKey,
   type ApplyResult,
   type ChainState,
   type Offset,
@@ -13,7 +15,7 @@ import {
   type Table,
 } from "@lockstep/core";
 import type { Applied, ApplierOptions } from "./applier-options.ts";
-import type { CarriedTables } from "./carried-tables.ts";
+import { placeOf, type CarriedTables } from "./carried-tables.ts";
 import type { DecodedChunk, DecodedEntry } from "./decoded-entry.ts";
 import { epochConflict, historyGap } from "./history-errors.ts";
 import type { Takes } from "./handed-over.ts";
@@ -40,6 +42,8 @@ export interface FollowerOptions extends Pick<
   readonly isEnough: (position: Position) => boolean;
   /** A record names tables that the replica does not know; afterwards it is looked at again. */
   readonly onUnknown: (tables: readonly Table[]) => Promise<CarriedTables>;
+  /** A record says that these are other tables now, or have other rows; afterwards it is looked at again. */
+  readonly onAnew: (tables: readonly Table[]) => Promise<CarriedTables>;
 }
 
 /** What of a sink's session following needs. */
@@ -124,7 +128,7 @@ export class Follower {
         case "drop":
           break;
         case "apply": {
-          const again = await this.#meetUnknown(entry);
+          const again = (await this.#meetUnknown(entry)) ?? (await this.#meetAnew(entry));
           if (again !== null) return again;
           await this.#applyEntry(entry, step.state);
           break;
@@ -152,8 +156,11 @@ export class Follower {
   }
 
   /** Where to read on when the replica met a table that it does not know: at this record, or its transaction's first. */
-  async #meetUnknown({ record, offset: at }: DecodedEntry): Promise<Offset | null> {
-    const unknown = "tables" in record ? this.#carried.unknownIn(record.tables) : [];
+  async #meetUnknown(entry: DecodedEntry): Promise<Offset | null> {
+    const { record, offset: at } = entry;
+    const named = "tables" in record ? this.#carried.unknownIn(record.tables) : [];
+    // What was only dropped is no new table.
+    const unknown = entry.hasAnew ? named.filter(({ columns }) => columns.length > 0) : named;
     if (unknown.length === 0) return null;
     await this.#appended; // P1: what the replica knows of its tables is stored, too.
     const from = this.#pieces.begin ?? at;
@@ -162,6 +169,25 @@ export class Follower {
     await this.#apply();
     this.#carried = await this.#options.onUnknown(unknown);
     return from;
+  }
+
+  /** Where to read on when tables were made anew that the replica has: at this record, which then leaves them out. */
+  async #meetAnew(entry: DecodedEntry): Promise<Offset | null> {
+    const { record, offset: at } = entry;
+    if (!entry.hasAnew || record.kind !== "transactions") return null;
+    const { compare } = this.#options;
+    const anew = new Map<string, Table>();
+    for (const { xid, position, events } of record.transactions) {
+      if (includes(compare, this.#state.position, position)) continue;
+      const found = this.#carried.anewIn(events, record.tables, placeOf(xid, position, compare));
+      for (const table of found) anew.set(tableKey(table), table);
+    }
+    if (anew.size === 0) return null;
+    await this.#appended; // P1: what the replica knows of its tables is stored, too.
+    await this.#pieces.abandon();
+    await this.#apply();
+    this.#carried = await this.#options.onAnew([...anew.values()]);
+    return at;
   }
 
   async #applyEntry(entry: DecodedEntry, next: ChainState): Promise<void> {

@@ -1,8 +1,10 @@
 import {
   ReplicationError,
+  tableLabel,
   type EpochRef,
   type Offset,
   type Position,
+  type TableName,
   type TransactionMark,
 } from "@lockstep/core";
 
@@ -20,6 +22,19 @@ export function historyGap(
     {
       fix: `empty its tables and delete the rows of the pipeline in its lockstep.progress and lockstep.tables: it is copied anew`,
       fields: { replica, position, previous, first },
+    },
+  );
+}
+
+/** The primary has other rows under these names since they were copied, and the log does not say which (A2). */
+export function copyOutdated(replica: string, tables: readonly TableName[]): ReplicationError {
+  const names = tables.map(tableLabel).join(", ");
+  return new ReplicationError(
+    "history-gap",
+    `the copy of ${names} for ${replica} is of tables before they were made anew`,
+    {
+      fix: "they are copied again by themselves",
+      fields: { replica, tables: names },
     },
   );
 }

@@ -11,6 +11,7 @@ import type { Applied, ApplierOptions } from "./applier-options.ts";
 import { followedAlone } from "./catch-up.ts";
 import { earliestStart } from "./earliest.ts";
 import { Follower, type FollowedSession } from "./follower.ts";
+import { copyOutdated } from "./history-errors.ts";
 import { locate } from "./locate.ts";
 import { NO_OBSERVER } from "./replica-observer.ts";
 
@@ -78,6 +79,7 @@ async function passAgain(
       takes: "appended",
       isEnough: (reached) => includes(compare, reached, progress.position),
       onUnknown: async () => await Promise.resolve(carried),
+      onAnew: async (anew) => await Promise.reject(copyOutdated(options.sink.replica, anew)),
       observer: NO_OBSERVER,
       onAcked: (_reached, { events, conflicts }) => {
         sum.events += events;

@@ -25,13 +25,22 @@ export async function queryMysql<R extends MysqlRow = MysqlRow>(
 }
 
 /** A connection that is kept, with what it has locked. */
-export async function openMysql(
-  url: string,
-): Promise<AsyncDisposable & { readonly query: (sql: string) => Promise<void> }> {
-  const connection = await createConnection({ uri: url, multipleStatements: true });
+export interface MysqlSession extends AsyncDisposable {
+  readonly query: <R extends MysqlRow = MysqlRow>(sql: string) => Promise<R[]>;
+}
+
+export async function openMysql(url: string): Promise<MysqlSession> {
+  const connection = await createConnection({
+    uri: url,
+    multipleStatements: true,
+    typeCast: (field) => field.string("utf8"),
+  });
   connection.on("error", () => undefined); // A server that is killed shows at the next query.
   return {
-    query: async (sql) => void (await connection.query(sql)),
+    query: async <R extends MysqlRow>(sql: string) => {
+      const [rows] = await connection.query<(R & RowDataPacket)[]>(sql);
+      return Array.isArray(rows) ? rows : [];
+    },
     [Symbol.asyncDispose]: async () => await connection.end(),
   };
 }

@@ -7,6 +7,7 @@ import type { BinlogDecoder } from "./binlog-decoder.ts";
 import type { DecodedEvent } from "./decoded-event.ts";
 import { PacketSource } from "./packet-source.ts";
 import { refusal } from "./refusal.ts";
+import { SEMI_SYNC_VARIABLES, SemiSyncHeader, type FileEnd } from "./semi-sync.ts";
 
 /** Decoded and not yet pulled: above, the socket is paused, and the server waits. */
 const MAX_PENDING_BYTES = 1024 * 1024;
@@ -34,6 +35,8 @@ export interface BinlogStreamOptions {
   readonly serverId: number;
   /** Of this stream alone. */
   readonly decoder: BinlogDecoder;
+  /** The server is to wait for our word, where it can. */
+  readonly isSemiSync?: boolean;
   /** A server that says nothing for so long has gone; well above a second, so often it says where it is. */
   readonly silentMs?: number;
 }
@@ -51,6 +54,7 @@ export interface BinlogBatch {
 export class BinlogStream implements AsyncDisposable {
   readonly #options: BinlogStreamOptions;
   readonly #source: PacketSource;
+  readonly #header: SemiSyncHeader;
   readonly #sockets = new Set<Socket>();
   readonly #started = new Deferred<void>();
   #events: DecodedEvent[] = [];
@@ -67,16 +71,33 @@ export class BinlogStream implements AsyncDisposable {
   constructor(options: BinlogStreamOptions) {
     this.#options = options;
     const dsn = { ...options.connection, stream: () => this.#openSocket(options.connection) };
-    this.#source = new PacketSource(dsn, {
-      event: (buffer, start, end) => this.#event(buffer, start, end),
+    const handlers = {
+      event: (buffer: Buffer, start: number, end: number) => this.#event(buffer, start, end),
       end: () => this.#fail(lost(`${options.place} ended the stream of its log`)),
-      refused: (code, message) => this.#fail(refusal(code, message, options)),
-    });
+      refused: (code: number, message: string) => this.#fail(refusal(code, message, options)),
+    };
+    this.#header = new SemiSyncHeader(options.isSemiSync === true);
+    this.#source = new PacketSource(dsn, handlers, this.#header);
   }
 
   /** How many bytes of log are decoded and not taken. */
   get pendingBytes(): number {
     return this.#bytes;
+  }
+
+  /** The server takes our word for what commits wait for; null before it streams. */
+  get isSemiSync(): boolean | null {
+    return this.#header.isThere;
+  }
+
+  /** Where it does: commits through this place need not wait. */
+  acknowledge(end: FileEnd): void {
+    if (this.#failure === null && this.isSemiSync === true) this.#source.acknowledge(end);
+  }
+
+  /** Ends the stream, with why. */
+  end(error: ReplicationError): void {
+    this.#fail(error);
   }
 
   /** Resolves once the server streams; rejects with what it says against it. Call once. */
@@ -139,9 +160,10 @@ export class BinlogStream implements AsyncDisposable {
   /** Before the dump command, which waits for round trips on the control connection. */
   #introduce(): void {
     const periodNs = HEARTBEAT_MS * 1_000_000;
+    const variables = this.#options.isSemiSync === true ? `, ${SEMI_SYNC_VARIABLES}` : "";
     this.#source.connection?.query(
       `set @source_heartbeat_period = ${periodNs}, @master_heartbeat_period = ${periodNs},
-       @source_binlog_checksum = 'CRC32', @master_binlog_checksum = 'CRC32'`,
+       @source_binlog_checksum = 'CRC32', @master_binlog_checksum = 'CRC32'${variables}`,
       (error: unknown) => {
         if (error !== null) this.#fail(error);
       },

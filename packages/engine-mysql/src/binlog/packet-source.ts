@@ -1,4 +1,5 @@
 import ZongJi from "@vlasky/zongji";
+import { ackPacket, SemiSyncHeader, type FileEnd } from "./semi-sync.ts";
 
 /*
  * What a server sends to whoever asked for its binlog, a packet each:
@@ -28,11 +29,23 @@ export interface PacketHandlers {
  */
 export class PacketSource extends ZongJi {
   readonly #handlers: PacketHandlers;
+  readonly #header: SemiSyncHeader;
   #dumpClass: DumpClass | null = null;
 
-  constructor(dsn: ConstructorParameters<typeof ZongJi>[0], handlers: PacketHandlers) {
+  constructor(
+    dsn: ConstructorParameters<typeof ZongJi>[0],
+    handlers: PacketHandlers,
+    header: SemiSyncHeader = new SemiSyncHeader(false),
+  ) {
     super(dsn);
     this.#handlers = handlers;
+    this.#header = header;
+  }
+
+  /** Tells a server that takes our word. Past the driver, which would count the packet among its own. */
+  acknowledge(end: FileEnd): void {
+    const { connection } = this;
+    if (isWritable(connection)) connection.write(ackPacket(end));
   }
 
   get BinlogClass(): DumpClass | null {
@@ -40,7 +53,7 @@ export class PacketSource extends ZongJi {
   }
 
   set BinlogClass(dumpClass: DumpClass) {
-    const handlers = this.#handlers;
+    const [handlers, header] = [this.#handlers, this.#header];
     this.#dumpClass = class extends dumpClass {
       override execute(packet: Packet | undefined, connection: unknown): boolean {
         // The first call has no packet: it sends the command.
@@ -48,7 +61,7 @@ export class PacketSource extends ZongJi {
           followSequence(connection);
           return super.execute(packet, connection);
         }
-        return handOn(packet, handlers);
+        return handOn(packet, handlers, header);
       }
     };
   }
@@ -71,11 +84,16 @@ function isNumbered(connection: unknown): connection is NumberedConnection {
   return typeof connection === "object" && connection !== null && "handlePacket" in connection;
 }
 
+function isWritable(connection: unknown): connection is { write(bytes: Buffer): void } {
+  return typeof connection === "object" && connection !== null && "write" in connection;
+}
+
 /** Answers whether it was the last. */
-function handOn({ buffer, offset, end }: Packet, handlers: PacketHandlers): boolean {
+function handOn({ buffer, offset, end }: Packet, handlers: PacketHandlers, header: SemiSyncHeader): boolean {
   const kind = buffer[offset];
   if (kind === EVENT) {
-    handlers.event(buffer, offset + 1, end);
+    const start = offset + 1;
+    handlers.event(buffer, start + header.bytes(buffer, start), end);
     return false;
   }
   if (kind === END) handlers.end();

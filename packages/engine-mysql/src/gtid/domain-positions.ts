@@ -14,14 +14,9 @@ export class DomainPositions {
 
   /** Null where the text is none. An empty text is the beginning. */
   static parse(text: string): DomainPositions | null {
-    const last = new Map<number, Last>();
-    for (const part of text.split(",")) {
-      if (part.trim() === "") continue;
-      const [, domain, server, sequence] = ID.exec(part.trim()) ?? [];
-      if (domain === undefined || server === undefined || sequence === undefined) return null;
-      last.set(Number(domain), { server: Number(server), sequence: BigInt(sequence) });
-    }
-    return new DomainPositions(last);
+    const parts = partsOf(text);
+    const ids = idsOf(text);
+    return ids.length < parts.length ? null : new DomainPositions(new Map(ids.map((id) => [id.domain, id])));
   }
 
   /** Another server's id at the same place of a domain is another history. */
@@ -46,6 +41,14 @@ export class DomainPositions {
     return new DomainPositions(new Map(this.#last).set(domain, { server, sequence }));
   }
 
+  without(domain: number): DomainPositions {
+    return new DomainPositions(new Map([...this.#last].filter(([other]) => other !== domain)));
+  }
+
+  lastOf(domain: number): Last | null {
+    return this.#last.get(domain) ?? null;
+  }
+
   toString(): string {
     this.#text ??= [...this.#last]
       .sort(([left], [right]) => left - right)
@@ -58,6 +61,27 @@ export class DomainPositions {
 interface Last {
   readonly server: number;
   readonly sequence: bigint;
+}
+
+/** A transaction's id. */
+export interface DomainId extends Last {
+  readonly domain: number;
+}
+
+/** Every id of a list, which may name several of a domain; what is none is left out. */
+export function idsOf(text: string): DomainId[] {
+  return partsOf(text).flatMap((part) => {
+    const [, domain, server, sequence] = ID.exec(part) ?? [];
+    if (domain === undefined || server === undefined || sequence === undefined) return [];
+    return [{ domain: Number(domain), server: Number(server), sequence: BigInt(sequence) }];
+  });
+}
+
+function partsOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
 }
 
 const ID = /^(\d{1,10})-(\d{1,10})-(\d{1,20})$/;

@@ -47,6 +47,14 @@ export class GtidSet {
     return new GtidSet(new Map(this.#ranges).set(source, ranges));
   }
 
+  /** With all of another's. */
+  and(other: GtidSet): GtidSet {
+    const ranges = new Map(this.#ranges);
+    for (const [source, list] of other.#ranges)
+      ranges.set(source, merged([...(ranges.get(source) ?? []), ...list]));
+    return new GtidSet(ranges);
+  }
+
   /** Without the newest of a source, at most so many; never without its first. */
   withoutNewest(source: string, count: bigint): GtidSet {
     const own = this.#ranges.get(source) ?? [];

@@ -27,6 +27,10 @@ export interface TlsSettings {
 export function tlsSettingsOf(parameters: URLSearchParams, place: string): TlsSettings {
   for (const name of parameters.keys()) {
     if (PARAMETERS.includes(name)) continue;
+    if (/compress/i.test(name)) {
+      const what = `${name}: the compressed protocol is not spoken, and commits that wait for us would hang over it`;
+      throw invalid(place, what, `take ${name} out of the url`);
+    }
     throw invalid(place, `${name} is not a parameter that is known`, `use ${PARAMETERS.join(", ")}`);
   }
   const given = parameters.get("ssl-mode")?.toUpperCase() ?? "";

@@ -73,8 +73,8 @@ export class ReplicaTables {
 
   async copyAgain(tables: readonly TableName[]): Promise<void> {
     await this.#change(tables, {
-      set: "state = 'pending', mark_view = null, mark_start = null, attempt = attempt + 1",
-      where: "state = 'copied' and joins",
+      set: "state = 'pending', mark_view = null, mark_start = null, attempt = attempt + 1, joins = true",
+      where: "state <> 'pending'",
     });
   }
 

@@ -18,7 +18,7 @@ import { readCopiedTables, type CopiedTable } from "./columns.ts";
 import { readBirthdays } from "./birthdays.ts";
 import { rangesOf, type TableSize } from "./ranges.ts";
 import { changedMeanwhile, letGo, Readers } from "./readers.ts";
-import { openView, type SharedView } from "./view.ts";
+import { openView, type SharedView, type ViewOptions } from "./view.ts";
 
 const PLACE = "the primary";
 /** How many ranges are read at the same time, at most: sessions cannot join a view later. */
@@ -30,11 +30,11 @@ export const ROWS_FORMAT = "json-rows";
 export async function openSnapshot(
   connection: ConnectOptions,
   tables: readonly TableName[],
-  { rangeBytes }: SnapshotLimits,
+  { rangeBytes, heldUp }: SnapshotLimits & Pick<ViewOptions, "heldUp">,
   signal: AbortSignal,
 ): Promise<Snapshot> {
   try {
-    const view = await openView(connection, { readers: READERS, tables }, signal);
+    const view = await openView(connection, { readers: READERS, tables, heldUp }, signal);
     try {
       const [reader] = view.readers;
       if (reader === undefined) throw new TypeError("a view without sessions");

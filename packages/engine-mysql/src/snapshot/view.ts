@@ -11,6 +11,7 @@ import { isLockWait, isRightMissing } from "../server-error.ts";
  */
 const LOCK_SECONDS = 1;
 const ATTEMPTS = 20;
+const ASK_EVERY = 2;
 /** A link that has died is known to the server after so long, and what it held is free. */
 const LINK_SECONDS = 3;
 
@@ -25,10 +26,17 @@ export interface SharedView {
   readonly takenUs: number;
 }
 
+export interface ViewOptions {
+  readonly readers: number;
+  readonly tables: readonly TableName[];
+  /** Called now and then while there is no moment without changes. */
+  readonly heldUp?: (() => Promise<void>) | undefined;
+}
+
 /** Opens so many sessions in a moment in which nothing is committed. */
 export async function openView(
   connection: ConnectOptions,
-  { readers: count, tables }: { readonly readers: number; readonly tables: readonly TableName[] },
+  { readers: count, tables, heldUp }: ViewOptions,
   signal: AbortSignal,
 ): Promise<SharedView> {
   await using locker = await connect(connection, signal);
@@ -39,7 +47,7 @@ export async function openView(
     const { session, server } = locker;
     const { hasIds } = await readPrimarySettings(session, server);
     const birthdays = await readBirthdays(session, tables);
-    await lock(locker, signal);
+    await lock(locker, heldUp, signal);
     for (const { session } of readers)
       await session.run("start transaction with consistent snapshot, read only");
     const { end } = await readPrimaryLog(session, server.flavour, hasIds);
@@ -63,7 +71,11 @@ async function prepare({ session, server }: Connected): Promise<void> {
 }
 
 /** A statement that runs for long is not waited for longer than others may be held up, but asked after again. */
-async function lock({ session, place }: Connected, signal: AbortSignal): Promise<void> {
+async function lock(
+  { session, place }: Connected,
+  heldUp: ViewOptions["heldUp"],
+  signal: AbortSignal,
+): Promise<void> {
   const backoff = new Backoff();
   await session.run(
     `set session lock_wait_timeout = ${LOCK_SECONDS}, wait_timeout = ${LINK_SECONDS}, net_write_timeout = ${LINK_SECONDS}`,
@@ -75,6 +87,7 @@ async function lock({ session, place }: Connected, signal: AbortSignal): Promise
     } catch (error) {
       if (!isLockWait(error)) throw error;
       if (attempt === ATTEMPTS) throw neverQuiet(place, error);
+      if (attempt % ASK_EVERY === 0) await heldUp?.();
     }
     await backoff.wait(signal);
   }

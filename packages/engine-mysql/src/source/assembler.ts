@@ -3,7 +3,8 @@ import type { DecodedEvent, GtidEvent, XaAction } from "../binlog/decoded-event.
 import { OpenTransaction } from "./open-transaction.ts";
 import { PreparedTransactions, type LogPlace } from "./prepared-transactions.ts";
 import type { Reached } from "./reached.ts";
-import { meaningOf, type TruncatedTable } from "./statement.ts";
+import type { ServerClock } from "./server-clock.ts";
+import { meaningOf, type NamedTable } from "./statement.ts";
 
 export interface AssemblerOptions {
   readonly reached: Reached;
@@ -11,8 +12,9 @@ export interface AssemblerOptions {
   /** A larger transaction is handed on in pieces of about this size. */
   readonly pieceBytes: number;
   readonly tables: Parameters<Arrived["addPiece"]>[0]["tables"];
-  /** The number by which events name a table that a statement emptied; null where it is not replicated. */
-  readonly truncated: (table: TruncatedTable) => number | null;
+  readonly clock: ServerClock;
+  /** The number by which events name a table that a statement names; null where it is not replicated. */
+  readonly numberOf: (table: NamedTable) => number | null;
 }
 
 /** An XA transaction of which the outcome was read, and whose rows are not held. */
@@ -97,12 +99,14 @@ export class Assembler {
 
   #begin(content: GtidEvent, event: DecodedEvent): void {
     if (this.#open !== null) throw new ReplicationError("protocol-violation", "a transaction has no end");
-    const { reached } = this.#options;
-    this.#open = new OpenTransaction(content, event, {
+    const { reached, arrived, clock } = this.#options;
+    const open = new OpenTransaction(content, event, {
       name: reached.nameOf(content.gtid),
       before: reached.position,
       place: { file: reached.file, offset: event.endPosition - event.bytes },
     });
+    arrived.lagUs = Math.max(0, clock() - open.latestUs);
+    this.#open = open;
   }
 
   #inTransaction({ content, bytes, endPosition }: DecodedEvent): void {
@@ -199,10 +203,21 @@ export class Assembler {
     const meaning = meaningOf(sql, schema);
     if (meaning.kind === "changes") throw loggedAsStatement(meaning.verb);
     if (meaning.kind === "truncate") {
-      const table = this.#options.truncated(meaning.table);
+      const table = this.#options.numberOf(meaning.table);
       if (table !== null) open.add([{ kind: "truncate", tables: [table], restartIdentity: true }]);
     }
+    if (meaning.kind === "anew") this.#anew(open, meaning.tables);
+    if (meaning.kind === "database-dropped")
+      this.#anew(
+        open,
+        [...this.#options.tables.values()].filter((table) => table.schema === meaning.schema),
+      );
     if (!open.hasBegun) this.#commit(open, end);
+  }
+
+  #anew(open: OpenTransaction, tables: readonly NamedTable[]): void {
+    const numbers = new Set(tables.map((table) => this.#options.numberOf(table)));
+    for (const table of numbers) if (table !== null) open.add([{ kind: "schema", table, isAnew: true }]);
   }
 
   #piece(open: OpenTransaction): void {

@@ -9,6 +9,8 @@ export class OpenTransaction {
   readonly name: string;
   /** Microseconds since 1970 on the primary's clock. */
   readonly committedAtUs: number;
+  /** It was not committed later than that: some servers tell whole seconds. */
+  readonly latestUs: number;
   /** Everything before it: the position that a position with it is strictly above. */
   readonly before: Position;
   /** Where its first event stands. */
@@ -34,6 +36,7 @@ export class OpenTransaction {
     this.hasBegun = event.gtid?.flavour === "mariadb" && !event.isStandalone; // No BEGIN is logged then.
     this.name = name;
     this.committedAtUs = event.committedAtUs ?? timestamp * 1_000_000;
+    this.latestUs = event.committedAtUs ?? (timestamp + 1) * 1_000_000;
     this.before = before;
     this.place = place;
     this.isPrepared = event.xa?.step === "prepare";

@@ -2,18 +2,16 @@ import { ReplicationError, type Position, type ServerIdentity } from "@lockstep/
 import type { Flavour } from "../flavour.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
-import { parsed } from "../parsed-position.ts";
 import { positionInFile, positionOf } from "../position.ts";
 import type { Session } from "../session.ts";
-
-/** So many transactions that the topic has are read again, to be compared with it (A2). */
-const COMPARED = 1_000n;
 
 /** The primary's log, as it is now. */
 export interface PrimaryLog {
   readonly server: ServerIdentity;
   /** Everything that was committed is at or below. */
   readonly end: Position;
+  /** With what is in the log, and waits to be committed. */
+  readonly written: Position;
   readonly reading: Reading;
 }
 
@@ -26,7 +24,11 @@ type Reading =
       /** What is in no file of the log any more. */
       readonly purged: GtidSet;
     }
-  | { readonly kind: "domains" }
+  | {
+      readonly kind: "domains";
+      /** Of what is written on the server. */
+      readonly domain: number;
+    }
   /** The server gives transactions no ids: places in files, which mean nothing on another server. */
   | { readonly kind: "files" };
 
@@ -37,15 +39,21 @@ export async function readPrimaryLog(
 ): Promise<PrimaryLog> {
   if (flavour === "mariadb") return await readMariaDb(session);
   const [row] = await session.query(
-    "select @@global.server_uuid as uuid, @@global.gtid_executed as executed, @@global.gtid_purged as purged",
+    "select @@global.server_uuid as uuid, @@global.gtid_executed as executed, @@global.gtid_purged as purged, @@global.gtid_owned as owned",
   );
   const uuid = row?.["uuid"] ?? "";
   const server = { engine: "mysql", serverUuid: uuid };
-  if (!hasIds) return { server, end: await readPlace(session), reading: { kind: "files" } };
+  if (!hasIds) {
+    const end = await readPlace(session);
+    return { server, end, written: end, reading: { kind: "files" } };
+  }
   const executed = setOf(row?.["executed"]);
+  const owned = (row?.["owned"] ?? "").replaceAll(/#\d+/g, ""); // With the session that has it.
+  const written = owned === "" ? executed : setOf(`${String(executed)},${owned}`);
   return {
     server,
     end: positionOf(executed),
+    written: positionOf(written),
     reading: { kind: "set", uuid, purged: setOf(row?.["purged"]) },
   };
 }
@@ -57,20 +65,8 @@ async function readMariaDb(session: Session): Promise<PrimaryLog> {
   const reached = DomainPositions.parse(row?.["reached"] ?? "");
   if (reached === null) throw new ReplicationError("protocol-violation", "gtid_binlog_pos is no list of ids");
   const server = { engine: "mariadb", serverId: row?.["id"] ?? "", domain: row?.["domain"] ?? "" };
-  return { server, end: positionOf(reached), reading: { kind: "domains" } };
-}
-
-/**
- * Where the stream begins, when the topic ends at `reached`; null: it is unwritten. Where ids allow it, a little
- * before its end, so that what both have can be compared.
- */
-export function startOf({ end, reading }: PrimaryLog, reached: Position | null): Position {
-  if (reached === null) return end;
-  const from = parsed(reached);
-  // In which order the ids of several sources came, a set does not say.
-  if (reading.kind !== "set" || from?.kind !== "set" || !from.ids.isOfOneSource) return reached;
-  const earlier = from.ids.withoutNewest(reading.uuid, COMPARED);
-  return earlier.contains(reading.purged) ? positionOf(earlier) : reached;
+  const end = positionOf(reached);
+  return { server, end, written: end, reading: { kind: "domains", domain: Number(row?.["domain"]) } };
 }
 
 async function readPlace(session: Session): Promise<Position> {

@@ -11,6 +11,7 @@ import {
   type SourceTable,
 } from "@lockstep/core";
 import { UnknownCharset } from "../binlog/charsets.ts";
+import type { GateKeeper } from "../gate/gate-keeper.ts";
 import { comparePositions } from "../position.ts";
 import { UnsettledDefinition } from "./catalog-facts.ts";
 import type { PrimaryLog } from "./primary-log.ts";
@@ -24,6 +25,8 @@ export interface SourceSessionOptions {
   /** Both end with the session. */
   readonly lock: SourceLock;
   readonly stream: TransactionStream;
+  /** Ends with the session. */
+  readonly gate: GateKeeper;
   /** Where the primary's log ends now. */
   readonly readEnd: (signal: AbortSignal) => Promise<Position>;
   takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]>;
@@ -41,7 +44,6 @@ export class MysqlSourceSession implements SourceSession {
   readonly nowUs = null;
   /** The server keeps its log by age, whoever reads it. */
   readonly retained: RetainedLog | null = null;
-  readonly gate: GateStatus | null = null;
   readonly #options: SourceSessionOptions;
 
   constructor(options: SourceSessionOptions) {
@@ -51,15 +53,19 @@ export class MysqlSourceSession implements SourceSession {
     this.tables = options.tables;
   }
 
+  get gate(): GateStatus {
+    return this.#options.gate.status;
+  }
+
   verify(expected: ServerIdentity, reached: Position): void {
     const fields = new Set([...Object.keys(expected), ...Object.keys(this.server)]);
     for (const field of fields) {
       if (expected[field] !== this.server[field])
         throw serverChanged(field, expected[field], this.server[field]);
     }
-    const { end } = this.#options.log;
-    if (!includes(comparePositions, end, reached))
-      throw serverChanged("what it has", `all of ${reached}`, end);
+    const { written } = this.#options.log;
+    if (!includes(comparePositions, written, reached))
+      throw serverChanged("what it has", `all of ${reached}`, written);
   }
 
   async *stream(signal: AbortSignal): AsyncGenerator<SourceBatch, never, undefined> {
@@ -74,8 +80,10 @@ export class MysqlSourceSession implements SourceSession {
     }
   }
 
-  /** The server takes no notice: what it keeps it keeps by age. */
-  confirm(_confirmation: Confirmation): void {}
+  /** What the server keeps it keeps by age; commits may wait for it. */
+  confirm(confirmation: Confirmation): void {
+    this.#options.gate.confirm(confirmation);
+  }
 
   /** What was committed is in the log and comes by itself. */
   async nudge(position: Position, signal: AbortSignal): Promise<void> {
@@ -96,7 +104,8 @@ export class MysqlSourceSession implements SourceSession {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { stream, lock } = this.#options;
+    const { stream, lock, gate } = this.#options;
+    await gate[Symbol.asyncDispose]();
     await stream[Symbol.asyncDispose]();
     await lock[Symbol.asyncDispose]();
   }

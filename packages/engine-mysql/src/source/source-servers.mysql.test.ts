@@ -43,6 +43,26 @@ describe.each(MYSQL_FLAVOURS)("a %s server of its own", (flavour) => {
     expect(second.transactions).toEqual([]);
   });
 
+  test("tells how long ago what comes was committed, and never more than that", async () => {
+    await using server = await startMysql(flavour);
+    await server.query("create database shop");
+    const url = server.url("shop");
+    await run(url, "create table items (id int primary key)");
+    const lags: number[] = [];
+    await using following = await follow(sourceOf(url), null, ({ lagMs, bytes }) => {
+      if (bytes > 0) lags.push(lagMs);
+    });
+    const begunMs = performance.now();
+    await run(url, "insert into items values (1)");
+    await following.waitFor(1);
+    expect(lags[0]).toBeLessThanOrEqual(performance.now() - begunMs);
+    // MariaDB's log has whole seconds, of a clock that a session may set; MySQL's also has the moment itself.
+    if (flavour === "mysql") return expect(lags[0]).toBeGreaterThan(0);
+    await run(url, "set timestamp = unix_timestamp() - 60; insert into items values (2)");
+    await following.waitFor(2);
+    expect(lags[1]).toBeGreaterThanOrEqual(59_000);
+  });
+
   test("one of whose sessions logs statements is named", async () => {
     await using server = await startMysql(flavour);
     await server.query("create database shop");

@@ -25,6 +25,8 @@ import { BinlogStream } from "../binlog/binlog-stream.ts";
 import { KnownTables } from "../binlog/table-map.ts";
 import type { Flavour } from "../flavour.ts";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
+import { SourceGate, type GatedStart } from "../gate/source-gate.ts";
+import { StreamGate } from "../gate/stream-gate.ts";
 import { comparePositions, isPosition } from "../position.ts";
 import { isForUsers, listTables, readSequences } from "../schema/tables.ts";
 import { readSchema } from "../schema/definition.ts";
@@ -35,9 +37,11 @@ import { readPrimarySettings, settingProblems } from "../setup-check/primary-set
 import { Assembler } from "./assembler.ts";
 import { CatalogFacts } from "./catalog-facts.ts";
 import { CharsetTables } from "./charset-tables.ts";
-import { readPrimaryLog, startOf, type PrimaryLog } from "./primary-log.ts";
+import { startOf } from "./compared-start.ts";
+import { readPrimaryLog, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import type { LogReaders } from "./prepared-reader.ts";
+import { readServerClock } from "./server-clock.ts";
 import { besideIdOf, serverIdOf } from "./server-id.ts";
 import { MysqlSourceSession } from "./session.ts";
 import { SourceLock } from "./source-lock.ts";
@@ -56,6 +60,8 @@ export interface MysqlSourceOptions {
   readonly tables: TableFilter;
   /** A larger row is refused. */
   readonly maxRowBytes: number;
+  /** What a commit waits for at most, where the gate is armed, before it is let go; null, the default: no end. */
+  readonly degradeAfterMs?: number | null;
   readonly logger: Logger;
   readonly failpoints?: Failpoints | undefined;
 }
@@ -68,6 +74,7 @@ export class MysqlSource implements Source {
   readonly #connection: ConnectOptions;
   /** What a stream named and no table has any more, too. */
   readonly #charsets: CharsetTables;
+  readonly #gate: SourceGate;
   /** A stream came upon rows that only what follows them in the log explains. */
   #looksAhead = false;
   /** Refused tables that were named in the log. */
@@ -79,6 +86,15 @@ export class MysqlSource implements Source {
     this.#options = options;
     this.#connection = { url: options.url, folder: options.folder };
     this.#charsets = new CharsetTables(options.tables);
+    const { pipeline, degradeAfterMs = null, logger, failpoints } = options;
+    this.#gate = new SourceGate({
+      pipeline,
+      degradeAfterMs,
+      logger,
+      failpoints,
+      connect: async (signal) => await connect(this.#connection, signal),
+      readWritten: async (connected) => await readWritten(connected),
+    });
   }
 
   /** As `Source.acquire`. Where the topic is unwritten, what is committed from now on is streamed. */
@@ -90,7 +106,8 @@ export class MysqlSource implements Source {
       await using admin = await connect(this.#connection, signal);
       const lock = await this.#takeLock(signal);
       try {
-        return await this.#stream(admin, lock, reached);
+        const begin = async (): Promise<SourceSession> => await this.#stream(admin, lock, reached);
+        return await this.#gate.guarded(admin, begin, signal);
       } catch (error) {
         await lock[Symbol.asyncDispose]();
         throw error;
@@ -111,7 +128,8 @@ export class MysqlSource implements Source {
     limits: SnapshotLimits,
     signal: AbortSignal,
   ): Promise<Snapshot> {
-    return await openSnapshot(this.#connection, tables, limits, signal);
+    const heldUp = async (): Promise<void> => await this.#gate.unblock(signal);
+    return await openSnapshot(this.#connection, tables, { ...limits, heldUp }, signal);
   }
 
   async readSchema(tables: readonly TableName[], signal: AbortSignal): Promise<SchemaDefinition> {
@@ -143,14 +161,17 @@ export class MysqlSource implements Source {
     const [problem] = settingProblems(settings);
     if (problem !== undefined) throw errorOf(problem);
     const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
-    const start = startOf(log, reached);
+    const begin = await this.#gate.begin(admin, await startOf(session, log, reached));
+    const tables = await this.#listTables(admin, reached !== null);
+    const stream = await this.#newStream(admin, log, begin);
     return new MysqlSourceSession({
       log,
-      start,
-      tables: await this.#listTables(admin, reached !== null),
+      start: begin.start,
+      tables,
       lock,
-      stream: await this.#newStream(admin, log, start),
-      readEnd: async (signal) => await this.#readEnd(settings.hasIds, signal),
+      stream,
+      gate: this.#gate.keep(stream.gate),
+      readEnd: async (signal) => await this.#readEnd(signal),
       takeInTables: async (signal) => await this.#takeInTables(signal),
       onUnknownCharset: ({ charset }) => this.#charsets.want(charset),
       onUnsettled: () => void (this.#looksAhead = true),
@@ -160,7 +181,7 @@ export class MysqlSource implements Source {
   async #newStream(
     { session, server, account, place }: Connected,
     log: PrimaryLog,
-    start: Position,
+    { start, isSemiSync }: GatedStart,
   ): Promise<TransactionStream> {
     const { pipeline, failpoints } = this.#options;
     const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session) : null;
@@ -177,10 +198,11 @@ export class MysqlSource implements Source {
       arrived,
       pieceBytes: PIECE_BYTES,
       tables: decoder.tables,
-      truncated: (table) => decoder.numberOf(table),
+      clock: await readServerClock(session),
+      numberOf: (table) => decoder.numberOf(table),
     });
     const reader = { connection: { ...account }, place };
-    const stream = new BinlogStream({ ...reader, serverId: serverIdOf(pipeline), decoder });
+    const stream = new BinlogStream({ ...reader, serverId: serverIdOf(pipeline), decoder, isSemiSync });
     const readers: LogReaders = {
       open: (withRows) => {
         const includes = withRows ? options.includes : (): boolean => false;
@@ -191,7 +213,8 @@ export class MysqlSource implements Source {
     const newest = this.#looksAhead ? Infinity : (facts?.newestOf(options.includes) ?? 0);
     this.#looksAhead = false;
     const from = fromOf(start);
-    const common = { stream, from, assembler, readers, arrived, reached, failpoints };
+    const gate = new StreamGate(stream, isSemiSync);
+    const common = { stream, from, assembler, readers, arrived, reached, gate, failpoints };
     return new TransactionStream({
       ...common,
       prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
@@ -261,9 +284,9 @@ export class MysqlSource implements Source {
     }
   }
 
-  async #readEnd(hasIds: boolean, signal: AbortSignal): Promise<Position> {
+  async #readEnd(signal: AbortSignal): Promise<Position> {
     await using admin = await connect(this.#connection, signal);
-    return (await readPrimaryLog(admin.session, admin.server.flavour, hasIds)).end;
+    return await readWritten(admin);
   }
 
   /** All of the log comes anyway: a table that is new is one of those that match. */
@@ -277,4 +300,9 @@ export class MysqlSource implements Source {
       throw toReplicationError(error, PLACE);
     }
   }
+}
+
+async function readWritten({ session, server }: Connected): Promise<Position> {
+  const { hasIds } = await readPrimarySettings(session, server);
+  return (await readPrimaryLog(session, server.flavour, hasIds)).written;
 }

@@ -7,6 +7,7 @@ import {
   type SourceBatch,
 } from "@lockstep/core";
 import type { BinlogBatch, BinlogStream, StreamStart } from "../binlog/binlog-stream.ts";
+import type { StreamGate } from "../gate/stream-gate.ts";
 import { comparePositions } from "../position.ts";
 import type { Assembler, MissingRows } from "./assembler.ts";
 import { eventsIn, findPrepared, readFrom, type LogReaders } from "./prepared-reader.ts";
@@ -20,6 +21,8 @@ export interface TransactionStreamOptions {
   readonly readers: LogReaders;
   readonly arrived: Arrived;
   readonly reached: Reached;
+  /** Told of all that comes. */
+  readonly gate: StreamGate;
   readonly failpoints: Failpoints | undefined;
   /** Before the stream begins. */
   prepare(signal: AbortSignal): Promise<void>;
@@ -50,6 +53,11 @@ export class TransactionStream implements AsyncDisposable {
       for (const passed of this.#waiting.keys()) passed.reject(error);
       throw error;
     }
+  }
+
+  /** What commits that wait for the stream are told. */
+  get gate(): StreamGate {
+    return this.#options.gate;
   }
 
   /** Everything through a position has come. */
@@ -83,15 +91,18 @@ export class TransactionStream implements AsyncDisposable {
     { events, decodeMs }: BinlogBatch,
     signal: AbortSignal,
   ): AsyncGenerator<SourceBatch, void, undefined> {
-    const { assembler, arrived, failpoints } = this.#options;
+    const { assembler, arrived, reached, gate, failpoints } = this.#options;
     arrived.decodeMs += decodeMs;
     for (const event of events) {
+      gate.see(event, reached.position);
       for (const one of eventsIn(event)) {
+        const before = reached.position;
         assembler.push(one);
         if (one.content.kind === "rows") failpoints?.hit("decoded");
         if (one.content.kind === "query" && changesDefinitions(one.content.sql))
           await this.#options.onDefinition(signal);
         if (assembler.missing !== null) yield* this.#again(assembler.missing, signal);
+        if (reached.position !== before) this.#passed(reached.position);
         if (arrived.isLarge) yield* this.#taken();
       }
     }
@@ -117,6 +128,13 @@ export class TransactionStream implements AsyncDisposable {
       if (arrived.isLarge) yield* this.#taken();
       if (assembler.missing === null) return;
     }
+  }
+
+  /** A commit may wait for it, also one that changed nothing of ours. */
+  #passed(position: Position): void {
+    const { gate, arrived } = this.#options;
+    gate.reached(position);
+    if (gate.isHurried) arrived.press();
   }
 
   *#taken(): Generator<SourceBatch> {

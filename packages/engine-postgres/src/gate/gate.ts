@@ -112,6 +112,9 @@ async function report(client: Client, names: GateNames, statements: readonly str
     standby: standbys[0] ?? null,
     waiting: waits[0]?.waiting ?? 0,
     setting: setting.value,
+    settingName: "synchronous_standby_names",
+    waitsFor: "commits wait (synchronous_commit = on: for the log; remote_apply: for the quorum)",
+    remarks: [],
     missing: await missingGrants(client),
   };
 }

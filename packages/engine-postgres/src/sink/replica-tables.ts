@@ -67,8 +67,8 @@ export class ReplicaTables {
 
   async copyAgain(tables: readonly TableName[]): Promise<void> {
     const change = {
-      set: "state = 'pending', mark = null, attempt = attempt + 1",
-      where: "state = 'copied' and joins",
+      set: "state = 'pending', mark = null, attempt = attempt + 1, joins = true",
+      where: "state <> 'pending'",
     };
     if (!(await changeTableRows(this.#options.client, this.#options, tables, change)))
       throw claimedByAnother(this.#options.replica);

@@ -6,6 +6,7 @@ import {
   type CheckOptions,
   type PlacedFinding,
 } from "./check-places.ts";
+import { timed } from "../waiting/timed.ts";
 
 /** What does not answer by then is waited for by the run itself. */
 const TIMEOUT_MS = 3_000;
@@ -22,9 +23,11 @@ export async function checkBeforeStart(
   stop: AbortSignal,
 ): Promise<void> {
   const { config, logger } = options;
-  const signal = AbortSignal.any([stop, AbortSignal.timeout(TIMEOUT_MS)]);
   const startedMs = performance.now();
-  const report = await checkPlaces({ ...options, isWhole: false }, signal).catch((error: unknown) => {
+  const report = await timed(
+    { timeoutMs: TIMEOUT_MS, stop },
+    async (signal) => await checkPlaces({ ...options, isWhole: false }, signal),
+  ).catch((error: unknown) => {
     logger.warn({ err: error }, "the start could not be checked"); // The run itself meets what is wrong.
     return null;
   });

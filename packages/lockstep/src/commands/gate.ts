@@ -26,17 +26,19 @@ function jsonOf({
   waiting,
   setting,
   missing,
+  remarks,
 }: GateReport): object {
-  return { wanted: isWanted, armed: isArmed, state, setting, waiting, standby, statements, missing };
+  return { wanted: isWanted, armed: isArmed, state, setting, waiting, standby, statements, missing, remarks };
 }
 
 function textOf(report: GateReport, action: GateAction): string {
-  const { setting, waiting, standby, statements, missing } = report;
+  const { setting, settingName, waiting, standby, statements, missing, remarks } = report;
   const lines = [
     stateOf(report),
-    ...(setting === null ? [] : [`synchronous_standby_names: ${setting === "" ? "(empty)" : setting}`]),
+    ...(setting === null ? [] : [`${settingName}: ${setting === "" ? "(empty)" : setting}`]),
     `commits that wait now: ${waiting}`,
     ...(setting === null ? [] : [standbyText(standby)]),
+    ...remarks,
     ...(statements.length === 0 ? [] : [headOf(action)]),
     ...statements.map((statement) => `  ${statement};`),
     ...(missing.length === 0 || action === "off"
@@ -50,7 +52,9 @@ function textOf(report: GateReport, action: GateAction): string {
 function standbyText(standby: GateReport["standby"]): string {
   if (standby === null) return "no run streams from the primary";
   const { state, durable, replicated } = standby;
-  return `the run: ${state ?? "there"}, durable in the log ${durable ?? "-"}, applied by the quorum ${replicated ?? "-"}`;
+  const told = durable === null && replicated === null ? "" : `, durable in the log ${durable ?? "-"}`;
+  const applied = told === "" ? "" : `, applied by the quorum ${replicated ?? "-"}`;
+  return `the run: ${state ?? "there"}${told}${applied}`;
 }
 
 function headOf(action: GateAction): string {
@@ -58,13 +62,14 @@ function headOf(action: GateAction): string {
   return action === "on" ? "what arming it runs:" : "what was run:";
 }
 
-function stateOf({ isWanted, isArmed, state, standby }: GateReport): string {
+function stateOf({ isWanted, isArmed, state, standby, waitsFor }: GateReport): string {
   if (isArmed && standby === null)
     return "the gate is armed and no run lives: commits wait until one does, or `lockstep gate off`";
   if (state === "degraded-replicas")
     return "the gate gives way: replicas are late, and commits wait for the log alone (degraded)";
-  if (isArmed)
-    return "the gate is armed: commits wait (synchronous_commit = on: for the log; remote_apply: for the quorum)";
+  if (state === "degraded")
+    return "the gate gives way: the quorum is late, and commits do not wait (degraded); they do again once it has made up for it";
+  if (isArmed) return `the gate is armed: ${waitsFor}`;
   if (!isWanted) return "the gate is off: no commit waits";
   if (state === "degraded-log" && standby !== null)
     return "the gate gives way: the log is late, and commits do not wait (degraded); the run arms it again";

@@ -5,6 +5,7 @@ import type { StatusReport } from "../watching/status-report.ts";
 import { statusSchema } from "../watching/status-schema.ts";
 import { statusLines } from "../watching/status-table.ts";
 import { ANOTHER_PROGRAM, askRunning, configuredUrl, notRunning } from "./running-process.ts";
+import { timed } from "../waiting/timed.ts";
 
 /** How often it is drawn anew. */
 const WATCH_INTERVAL_MS = 1_000;
@@ -37,8 +38,10 @@ async function watch(url: string, isJson: boolean): Promise<void> {
   process.stdout.on("error", stop); // The reader of our output is gone.
   const show = isJson ? showJson : showerOfLines();
   while (!stopped.signal.aborted) {
-    const answered = AbortSignal.any([stopped.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
-    const said = await ask(url, answered).catch((error: unknown) => error);
+    const said = await timed(
+      { timeoutMs: ANSWER_TIMEOUT_MS, stop: stopped.signal },
+      async (signal) => await ask(url, signal),
+    ).catch((error: unknown) => error);
     if (stopped.signal.aborted) return;
     show(said);
     await sleep(WATCH_INTERVAL_MS, undefined, { signal: stopped.signal }).catch(() => undefined);

@@ -17,7 +17,9 @@ export async function timed<T>(
   try {
     return await work(ended.signal);
   } finally {
-    clearTimeout(timer); // Not `AbortSignal.timeout`: waits are many, and most end early.
+    // Not `AbortSignal.timeout`: waits are many, and most end early. Nor one in `AbortSignal.any`: on Node 20 it may be
+    // collected as garbage before it is due, and is then never aborted.
+    clearTimeout(timer);
     stop?.removeEventListener("abort", abort);
   }
 }

@@ -12,7 +12,7 @@ export interface Metric<Of> {
 }
 
 const WAL_STATUSES = ["reserved", "extended", "unreserved", "lost"];
-const GATE_STATES = ["off", "waiting", "armed", "degraded-replicas", "degraded-log"];
+const GATE_STATES = ["off", "waiting", "armed", "degraded-replicas", "degraded-log", "degraded"];
 const STATES = ["waiting", "copying", "following", "halted", "paused", "disabled"];
 
 export const STATUS_METRICS: readonly Metric<StatusReport>[] = [

@@ -54,7 +54,7 @@ export const statusSchema: z.ZodType<StatusReport> = z.object({
     position: z.string().nullable(),
     retainedBytes: known,
     walStatus: z.string().nullable(),
-    gate: z.enum(["off", "waiting", "armed", "degraded-replicas", "degraded-log"]).nullable(),
+    gate: z.enum(["off", "waiting", "armed", "degraded-replicas", "degraded-log", "degraded"]).nullable(),
     stats: z.object({ transactions: count, events: count, records: count }),
     error,
   }),

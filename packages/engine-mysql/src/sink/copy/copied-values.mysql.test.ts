@@ -8,6 +8,22 @@ import { never, progressAt } from "../replica.fixture.ts";
 import { createMysqlSink } from "../sink.ts";
 
 const COLUMNS = 6;
+/** Tables that are cut into ranges by other keys than one whole number. */
+const KEYED = [
+  {
+    columns: "a varchar(40) charset latin1 collate latin1_swedish_ci",
+    key: "a",
+    values: "concat(char(64 + n % 60), 'ä''\\\\', n)",
+  },
+  { columns: "a varchar(40) charset utf8mb4", key: "a", values: "concat(if(n % 2, 'É', '𝄞 '), n)" },
+  { columns: "a varbinary(40)", key: "a", values: "unhex(left(sha2(n, 256), 32))" },
+  { columns: "b int, a bigint unsigned", key: "a, b", values: "n, 18446744073709551615 - n % 7" },
+  {
+    columns: "a datetime(3)",
+    key: "a",
+    values: "timestamp '2024-01-01 00:00:00' + interval n * 7001 second",
+  },
+] as const;
 const NO_LOADS = { "local-infile": "OFF" };
 const LIMITS = { rangeBytes: 20_000, waitsForAll: false };
 /** As a primary may be, which takes whatever its users give it. */
@@ -130,6 +146,14 @@ describe.each(MYSQL_FLAVOURS)("what is copied into %s", (flavour) => {
        create table wide (id bigint primary key, v varchar(200));
        insert into wide with recursive n (n) as (select 1 union all select n + 1 from n where n < 900)
          select n * 1000000007, repeat('x', n % 200) from n;
+       ${KEYED.map(
+         (
+           key,
+           index,
+         ) => `create table keyed${index} (${key.columns}, v varchar(200), primary key (${key.key}));
+           insert into keyed${index} with recursive n (n) as (select 1 union all select n + 1 from n where n < 900)
+             select ${key.values}, repeat('x', n % 200) from n; analyze table keyed${index};`,
+       ).join("")}
        analyze table wide`,
     );
     const names = await queryMysql(
@@ -137,12 +161,16 @@ describe.each(MYSQL_FLAVOURS)("what is copied into %s", (flavour) => {
       `select table_name as name from information_schema.tables where table_schema = '${schema}' order by table_name`,
     );
     const tables = names.map(({ name }) => ({ schema, name: name ?? "" }));
-    expect(tables.length).toBe(made.length + 6);
+    expect(tables.length).toBe(made.length + KEYED.length + 6);
     await using snapshot = await openSnapshot({ url }, tables, LIMITS, never());
     const wide = snapshot.tables.find(({ table }) => table.name === "wide");
     expect(wide?.ranges.length).toBeGreaterThan(1);
+    for (const { table, ranges } of snapshot.tables)
+      if (table.name.startsWith("keyed")) expect([table.name, ranges.length > 2]).toEqual([table.name, true]);
     const count = await copyInto(replica, snapshot, tables);
-    expect(count).toBe(made.reduce((sum, columns) => sum + rowsOf(columns), 0) + 3 + 2 + 1 + 2 + 900);
+    expect(count).toBe(
+      made.reduce((sum, columns) => sum + rowsOf(columns), 0) + 3 + 2 + 1 + 2 + 900 * (KEYED.length + 1),
+    );
     expect(await sumsOf(replica, tables)).toEqual(await sumsOf(url, tables));
     // The next number is a new one, as on the primary.
     await queryMysql(replica, `insert into ${schema}.children (parent) values (1)`);
