@@ -171,7 +171,7 @@ describe.each(MYSQL_FLAVOURS)("from %s to PostgreSQL", (flavour) => {
       await found.change();
       const images = ["minimal", "noblob", "full"].map(
         (image, at) => `set binlog_row_image = '${image}'; update kept set n = n + 1 where id = 1;
-          insert into kept (id, t) values (${at + 2}, '${image}'); update kept set id = id + 10 where id = ${at + 2}`,
+          insert into kept (id, n, t, b, d, at) values (${at + 2}, null, '${image}', null, null, null); update kept set id = id + 10 where id = ${at + 2}`,
       );
       await pair.primary.query(`${images.join("; ")}; insert into marker values (2)`);
       await eventually("all has arrived", async () =>

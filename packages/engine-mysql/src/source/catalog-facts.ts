@@ -1,7 +1,9 @@
 import { ReplicationError, tableKey, tableLabel, type TableName } from "@lockstep/core";
 import type { Gtid } from "../binlog/gtid.ts";
+import { connect, type ConnectOptions } from "../connection.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { hiddenTypeKey, readGenerated, readHiddenTypes, readMade, type MadeTable } from "../schema/tables.ts";
+import { toReplicationError } from "../server-error.ts";
 import type { Session } from "../session.ts";
 import type { LogReaders } from "./prepared-reader.ts";
 import { mayRetype, statementsAhead, type StatementAhead, type Stretch } from "./statement-ahead.ts";
@@ -38,6 +40,17 @@ export class CatalogFacts {
     const facts = new CatalogFacts();
     await facts.readAgain(session);
     return facts;
+  }
+
+  /** The same by a session of its own. */
+  async readAnew(connection: ConnectOptions, place: string, signal: AbortSignal): Promise<void> {
+    try {
+      await using connected = await connect(connection, signal);
+      await this.readAgain(connected.session);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw toReplicationError(error, place);
+    }
   }
 
   /** `lookAhead` must follow, unless the stream stands at the log's end. */

@@ -227,7 +227,7 @@ export class MysqlSource implements Source {
       prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
       onDefinition: async (until) => {
         if (facts?.passes() !== true) return;
-        await this.#readAgain(facts, until);
+        await facts.readAnew(this.#connection, PLACE, until);
         decoder.forget();
         await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
       },
@@ -257,16 +257,6 @@ export class MysqlSource implements Source {
       this.#named.add(key);
       const fields = { table: tableLabel(table), reason };
       this.#options.logger.warn(fields, "a table that matches cannot be replicated");
-    }
-  }
-
-  async #readAgain(facts: CatalogFacts, signal: AbortSignal): Promise<void> {
-    try {
-      await using admin = await connect(this.#connection, signal);
-      await facts.readAgain(admin.session);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw toReplicationError(error, PLACE);
     }
   }
 
