@@ -1,7 +1,8 @@
-import { ReplicationError, tableKey, tableLabel, type TableName } from "@lockstep/core";
+import { ReplicationError, tableKey, tableLabel, type Position, type TableName } from "@lockstep/core";
 import type { Gtid } from "../binlog/gtid.ts";
 import { connect, type ConnectOptions } from "../connection.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
+import { parsed } from "../parsed-position.ts";
 import { hiddenTypeKey, readGenerated, readHiddenTypes, readMade, type MadeTable } from "../schema/tables.ts";
 import { toReplicationError } from "../server-error.ts";
 import type { Session } from "../session.ts";
@@ -12,6 +13,16 @@ import { mayRetype, statementsAhead, type StatementAhead, type Stretch } from ".
 export class UnsettledDefinition extends ReplicationError {
   constructor(table: TableName) {
     super("connection-lost", `the log behind rows of ${tableLabel(table)} is looked at before going on`);
+  }
+}
+
+/** Rows that the topic has, and that are read again only to be compared with it, are not understood any more. */
+export class NotComparable extends ReplicationError {
+  constructor(table: TableName) {
+    super(
+      "connection-lost",
+      `${tableLabel(table)} was altered behind rows that the topic has: the log is read from the topic's end on, and not compared with it`,
+    );
   }
 }
 
@@ -35,11 +46,20 @@ export class CatalogFacts {
   #isBehind = false;
   /** … and was. */
   #isIncluded = false;
+  /** What the topic has. */
+  readonly #published: DomainPositions;
+  #isPublished = false;
 
-  static async read(session: Session): Promise<CatalogFacts> {
-    const facts = new CatalogFacts();
+  /** `reached`: where the topic ends; null: it is unwritten. */
+  static async read(session: Session, reached: Position | null): Promise<CatalogFacts> {
+    const published = reached === null ? null : parsed(reached);
+    const facts = new CatalogFacts(published?.kind === "domains" ? published.ids : new DomainPositions());
     await facts.readAgain(session);
     return facts;
+  }
+
+  private constructor(published: DomainPositions) {
+    this.#published = published;
   }
 
   /** The same by a session of its own. */
@@ -85,6 +105,7 @@ export class CatalogFacts {
     const { domainId, serverId, sequence } = gtid;
     this.#isBehind = this.#end.has(domainId, serverId, sequence);
     this.#isIncluded = this.#isBehind && this.#included.has(domainId, serverId, sequence);
+    this.#isPublished = this.#published.has(domainId, serverId, sequence);
   }
 
   /** A statement that changes definitions has come in the stream. True: the catalog is to be read again. */
@@ -113,7 +134,8 @@ export class CatalogFacts {
       if (madeAt !== undefined && madeAt < timestamp) return;
       throw new UnsettledDefinition(table);
     }
-    if (this.#ahead.some((statement) => mayRetype(statement, table, doubtful))) throw unknownThen(table);
+    if (this.#ahead.some((statement) => mayRetype(statement, table, doubtful)))
+      throw this.#isPublished ? new NotComparable(table) : unknownThen(table);
   }
 }
 

@@ -108,3 +108,28 @@ test("a column that is now one and now the other, as fast as it can be: never a 
   for (const [types, [id, u]] of rowsOf(following))
     expect([types, u]).toEqual(Number(id) % 2 === 0 ? ["int uuid", UUID] : ["int binary(16)", AS_BYTES]);
 });
+
+test("rows that the topic has already are not compared with it where a statement stands behind them, and stop nobody", async () => {
+  const url = await freshMysqlDatabase("mariadb");
+  await run(url, "create table items (id int primary key, n int)");
+  const source = sourceOf(url);
+  const first = await follow(source);
+  await run(url, "insert into items values (1, 1)", "alter table items add g int as (n * 2) stored");
+  await run(url, "insert into items (id, n) values (2, 2)");
+  const [, last] = await first.waitFor(2);
+  await first[Symbol.asyncDispose]();
+  await run(url, "insert into items (id, n) values (3, 3)");
+  const reached = last?.position ?? null;
+  await using again = await follow(source, reached);
+  await eventually("it is noticed", async () => {
+    expect(again.failure).toMatchObject({
+      code: "connection-lost",
+      message: expect.stringContaining("not compared"),
+    });
+    await Promise.resolve();
+  });
+  await again[Symbol.asyncDispose]();
+  await using third = await follow(source, reached);
+  await third.waitFor(1);
+  expect(rowsOf(third)).toEqual([["int int", ["3", "3"]]]);
+});

@@ -73,6 +73,8 @@ export class MysqlSource implements Source {
   readonly #gate: SourceGate;
   /** A stream came upon rows that only what follows them in the log explains. */
   #looksAhead = false;
+  /** Of what the topic has, it came upon rows that nothing explains any more. */
+  #isNotComparable = false;
   /** Refused tables that were named in the log. */
   readonly #named = new Set<string>();
   /** Of our session that had the lock last. */
@@ -157,9 +159,12 @@ export class MysqlSource implements Source {
     const [problem] = settingProblems(settings);
     if (problem !== undefined) throw errorOf(problem);
     const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
-    const begin = await this.#gate.begin(admin, await startOf(session, log, reached));
+    const isNotComparable = this.#isNotComparable;
+    this.#isNotComparable = false;
+    const start = isNotComparable && reached !== null ? reached : await startOf(session, log, reached);
+    const begin = await this.#gate.begin(admin, start);
     const tables = await this.#listTables(admin, reached !== null);
-    const stream = await this.#newStream(admin, log, begin);
+    const stream = await this.#newStream(admin, log, { ...begin, published: reached });
     return new MysqlSourceSession({
       log,
       start: begin.start,
@@ -171,16 +176,17 @@ export class MysqlSource implements Source {
       takeInTables: async (signal) => await this.#takeInTables(signal),
       onUnknownCharset: ({ charset }) => this.#charsets.want(charset),
       onUnsettled: () => void (this.#looksAhead = true),
+      onNotComparable: () => void (this.#isNotComparable = true),
     });
   }
 
   async #newStream(
     { session, server, account, place }: Connected,
     log: PrimaryLog,
-    { start, ...gated }: GatedStart,
+    { start, published, ...gated }: GatedStart & { readonly published: Position | null },
   ): Promise<TransactionStream> {
     const { pipeline, failpoints } = this.#options;
-    const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session) : null;
+    const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session, published) : null;
     const charsets = await this.#charsets.read(session);
     const options = await decoderOptions(session, {
       ...this.#options,

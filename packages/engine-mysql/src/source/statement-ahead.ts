@@ -5,6 +5,7 @@ import { DomainPositions } from "../gtid/domain-positions.ts";
 import { parsed } from "../parsed-position.ts";
 import { eventsIn, type LogReaders } from "./prepared-reader.ts";
 import { changesDefinitions } from "./statement.ts";
+import { tokensOf } from "./tokens.ts";
 
 /** A statement that changes definitions, further on in the log than the stream is. */
 export interface StatementAhead {
@@ -60,13 +61,14 @@ export function mayRetype(
   { schema, name }: TableName,
   doubtful: readonly string[],
 ): boolean {
-  const text = sql.replaceAll("``", "`").toLowerCase();
-  const isOfDatabase = /\bdrop\s+(?:database|schema)\b/.test(text) && text.includes(schema.toLowerCase());
-  if (!isOfDatabase && !text.includes(name.toLowerCase())) return false;
-  if (database.toLowerCase() !== schema.toLowerCase() && !text.includes(schema.toLowerCase())) return false;
+  const words = tokensOf(sql).map((token) => token.text.toLowerCase());
+  const text = words.join(" ");
+  const isOfDatabase = /^drop (?:database|schema)\b/.test(text) && words.includes(schema.toLowerCase());
+  if (!isOfDatabase && !words.includes(name.toLowerCase())) return false;
+  if (database.toLowerCase() !== schema.toLowerCase() && !words.includes(schema.toLowerCase())) return false;
   if (GENERATED.test(text)) return true;
   if (doubtful.length === 0) return false;
-  return WHOLE.test(text) || doubtful.some((column) => text.includes(column.toLowerCase()));
+  return WHOLE.test(text) || doubtful.some((column) => words.includes(column.toLowerCase()));
 }
 
 /** How far the log was read. */
