@@ -230,8 +230,8 @@ test("compressed transactions are read in order with what follows them", async (
 });
 
 test("a row far above the limit is refused before it is there (M1)", async () => {
-  await using server = await startMysql("mysql", {
-    settings: { "sync-binlog": "0", "innodb-flush-log-at-trx-commit": "0", "innodb-doublewrite": "OFF" },
+  await using server = await startMysql("mariadb", {
+    settings: { "sync-binlog": "0", "innodb-flush-log-at-trx-commit": "0" },
   });
   await server.query(
     "create database large; create table large.t (id int primary key, v longtext, w longtext)",
@@ -244,7 +244,7 @@ test("a row far above the limit is refused before it is there (M1)", async () =>
     connection: { host: "127.0.0.1", port: server.port, user, password },
     place: "the server",
     serverId: 89,
-    decoder: decoderOf("mysql", charsets, { maxRowBytes: MEGABYTE }),
+    decoder: decoderOf("mariadb", charsets, { maxRowBytes: MEGABYTE }),
   });
   await stream.start({ kind: "gtid", gtids: "" }, new AbortController().signal);
   await expect(rows(stream, 1)).rejects.toMatchObject({
