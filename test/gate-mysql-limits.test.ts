@@ -114,6 +114,7 @@ const LIMITS: readonly Limit[] = [
   {
     name: "what somebody else sets is set again, or is an answer; what was there before comes back",
     check: async ({ flavour, servers, primary }) => {
+      if (flavour === "mysql") await installSource(primary());
       const names = Object.keys(await semiSync(primary(), "variables"));
       const prefix = enabledOf(flavour).replace("enabled", "");
       expect(names).toContain("timeout");
@@ -304,9 +305,7 @@ describe.each(drawn(MYSQL_FLAVOURS))("%s", (flavour) => {
 async function readLogAsReplica(source: MysqlServer, replica: MysqlServer): Promise<void> {
   const { username, password, port } = new URL(source.url());
   if (source.flavour === "mysql") {
-    await source
-      .query("install plugin rpl_semi_sync_source soname 'semisync_source.so'")
-      .catch(() => undefined); // It is there already.
+    await installSource(source);
     await replica
       .query("install plugin rpl_semi_sync_replica soname 'semisync_replica.so'")
       .catch(() => undefined); // It is there already.
@@ -324,6 +323,12 @@ async function readLogAsReplica(source: MysqlServer, replica: MysqlServer): Prom
        start slave io_thread`,
     );
   }
+}
+
+async function installSource(source: MysqlServer): Promise<void> {
+  await source
+    .query("install plugin rpl_semi_sync_source soname 'semisync_source.so'")
+    .catch(() => undefined); // It is there already.
 }
 
 async function stopReading(replica: MysqlServer): Promise<void> {

@@ -215,10 +215,11 @@ export class GateKeeper implements AsyncDisposable {
   async #beArmed(connected: Connected, state: SemiSyncState): Promise<void> {
     const { degradeAfterMs, logger } = this.#options;
     const server = this.#serverOf(connected);
-    const changed = differences(armedVariables(server.flavour, degradeAfterMs), state.variables);
+    const wanted = armedVariables(server.flavour, degradeAfterMs);
+    const changed = differences(wanted, state.variables);
     if (changed.length > 0) {
       logger.warn({ changed }, "somebody has changed what the gate needs: it is set again");
-      await setAgain(server, degradeAfterMs);
+      await setAgain(server, wanted, state.variables ?? {});
     }
     this.#strangers = state.clients > 1 ? this.#strangers + 1 : 0; // One of ours that is over goes soon.
     if (this.#strangers > 1) return this.#degrade(strangers(state.clients - 1).message);

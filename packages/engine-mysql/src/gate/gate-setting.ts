@@ -34,9 +34,10 @@ export async function arm(
   failpoints?.hit("gate-set");
 }
 
-/** Whatever of ours somebody has changed since is set again. */
-export async function setAgain(server: GateServer, degradeAfterMs: number | null): Promise<void> {
-  await set(server, armedVariables(server.flavour, degradeAfterMs));
+/** Whatever of ours somebody has changed since is set again, and nothing else: who disables it meanwhile has said so. */
+export async function setAgain(server: GateServer, wanted: Variables, found: Variables): Promise<void> {
+  const changed = Object.entries(wanted).filter(([name, value]) => found[name] !== value);
+  await set(server, Object.fromEntries(changed));
 }
 
 /** Commits wait no longer, and who waits is let go. That the gate is wanted, and what was before it, is kept. */
