@@ -15,6 +15,7 @@ import type { GateKeeper } from "../gate/gate-keeper.ts";
 import { parsed } from "../parsed-position.ts";
 import { comparePositions } from "../position.ts";
 import { UnsettledDefinition } from "./catalog-facts.ts";
+import { NotComparable } from "./compared-start.ts";
 import type { PrimaryLog } from "./primary-log.ts";
 import type { SourceLock } from "./source-lock.ts";
 import type { TransactionStream } from "./transaction-stream.ts";
@@ -34,6 +35,8 @@ export interface SourceSessionOptions {
   onUnknownCharset(missing: UnknownCharset): void;
   /** The stream is to be read anew by who knows which definitions change further on. */
   onUnsettled(): void;
+  /** The stream is to be read anew from the topic's end on. */
+  onNotComparable(): void;
 }
 
 /** The primary's lock, and its log. */
@@ -79,6 +82,7 @@ export class MysqlSourceSession implements SourceSession {
     } catch (error) {
       if (error instanceof UnknownCharset) this.#options.onUnknownCharset(error);
       if (error instanceof UnsettledDefinition) this.#options.onUnsettled();
+      if (error instanceof NotComparable) this.#options.onNotComparable();
       throw error;
     }
   }

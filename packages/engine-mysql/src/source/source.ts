@@ -73,6 +73,8 @@ export class MysqlSource implements Source {
   readonly #gate: SourceGate;
   /** A stream came upon rows that only what follows them in the log explains. */
   #looksAhead = false;
+  /** What the topic has already is read again, as long as the log has it. */
+  #compares = true;
   /** Refused tables that were named in the log. */
   readonly #named = new Set<string>();
   /** Of our session that had the lock last. */
@@ -124,7 +126,8 @@ export class MysqlSource implements Source {
     limits: SnapshotLimits,
     signal: AbortSignal,
   ): Promise<Snapshot> {
-    const heldUp = async (): Promise<void> => await this.#gate.unblock(signal);
+    const unblock = async (): Promise<void> => await this.#gate.unblock(signal);
+    const heldUp = limits.isFirst === true ? unblock : undefined; // Else the replica answers meanwhile.
     return await openSnapshot(this.#connection, tables, { ...limits, heldUp }, signal);
   }
 
@@ -157,9 +160,11 @@ export class MysqlSource implements Source {
     const [problem] = settingProblems(settings);
     if (problem !== undefined) throw errorOf(problem);
     const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
-    const begin = await this.#gate.begin(admin, await startOf(session, log, reached));
+    const compared = this.#compares ? reached : null;
+    const first = this.#compares ? await startOf(session, log, reached) : (reached ?? log.end);
+    const begin = await this.#gate.begin(admin, first);
     const tables = await this.#listTables(admin, reached !== null);
-    const stream = await this.#newStream(admin, log, begin);
+    const stream = await this.#newStream(admin, log, { ...begin, compared });
     return new MysqlSourceSession({
       log,
       start: begin.start,
@@ -171,13 +176,14 @@ export class MysqlSource implements Source {
       takeInTables: async (signal) => await this.#takeInTables(signal),
       onUnknownCharset: ({ charset }) => this.#charsets.want(charset),
       onUnsettled: () => void (this.#looksAhead = true),
+      onNotComparable: () => void (this.#compares = false),
     });
   }
 
   async #newStream(
     { session, server, account, place }: Connected,
     log: PrimaryLog,
-    { start, ...gated }: GatedStart,
+    { start, compared, ...gated }: GatedStart & { readonly compared: Position | null },
   ): Promise<TransactionStream> {
     const { pipeline, failpoints } = this.#options;
     const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session) : null;
@@ -221,7 +227,7 @@ export class MysqlSource implements Source {
     this.#looksAhead = false;
     const from = fromOf(start);
     const gate = new StreamGate(stream, gated);
-    const common = { stream, from, assembler, readers, arrived, reached, gate, failpoints };
+    const common = { stream, from, assembler, readers, arrived, reached, gate, failpoints, compared };
     return new TransactionStream({
       ...common,
       prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
