@@ -62,7 +62,7 @@ export class Session {
   async load(sql: string, text: string, maxPacketBytes: number): Promise<Done> {
     const bytes = Buffer.from(text);
     const pieces: Buffer[] = [];
-    const size = Math.min(MAX_LOADED_BYTES, maxPacketBytes);
+    const size = Math.min(MAX_LOADED_BYTES, Math.floor(maxPacketBytes / 2)); // One of all that it takes ends the link.
     for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
     try {
       const result = await this.#answer({ sql, infileStreamFactory: () => Readable.from(pieces) });

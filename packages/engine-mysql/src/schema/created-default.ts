@@ -23,6 +23,7 @@ export function createdDefault(column: CommonColumn, type: string): string | nul
     isGenerated: false,
     definition: "",
     isRequired: false,
+    fillsNull: false,
   });
   try {
     const text = sql?.(given.text) ?? null;

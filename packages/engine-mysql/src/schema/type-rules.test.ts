@@ -71,6 +71,7 @@ describe("what a column becomes", () => {
                 isGenerated: false,
                 definition: "",
                 isRequired: false,
+                fillsNull: false,
               };
               expect([created, literalFor(type, target)]).toEqual([created, expect.any(Function)]);
             }

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { freshMysqlDatabase, MYSQL_FLAVOURS } from "@lockstep/testkit";
+import { freshMysqlDatabase, MYSQL_FLAVOURS, startMysql } from "@lockstep/testkit";
 import { MIN_LOADED_ROWS } from "./loaded-rows.ts";
-import { CREATE_ITEMS, insert, Replica } from "./replica.fixture.ts";
+import { CREATE_ITEMS, insert, Replica, update } from "./replica.fixture.ts";
 import { itemsOf, normalOf, REFUSED_VALUES, VALUE_CASES, withoutSign } from "./value-cases.fixture.ts";
 
 describe.each(MYSQL_FLAVOURS)("what is loaded into %s", (flavour) => {
@@ -79,6 +79,35 @@ describe.each(MYSQL_FLAVOURS)("what is loaded into %s", (flavour) => {
       }
     },
   );
+
+  test("a NULL that the server would fill in is refused, however it is written (V1)", async () => {
+    await using replica = await Replica.create(
+      flavour,
+      `drop table if exists items;
+       create table items (id int primary key, v timestamp not null default '2000-01-01 00:00:00')`,
+      { kind: "halt" },
+      url,
+    );
+    const table = itemsOf(replica.schema, [
+      ["id", "int32", true],
+      ["v", "timestamptz", false],
+    ]);
+    await replica.apply([insert("7", "2020-02-02 00:00:00+00")], { table });
+    const loaded = Array.from({ length: MIN_LOADED_ROWS }, (_, id) => insert(String(100 + id), null));
+    for (const events of [loaded, [insert("100", null)], [update("7", null)]])
+      await expect(replica.apply(events, { table })).rejects.toMatchObject({ code: "apply-refused" });
+    expect(await replica.query("select * from items")).toEqual([{ id: "7", v: "2020-02-02 00:00:00" }]);
+  });
+
+  test("a server of small packets is loaded in small ones", async () => {
+    await using server = await startMysql(flavour, { settings: { "max-allowed-packet": "16384" } });
+    await server.query("create database small");
+    await using replica = await Replica.create(flavour, CREATE_ITEMS, { kind: "halt" }, server.url("small"));
+    const before = await loadsOf(replica);
+    await replica.apply(Array.from({ length: 1_000 }, (_, id) => insert(String(id), "é".repeat(50), "1")));
+    expect((await loadsOf(replica)) - before).toBe(1);
+    expect(await replica.lines()).toHaveLength(1_000);
+  });
 
   test("rows that would be loaded over others, or not as they are, are applied one by one", async () => {
     await using replica = await Replica.create(

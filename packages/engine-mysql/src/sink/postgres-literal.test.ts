@@ -17,6 +17,7 @@ function literalOf(
     isGenerated: false,
     definition: "",
     isRequired: false,
+    fillsNull: false,
   };
   return postgresLiteral({ name: "v", type, nativeType, isKey: false }, target);
 }

@@ -34,6 +34,7 @@ export interface TargetColumn {
   /** Of a text: what a value of a list must be made before it is compared with the column. */
   readonly charset: string | null;
   readonly collation: string | null;
+  readonly fillsNull: boolean;
 }
 
 /** What a source's table is in the replica, checked. */
@@ -142,6 +143,7 @@ function catalogColumn(row: TextRow, flavour: Flavour): CatalogColumn {
     isGenerated: text("made") !== "",
     definition: columnWords(row, flavour),
     isRequired: !isNullable && (row["dflt"] ?? null) === null && !fills,
+    fillsNull: !isNullable && /timestamp|auto_increment/i.test(text("d") + text("more")),
   };
 }
 
@@ -208,12 +210,12 @@ function requireKeysToldApart(
   whole: WholeTable | undefined,
   { isMariadb, dialect: given }: PlanOptions,
 ): void {
-  const flavour = isMariadb ? "mariadb" : "mysql";
   for (const index of keyColumns) {
     const [target, source] = [columns[index], table.columns[index]];
     const row = catalog.find(({ name }) => name === target?.name);
     if (target === undefined || row === undefined) continue;
     const of = whole?.common.columns.find(({ name }) => name === source?.name);
+    const flavour = isMariadb ? "mariadb" : "mysql";
     requireToldApart({ table, target, catalog: row, common: of, dialect: given ?? flavour, flavour });
   }
 }
@@ -248,6 +250,7 @@ function matchColumn(
     comparison: comparisonFor(literal, target),
     charset: target.charset,
     collation: target.collation,
+    fillsNull: target.fillsNull,
   };
 }
 
@@ -262,9 +265,10 @@ export function comparedSql(column: TargetColumn, cell: Cell | undefined): strin
 }
 
 function sqlOf(column: TargetColumn, literal: Literal, cell: Cell | undefined): string {
-  if (typeof cell !== "string") return "NULL"; // As LOAD DATA knows it, too.
   try {
-    return literal(cell);
+    if (typeof cell === "string") return literal(cell);
+    if (column.fillsNull) throw new UnfitValue("a NULL, in the place of which the server puts a value");
+    return "NULL"; // As LOAD DATA knows it, too.
   } catch (error) {
     if (!(error instanceof UnfitValue)) throw error;
     throw new UnfitValue(`column ${column.name}: ${error.message}`);

@@ -15,6 +15,8 @@ export interface CatalogColumn {
   readonly definition: string;
   /** A row that does not name it cannot be inserted. */
   readonly isRequired: boolean;
+  /** A NULL that is written to it becomes another value, and the server does not say so. */
+  readonly fillsNull: boolean;
 }
 
 /** What a value of the replica's type is, however long it may be. */

@@ -6,6 +6,7 @@ import { parsed } from "../parsed-position.ts";
 import { hiddenTypeKey, readGenerated, readHiddenTypes, readMade, type MadeTable } from "../schema/tables.ts";
 import { toReplicationError } from "../server-error.ts";
 import type { Session } from "../session.ts";
+import { NotComparable } from "./compared-start.ts";
 import type { LogReaders } from "./prepared-reader.ts";
 import { mayRetype, statementsAhead, type StatementAhead, type Stretch } from "./statement-ahead.ts";
 
@@ -13,16 +14,6 @@ import { mayRetype, statementsAhead, type StatementAhead, type Stretch } from ".
 export class UnsettledDefinition extends ReplicationError {
   constructor(table: TableName) {
     super("connection-lost", `the log behind rows of ${tableLabel(table)} is looked at before going on`);
-  }
-}
-
-/** Rows that the topic has, and that are read again only to be compared with it, are not understood any more. */
-export class NotComparable extends ReplicationError {
-  constructor(table: TableName) {
-    super(
-      "connection-lost",
-      `${tableLabel(table)} was altered behind rows that the topic has: the log is read from the topic's end on, and not compared with it`,
-    );
   }
 }
 
@@ -50,9 +41,9 @@ export class CatalogFacts {
   readonly #published: DomainPositions;
   #isPublished = false;
 
-  /** `reached`: where the topic ends; null: it is unwritten. */
-  static async read(session: Session, reached: Position | null): Promise<CatalogFacts> {
-    const published = reached === null ? null : parsed(reached);
+  /** `compared`: through where the topic has what is read; null: it has nothing of it. */
+  static async read(session: Session, compared: Position | null): Promise<CatalogFacts> {
+    const published = compared === null ? null : parsed(compared);
     const facts = new CatalogFacts(published?.kind === "domains" ? published.ids : new DomainPositions());
     await facts.readAgain(session);
     return facts;
@@ -135,7 +126,7 @@ export class CatalogFacts {
       throw new UnsettledDefinition(table);
     }
     if (this.#ahead.some((statement) => mayRetype(statement, table, doubtful)))
-      throw this.#isPublished ? new NotComparable(table) : unknownThen(table);
+      throw this.#isPublished ? new NotComparable(unknownThen(table)) : unknownThen(table);
   }
 }
 

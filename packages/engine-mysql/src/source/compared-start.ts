@@ -1,4 +1,4 @@
-import type { Position } from "@lockstep/core";
+import { ReplicationError, type Position } from "@lockstep/core";
 import { DomainPositions, idsOf, type DomainId } from "../gtid/domain-positions.ts";
 import { parsed } from "../parsed-position.ts";
 import { positionOf } from "../position.ts";
@@ -9,6 +9,15 @@ import type { PrimaryLog } from "./primary-log.ts";
 
 /** So many transactions that the topic has are read again, to be compared with it (A2). */
 const COMPARED = 1_000n;
+
+/** What the topic has cannot be compared with the log to its whole length: the stream begins at the topic's end. */
+export class NotComparable extends ReplicationError {
+  constructor(cause: unknown) {
+    const message =
+      "the log cannot be compared any more with all that the topic has: it is read from the topic's end on";
+    super("connection-lost", message, { cause });
+  }
+}
 
 /**
  * Where the stream begins, when the topic ends at `reached`; null: it is unwritten. Where ids allow it, a little

@@ -1,4 +1,5 @@
 import {
+  hasCode,
   includes,
   ReplicationError,
   type Confirmation,
@@ -14,7 +15,8 @@ import { UnknownCharset } from "../binlog/charsets.ts";
 import type { GateKeeper } from "../gate/gate-keeper.ts";
 import { parsed } from "../parsed-position.ts";
 import { comparePositions } from "../position.ts";
-import { NotComparable, UnsettledDefinition } from "./catalog-facts.ts";
+import { UnsettledDefinition } from "./catalog-facts.ts";
+import { NotComparable } from "./compared-start.ts";
 import type { PrimaryLog } from "./primary-log.ts";
 import type { SourceLock } from "./source-lock.ts";
 import type { TransactionStream } from "./transaction-stream.ts";
@@ -34,6 +36,7 @@ export interface SourceSessionOptions {
   onUnknownCharset(missing: UnknownCharset): void;
   /** The stream is to be read anew by who knows which definitions change further on. */
   onUnsettled(): void;
+  /** The stream is to be read anew from the topic's end on. */
   onNotComparable(): void;
 }
 
@@ -81,6 +84,8 @@ export class MysqlSourceSession implements SourceSession {
       if (error instanceof UnknownCharset) this.#options.onUnknownCharset(error);
       if (error instanceof UnsettledDefinition) this.#options.onUnsettled();
       if (error instanceof NotComparable) this.#options.onNotComparable();
+      // Who took the lock reads under the same number.
+      if (hasCode(error, "config-invalid")) await lock.prove();
       throw error;
     }
   }

@@ -73,8 +73,8 @@ export class MysqlSource implements Source {
   readonly #gate: SourceGate;
   /** A stream came upon rows that only what follows them in the log explains. */
   #looksAhead = false;
-  /** Of what the topic has, it came upon rows that nothing explains any more. */
-  #isNotComparable = false;
+  /** What the topic has already is read again, as long as the log has it. */
+  #compares = true;
   /** Refused tables that were named in the log. */
   readonly #named = new Set<string>();
   /** Of our session that had the lock last. */
@@ -159,12 +159,11 @@ export class MysqlSource implements Source {
     const [problem] = settingProblems(settings);
     if (problem !== undefined) throw errorOf(problem);
     const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
-    const isNotComparable = this.#isNotComparable;
-    this.#isNotComparable = false;
-    const start = isNotComparable && reached !== null ? reached : await startOf(session, log, reached);
-    const begin = await this.#gate.begin(admin, start);
+    const compared = this.#compares ? reached : null;
+    const first = this.#compares ? await startOf(session, log, reached) : (reached ?? log.end);
+    const begin = await this.#gate.begin(admin, first);
     const tables = await this.#listTables(admin, reached !== null);
-    const stream = await this.#newStream(admin, log, { ...begin, published: reached });
+    const stream = await this.#newStream(admin, log, { ...begin, compared });
     return new MysqlSourceSession({
       log,
       start: begin.start,
@@ -176,17 +175,17 @@ export class MysqlSource implements Source {
       takeInTables: async (signal) => await this.#takeInTables(signal),
       onUnknownCharset: ({ charset }) => this.#charsets.want(charset),
       onUnsettled: () => void (this.#looksAhead = true),
-      onNotComparable: () => void (this.#isNotComparable = true),
+      onNotComparable: () => void (this.#compares = false),
     });
   }
 
   async #newStream(
     { session, server, account, place }: Connected,
     log: PrimaryLog,
-    { start, published, ...gated }: GatedStart & { readonly published: Position | null },
+    { start, compared, ...gated }: GatedStart & { readonly compared: Position | null },
   ): Promise<TransactionStream> {
     const { pipeline, failpoints } = this.#options;
-    const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session, published) : null;
+    const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session, compared) : null;
     const charsets = await this.#charsets.read(session);
     const options = await decoderOptions(session, {
       ...this.#options,
@@ -227,7 +226,7 @@ export class MysqlSource implements Source {
     this.#looksAhead = false;
     const from = fromOf(start);
     const gate = new StreamGate(stream, gated);
-    const common = { stream, from, assembler, readers, arrived, reached, gate, failpoints };
+    const common = { stream, from, assembler, readers, arrived, reached, gate, failpoints, compared };
     return new TransactionStream({
       ...common,
       prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),

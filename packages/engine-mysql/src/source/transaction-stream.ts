@@ -1,5 +1,6 @@
 import {
   Deferred,
+  hasCode,
   includes,
   type Arrived,
   type Failpoints,
@@ -10,6 +11,7 @@ import type { BinlogBatch, BinlogStream, StreamStart } from "../binlog/binlog-st
 import type { StreamGate } from "../gate/stream-gate.ts";
 import { comparePositions } from "../position.ts";
 import type { Assembler, MissingRows } from "./assembler.ts";
+import { NotComparable } from "./compared-start.ts";
 import { eventsIn, findPrepared, readFrom, type LogReaders } from "./prepared-reader.ts";
 import type { Reached } from "./reached.ts";
 import { changesDefinitions } from "./statement.ts";
@@ -24,6 +26,8 @@ export interface TransactionStreamOptions {
   /** Told of all that comes. */
   readonly gate: StreamGate;
   readonly failpoints: Failpoints | undefined;
+  /** The topic has all through there, and is compared with what is read; null: it is not. */
+  readonly compared: Position | null;
   /** Before the stream begins. */
   prepare(signal: AbortSignal): Promise<void>;
   /** A statement that changes definitions has come, and nothing behind it was decoded. */
@@ -119,7 +123,11 @@ export class TransactionStream implements AsyncDisposable {
     const { assembler, arrived, readers } = this.#options;
     let from = place;
     if (from === null) {
-      const found = await findPrepared(readers, { name: xid, until }, signal);
+      const found = await findPrepared(readers, { name: xid, until }, signal).catch((error: unknown) => {
+        const { compared } = this.#options;
+        const isPublished = compared !== null && !this.hasPassed(compared);
+        throw isPublished && hasCode(error, "history-gap") ? new NotComparable(error) : error;
+      });
       from = found.get(xid) ?? null;
       for (const [other, at] of found) if (other !== xid) assembler.note(other, at);
     }

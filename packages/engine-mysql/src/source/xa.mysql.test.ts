@@ -103,6 +103,32 @@ describe.each(MYSQL_FLAVOURS)("%s as primary, XA", (flavour) => {
     });
     expect(later.transactions).toEqual([]);
   });
+
+  test("rows that the topic has are not asked for: a run that starts again goes on without them", async () => {
+    await using server = await startMysql(flavour);
+    await server.query("create database shop; create table shop.items (id int primary key)");
+    const url = server.url("shop");
+    const first = await follow(sourceOf(url));
+    await run(url, prepared("gone", "insert into items values (1)"), "flush binary logs");
+    await end(url, "xa commit 'gone'");
+    const [published] = await first.waitFor(1);
+    await first[Symbol.asyncDispose]();
+    const logs = await queryMysql(url, "show binary logs");
+    await run(url, `purge binary logs to '${String(logs.at(-1)?.["Log_name"])}'`);
+
+    const source = sourceOf(url);
+    const reached = published?.position ?? expect.unreachable();
+    {
+      await using again = await follow(source, reached);
+      await eventually("it is to begin anew", async () => {
+        expect(again.failure).toMatchObject({ code: "connection-lost" });
+        await Promise.resolve();
+      });
+    }
+    await using anew = await follow(source, reached);
+    await run(url, "insert into items values (2)");
+    expect((await anew.waitFor(1)).map(({ events }) => keys(events))).toEqual([["2"]]);
+  });
 });
 
 test("MySQL without GTIDs, with compressed transactions: XA", async () => {
