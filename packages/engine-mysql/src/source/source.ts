@@ -1,6 +1,7 @@
 import {
   Arrived,
   errorOf,
+  includes,
   noTables,
   tableLabel,
   tablesNotSupported,
@@ -104,8 +105,8 @@ export class MysqlSource implements Source {
       await using admin = await connect(this.#connection, signal);
       const lock = await this.#takeLock(signal);
       try {
-        const begin = async (): Promise<SourceSession> => await this.#stream(admin, lock, reached);
-        return await this.#gate.guarded(admin, begin, signal);
+        const work = async (): Promise<SourceSession> => await this.#stream(admin, lock, reached);
+        return await this.#gate.guarded(admin, { work, isStuck: () => true }, signal);
       } catch (error) {
         await lock[Symbol.asyncDispose]();
         throw error;
@@ -233,7 +234,10 @@ export class MysqlSource implements Source {
       prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
       onDefinition: async (until) => {
         if (facts?.passes() !== true) return;
-        await this.#readAgain(facts, until);
+        // While the quorum lacks what was handed on, it is still to answer.
+        const isStuck = (): boolean =>
+          gate.replicated !== null && includes(comparePositions, gate.replicated, reached.position);
+        await this.#readAgain(facts, isStuck, until);
         decoder.forget();
         await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
       },
@@ -266,10 +270,11 @@ export class MysqlSource implements Source {
     }
   }
 
-  async #readAgain(facts: CatalogFacts, signal: AbortSignal): Promise<void> {
+  async #readAgain(facts: CatalogFacts, isStuck: () => boolean, signal: AbortSignal): Promise<void> {
     try {
       await using admin = await connect(this.#connection, signal);
-      await facts.readAgain(admin.session);
+      const work = async (): Promise<void> => await facts.readAgain(admin.session);
+      await this.#gate.guarded(admin, { work, isStuck }, signal);
     } catch (error) {
       signal.throwIfAborted();
       throw toReplicationError(error, PLACE);
