@@ -190,12 +190,101 @@ const LIMITS: readonly Limit[] = [
       await untilMysqlWaits(primary());
       await other().start();
       await queryMysql(replica, "drop database lockstep; truncate items"); // As if it were new.
+      const lock = await lockItems(replica);
       await waits;
+      await eventually("it is said", async () => expect((await statusOf(run)).primary.gate).toBe("degraded"));
+      await lock[Symbol.asyncDispose]();
       await run.waitForLog("tables are live", { count: 2 });
       await run.waitForLog("the gate is armed", { count: 2 });
       await session.query("insert into items values (2, 'whole')");
       expect(await replicaHas(scenario, 2)).toBe(true);
       await scenario.expectEqual();
+      expect(await command(scenario, "gate", "off")).toMatchObject({ code: 0 });
+      await run.stop();
+    },
+  },
+  {
+    name: "a statement that is killed while its commit waits: MySQL lets it wait, MariaDB does not, which is said",
+    check: async ({ flavour, servers, primary }) => {
+      const scenario = await mysqlGateScenario(servers, "mode: sync");
+      await using run = await mysqlGated(scenario);
+      await using session = await openMysql(scenario.primaryUrl);
+      const [own] = await session.query("select connection_id() as id");
+      const lock = await lockItems(scenario.replicaUrls[0] ?? "");
+      let isOver = false;
+      const insert = session.query("insert into items values (1, 'waits')").finally(() => (isOver = true));
+      await untilMysqlWaits(primary());
+      await primary().query(`kill query ${String(own?.["id"])}`);
+      if (flavour === "mariadb") {
+        await insert;
+        await run.waitForLog("somebody killed what waited");
+      } else {
+        expect((await command(scenario, "gate", "status")).text).toContain("wait now: 1");
+        expect(isOver).toBe(false);
+      }
+      await lock[Symbol.asyncDispose]();
+      await insert;
+      expect(await command(scenario, "gate", "off")).toMatchObject({ code: 0 });
+      await run.stop();
+    },
+  },
+  {
+    name: "definitions that change while commits wait stand in nobody's way",
+    check: async ({ flavour, servers, primary }) => {
+      const scenario = await mysqlGateScenario(servers, "mode: sync");
+      await using run = await mysqlGated(scenario);
+      await using session = await openMysql(scenario.primaryUrl);
+      const before = await semiSync(primary(), "status");
+      const changes = [
+        "create table apart (id int primary key)",
+        "alter table apart add column w int",
+        "rename table apart to beside",
+        "drop table beside",
+      ];
+      for (const [id, sql] of changes.entries()) {
+        await session.query(sql);
+        await session.query(`insert into items values (${id}, 'behind it')`);
+        expect(await replicaHas(scenario, id)).toBe(true);
+      }
+      expect(await semiSync(primary(), "status")).toMatchObject({ status: "ON", no_tx: before["no_tx"] });
+      if (flavour === "mariadb") {
+        await session.query("create table made as select * from items");
+        await run.waitForLog("what a run needs to look up is locked");
+        await run.waitForLog("the gate is armed", { count: 2 });
+      }
+      expect(await command(scenario, "gate", "off")).toMatchObject({ code: 0 });
+      await run.stop();
+    },
+  },
+  {
+    name: "a table that joins while the quorum is late lets no commit go: its replica answers meanwhile",
+    check: async ({ servers, primary }) => {
+      const scenario = await mysqlGateScenario(servers, "mode: sync");
+      await primary().query("create database apart; create table apart.nobody (id int primary key)");
+      await using run = await mysqlGated(scenario);
+      await using busy = await openMysql(primary().url("apart"));
+      await busy.query("lock tables nobody write"); // What is copied waits for it.
+      await using session = await openMysql(scenario.primaryUrl);
+      await session.query("create table beside (id int primary key)");
+      const flushes = async (): Promise<number> => {
+        const [row] = await primary().query("show global status like 'Com_flush'");
+        return Number(row?.["Value"]);
+      };
+      const first = await flushes();
+      await eventually("the copy is to begin", async () => expect(await flushes()).toBeGreaterThan(first));
+      const lock = await lockItems(scenario.replicaUrls[0] ?? "");
+      let isOver = false;
+      const insert = session.query("insert into items values (1, 'waits')").finally(() => (isOver = true));
+      await untilMysqlWaits(primary());
+      const before = await flushes();
+      await eventually("it has tried for long", async () =>
+        expect(await flushes()).toBeGreaterThan(before + 6),
+      );
+      expect(isOver).toBe(false);
+      await busy[Symbol.asyncDispose]();
+      await lock[Symbol.asyncDispose]();
+      await insert;
+      expect(await replicaHas(scenario, 1)).toBe(true);
       expect(await command(scenario, "gate", "off")).toMatchObject({ code: 0 });
       await run.stop();
     },

@@ -53,6 +53,8 @@ export interface SnapshotLimits {
    * For where `earliestMissingUs` does not help.
    */
   readonly waitsForAll: boolean;
+  /** It is for a replica that does not follow yet: a commit that waits for its answer would wait for the copy. */
+  readonly isFirst?: boolean;
 }
 
 /** A table of the view. Sizes are the server's estimates. */

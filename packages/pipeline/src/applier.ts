@@ -116,17 +116,22 @@ export class Applier {
         { replica: sink.replica, tables: pending.length, epoch: epoch.id },
         "the replica is copied",
       );
-      await this.#copy(pending, signal);
+      await this.#copy(pending, true, signal);
     }
     const start = earliestStart(await session.readTables(signal), this.#options.compare);
     await session.endCopy(start ?? expectProgress(session), signal);
   }
 
-  async #copy(tables: readonly ReplicaTable[], signal: AbortSignal): Promise<readonly ReplicaTable[]> {
+  async #copy(
+    tables: readonly ReplicaTable[],
+    isFirst: boolean,
+    signal: AbortSignal,
+  ): Promise<readonly ReplicaTable[]> {
     const { onCopying, onKeep } = this.#options;
     const onStart = (from: Offset | null | undefined): void => onKeep("copy", from);
     try {
-      const copied = await copyTables({ ...this.#options, onStart, onProgress: onCopying }, tables, signal);
+      const options = { ...this.#options, isFirst, onStart, onProgress: onCopying };
+      const copied = await copyTables(options, tables, signal);
       const state = { kind: "copied" as const, mark: copied.mark };
       return copied.tables.map((table) => ({ ...table, state }));
     } finally {
@@ -140,7 +145,7 @@ export class Applier {
     return new JoiningTables(
       sink.replica,
       {
-        copy: async (tables, signal) => await this.#copy(tables, signal),
+        copy: async (tables, signal) => await this.#copy(tables, false, signal),
         catchUp: async (group, signal) => await catchUp({ ...this.#options, ...group, reached }, signal),
         onLeftOut: (out) => observer.left(out),
       },

@@ -31,6 +31,8 @@ export interface CopyOptions {
   readonly logger: Logger;
   /** How many ranges are copied at the same time. */
   readonly parallel: number;
+  /** Of a replica that does not follow yet. */
+  readonly isFirst: boolean;
   readonly limit: RateLimit;
   /** The topic must keep what lies from here on; null: everything, since that is not known yet; undefined: nothing. */
   readonly onStart: (from: Offset | null | undefined) => void;
@@ -85,10 +87,10 @@ async function openView(
   tables: readonly TableName[],
   signal: AbortSignal,
 ): Promise<{ readonly snapshot: Snapshot; readonly start: Progress }> {
-  const { source, log, epoch, limit, parallel, logger, sink, onStart } = options;
-  const rangeBytes = limit.rangeBytes(parallel);
+  const { source, log, epoch, limit, parallel, isFirst, logger, sink, onStart } = options;
+  const limits = { rangeBytes: limit.rangeBytes(parallel), isFirst };
   const { next: end } = await log.bounds(signal);
-  const snapshot = await source.openSnapshot(tables, { rangeBytes, waitsForAll: false }, signal);
+  const snapshot = await source.openSnapshot(tables, { ...limits, waitsForAll: false }, signal);
   try {
     onStart(null);
     const { earliestMissingUs: earliestUs } = snapshot;
@@ -105,7 +107,7 @@ async function openView(
   const start = await endOfTopic(log, epoch, next, signal);
   if (start === null) throw new TypeError("a topic with an epoch has no record with a position");
   onStart(start.offset);
-  return { snapshot: await source.openSnapshot(tables, { rangeBytes, waitsForAll: true }, signal), start };
+  return { snapshot: await source.openSnapshot(tables, { ...limits, waitsForAll: true }, signal), start };
 }
 
 interface OpenCopy {

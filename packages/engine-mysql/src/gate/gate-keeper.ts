@@ -71,7 +71,8 @@ export class GateKeeper implements AsyncDisposable {
   #state: GateStatus["state"] = "off";
   /** What was committed while commits did not wait: to be passed before they do. */
   #letThrough: Position | null = null;
-  #lapses: number | null = null;
+  /** While they wait. */
+  #seen: SemiSyncState | null = null;
   /** Looks in a row that have seen others answer, too. */
   #strangers = 0;
   #said = "";
@@ -185,8 +186,10 @@ export class GateKeeper implements AsyncDisposable {
   }
 
   /** Of what is committed from now on a commit waits; who waits already must not wait for all that lies before. */
-  async #armWhenReached(connected: Connected, { clients }: SemiSyncState): Promise<void> {
+  async #armWhenReached(connected: Connected, state: SemiSyncState): Promise<void> {
     const { pipeline, degradeAfterMs, logger, failpoints } = this.#options;
+    const { clients } = state;
+    if (this.#state === "armed") this.#state = "degraded"; // They were let go, and it was said.
     this.#wait();
     if (clients > 1) throw strangers(clients - 1);
     if (clients === 0 || !(await this.#hasReached(connected))) return;
@@ -198,7 +201,7 @@ export class GateKeeper implements AsyncDisposable {
       await this.#prove(connected);
       await noteGate(server.session, pipeline, { isArmed: true });
       logger.info({ pipeline }, "the gate is armed: every commit of the primary waits for the quorum");
-      this.#lapses = null;
+      this.#seen = state;
       this.#become("armed");
     });
   }
@@ -227,9 +230,15 @@ export class GateKeeper implements AsyncDisposable {
       this.#letThrough = await this.#options.readWritten(connected);
       return this.#degrade("the quorum is late: commits wait no longer (degraded)");
     }
-    const hasLapsed = this.#lapses !== null && state.lapses > this.#lapses && this.#state === "armed";
-    if (hasLapsed) logger.warn({ degradeAfterMs }, "the quorum was late: commits did not wait for a moment");
-    this.#lapses = state.lapses;
+    const { lapses, unanswered } = this.#state === "armed" && this.#seen !== null ? this.#seen : state;
+    if (state.lapses > lapses)
+      logger.warn({ degradeAfterMs }, "the quorum was late: commits did not wait for a moment");
+    else if (state.unanswered > unanswered)
+      logger.warn(
+        { commits: state.unanswered - unanswered },
+        "commits returned before the quorum had them: somebody killed what waited (kill query)",
+      );
+    this.#seen = state;
     if (this.#state === "degraded")
       logger.info({}, "the quorum has made up for it: commits wait for it again");
     else if (this.#state !== "armed") logger.info({}, "the gate is armed still");

@@ -67,13 +67,17 @@ export class SourceGate {
 
   /**
    * Runs work of a session that looks tables up. Where it waits for a table that somebody alters, whose commit waits
-   * for us in turn, commits are let go.
+   * for us in turn, commits are let go. `isStuck`: nothing else is left to answer them.
    */
-  async guarded<T>({ session }: Connected, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  async guarded<T>(
+    { session }: Connected,
+    { work, isStuck }: { readonly work: () => Promise<T>; readonly isStuck: () => boolean },
+    signal: AbortSignal,
+  ): Promise<T> {
     const ended = new AbortController();
     const stop = (): void => ended.abort();
     signal.addEventListener("abort", stop, { once: true });
-    const guarding = this.#guard(session.id, ended.signal);
+    const guarding = this.#guard(session.id, isStuck, ended.signal);
     try {
       return await work();
     } finally {
@@ -83,11 +87,12 @@ export class SourceGate {
     }
   }
 
-  async #guard(sessionId: number, signal: AbortSignal): Promise<void> {
+  async #guard(sessionId: number, isStuck: () => boolean, signal: AbortSignal): Promise<void> {
     this.#answered = null;
     while (!signal.aborted) {
       try {
         await sleep(GUARD_MS, undefined, { signal });
+        if (!isStuck()) continue;
         await using connected = await this.#options.connect(signal);
         const [row] = await connected.session.query(
           `select state from information_schema.processlist where id = ${sessionId}`,
@@ -95,7 +100,7 @@ export class SourceGate {
         if (row?.["state"]?.includes("metadata lock") === true)
           await this.#letGoIfStuck(
             connected,
-            "what is needed to begin is locked by a commit that waits for it",
+            "what a run needs to look up is locked by a commit that waits for it",
           );
       } catch (error) {
         if (signal.aborted) return;

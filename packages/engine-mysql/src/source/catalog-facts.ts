@@ -1,10 +1,8 @@
 import { ReplicationError, tableKey, tableLabel, type Position, type TableName } from "@lockstep/core";
 import type { Gtid } from "../binlog/gtid.ts";
-import { connect, type ConnectOptions } from "../connection.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { parsed } from "../parsed-position.ts";
 import { hiddenTypeKey, readGenerated, readHiddenTypes, readMade, type MadeTable } from "../schema/tables.ts";
-import { toReplicationError } from "../server-error.ts";
 import type { Session } from "../session.ts";
 import { NotComparable } from "./compared-start.ts";
 import type { LogReaders } from "./prepared-reader.ts";
@@ -51,17 +49,6 @@ export class CatalogFacts {
 
   private constructor(published: DomainPositions) {
     this.#published = published;
-  }
-
-  /** The same by a session of its own. */
-  async readAnew(connection: ConnectOptions, place: string, signal: AbortSignal): Promise<void> {
-    try {
-      await using connected = await connect(connection, signal);
-      await this.readAgain(connected.session);
-    } catch (error) {
-      signal.throwIfAborted();
-      throw toReplicationError(error, place);
-    }
   }
 
   /** `lookAhead` must follow, unless the stream stands at the log's end. */

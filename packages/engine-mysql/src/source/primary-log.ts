@@ -4,6 +4,8 @@ import { DomainPositions } from "../gtid/domain-positions.ts";
 import { GtidSet } from "../gtid/gtid-set.ts";
 import { positionInFile, positionOf } from "../position.ts";
 import type { Session } from "../session.ts";
+import { readPrimarySettings } from "../setup-check/primary-settings.ts";
+import type { Connected } from "../connection.ts";
 
 /** The primary's log, as it is now. */
 export interface PrimaryLog {
@@ -56,6 +58,12 @@ export async function readPrimaryLog(
     written: positionOf(written),
     reading: { kind: "set", uuid, purged: setOf(row?.["purged"]) },
   };
+}
+
+/** The end of the log, with what waits to be committed. */
+export async function readWritten({ session, server }: Connected): Promise<Position> {
+  const { hasIds } = await readPrimarySettings(session, server);
+  return (await readPrimaryLog(session, server.flavour, hasIds)).written;
 }
 
 async function readMariaDb(session: Session): Promise<PrimaryLog> {

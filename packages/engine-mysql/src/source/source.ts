@@ -1,6 +1,7 @@
 import {
   Arrived,
   errorOf,
+  includes,
   noTables,
   tableLabel,
   tablesNotSupported,
@@ -34,7 +35,7 @@ import { CatalogFacts } from "./catalog-facts.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { startOf } from "./compared-start.ts";
 import { decoderOptions } from "./decoder-options.ts";
-import { readPrimaryLog, type PrimaryLog } from "./primary-log.ts";
+import { readPrimaryLog, readWritten, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import type { LogReaders } from "./prepared-reader.ts";
 import { readServerClock } from "./server-clock.ts";
@@ -104,8 +105,8 @@ export class MysqlSource implements Source {
       await using admin = await connect(this.#connection, signal);
       const lock = await this.#takeLock(signal);
       try {
-        const begin = async (): Promise<SourceSession> => await this.#stream(admin, lock, reached);
-        return await this.#gate.guarded(admin, begin, signal);
+        const work = async (): Promise<SourceSession> => await this.#stream(admin, lock, reached);
+        return await this.#gate.guarded(admin, { work, isStuck: () => true }, signal);
       } catch (error) {
         await lock[Symbol.asyncDispose]();
         throw error;
@@ -126,7 +127,8 @@ export class MysqlSource implements Source {
     limits: SnapshotLimits,
     signal: AbortSignal,
   ): Promise<Snapshot> {
-    const heldUp = async (): Promise<void> => await this.#gate.unblock(signal);
+    const unblock = async (): Promise<void> => await this.#gate.unblock(signal);
+    const heldUp = limits.isFirst === true ? unblock : undefined; // Else the replica answers meanwhile.
     return await openSnapshot(this.#connection, tables, { ...limits, heldUp }, signal);
   }
 
@@ -232,7 +234,10 @@ export class MysqlSource implements Source {
       prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
       onDefinition: async (until) => {
         if (facts?.passes() !== true) return;
-        await facts.readAnew(this.#connection, PLACE, until);
+        // While the quorum lacks what was handed on, it is still to answer.
+        const isStuck = (): boolean =>
+          gate.replicated !== null && includes(comparePositions, gate.replicated, reached.position);
+        await this.#readAgain(facts, isStuck, until);
         decoder.forget();
         await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
       },
@@ -265,6 +270,17 @@ export class MysqlSource implements Source {
     }
   }
 
+  async #readAgain(facts: CatalogFacts, isStuck: () => boolean, signal: AbortSignal): Promise<void> {
+    try {
+      await using admin = await connect(this.#connection, signal);
+      const work = async (): Promise<void> => await facts.readAgain(admin.session);
+      await this.#gate.guarded(admin, { work, isStuck }, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw toReplicationError(error, PLACE);
+    }
+  }
+
   async #readEnd(signal: AbortSignal): Promise<Position> {
     await using admin = await connect(this.#connection, signal);
     return await readWritten(admin);
@@ -281,9 +297,4 @@ export class MysqlSource implements Source {
       throw toReplicationError(error, PLACE);
     }
   }
-}
-
-async function readWritten({ session, server }: Connected): Promise<Position> {
-  const { hasIds } = await readPrimarySettings(session, server);
-  return (await readPrimaryLog(session, server.flavour, hasIds)).written;
 }

@@ -59,6 +59,8 @@ test.each<[string, string[]]>([
   ["alter table a convert table b to partition p values in (1)", ["shop.a", "shop.b"]],
   ["alter table a discard partition p tablespace", ["shop.a"]],
   ["alter table a import tablespace", ["shop.a"]],
+  ["alter online ignore table if exists a add unique (b)", ["shop.a"]],
+  ["alter ignore table a add primary key (b)", ["shop.a"]],
 ])("%s leaves other rows under its names", (sql, labels) => {
   const meaning = meaningOf(sql, "shop");
   expect(meaning.kind === "anew" ? meaning.tables.map(tableLabel) : meaning).toEqual(labels);

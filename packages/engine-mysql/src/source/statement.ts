@@ -63,11 +63,11 @@ function dropped(words: Words): Meaning {
 }
 
 function altered(words: Words): Meaning {
-  words.skipAll("ONLINE", "IGNORE");
+  words.skip("ONLINE");
+  let isAnew = words.skip("IGNORE"); // Rows that a new key does not take are dropped.
   if (!words.skip("TABLE")) return DEFINITION;
   words.skipAll("IF", "EXISTS");
   const tables = [words.name()];
-  let isAnew = false;
   for (let before = ""; !words.isAtEnd; before = words.step()) {
     const word = words.word();
     if ((word === "PARTITION" || word === "TABLESPACE") && MOVES_ROWS.has(before)) isAnew = true;

@@ -104,10 +104,12 @@ export class TransactionStream implements AsyncDisposable {
         const before = reached.position;
         assembler.push(one);
         if (one.content.kind === "rows") failpoints?.hit("decoded");
-        if (one.content.kind === "query" && changesDefinitions(one.content.sql))
-          await this.#options.onDefinition(signal);
         if (assembler.missing !== null) yield* this.#again(assembler.missing, signal);
         if (reached.position !== before) this.#passed(reached.position);
+        if (one.content.kind === "query" && changesDefinitions(one.content.sql)) {
+          yield* this.#taken(); // Until it is answered, whoever committed it may hold what is to be looked up.
+          await this.#options.onDefinition(signal);
+        }
         if (arrived.isLarge) yield* this.#taken();
       }
     }
