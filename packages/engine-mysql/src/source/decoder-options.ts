@@ -1,5 +1,5 @@
 import { matchesTable, tableKey, type TableFilter } from "@lockstep/core";
-import type { BinlogDecoderOptions } from "../binlog/binlog-decoder.ts";
+import { BinlogDecoder, type BinlogDecoderOptions } from "../binlog/binlog-decoder.ts";
 import type { Charsets } from "../binlog/charsets.ts";
 import { KnownTables } from "../binlog/table-map.ts";
 import type { Flavour } from "../flavour.ts";
@@ -31,4 +31,18 @@ export async function decoderOptions(
     wholeBefore: false,
     known: new KnownTables(),
   };
+}
+
+/** Of the stream that is followed. */
+export function followingDecoder(options: BinlogDecoderOptions, facts: CatalogFacts | null): BinlogDecoder {
+  return new BinlogDecoder({
+    ...options,
+    requireSettled: (...rows) => facts?.requireSettled(...rows),
+    onBegin: (gtid) => facts?.begins(gtid),
+  });
+}
+
+/** Of another stream of the same log, which may leave out all rows. */
+export function besideDecoder(options: BinlogDecoderOptions, withRows: boolean): BinlogDecoder {
+  return new BinlogDecoder({ ...options, includes: withRows ? options.includes : (): boolean => false });
 }

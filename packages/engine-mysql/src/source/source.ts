@@ -19,7 +19,6 @@ import {
   type TableFilter,
   type TableName,
 } from "@lockstep/core";
-import { BinlogDecoder } from "../binlog/binlog-decoder.ts";
 import { BinlogStream } from "../binlog/binlog-stream.ts";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { SourceGate, type GatedStart } from "../gate/source-gate.ts";
@@ -34,7 +33,7 @@ import { Assembler } from "./assembler.ts";
 import { CatalogFacts } from "./catalog-facts.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { startOf } from "./compared-start.ts";
-import { decoderOptions } from "./decoder-options.ts";
+import { besideDecoder, decoderOptions, followingDecoder } from "./decoder-options.ts";
 import { readPrimaryLog, readWritten, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import type { LogReaders } from "./prepared-reader.ts";
@@ -189,17 +188,9 @@ export class MysqlSource implements Source {
     const { pipeline, failpoints } = this.#options;
     const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session, compared) : null;
     const charsets = await this.#charsets.read(session);
-    const options = await decoderOptions(session, {
-      ...this.#options,
-      charsets,
-      facts,
-      flavour: server.flavour,
-    });
-    const decoder = new BinlogDecoder({
-      ...options,
-      requireSettled: (...rows) => facts?.requireSettled(...rows),
-      onBegin: (gtid) => facts?.begins(gtid),
-    });
+    const { flavour } = server;
+    const options = await decoderOptions(session, { ...this.#options, charsets, facts, flavour });
+    const decoder = followingDecoder(options, facts);
     const reached = new Reached(start, emptyOf(log));
     const arrived = new Arrived(decoder.tables);
     const assembler = new Assembler({
@@ -218,11 +209,12 @@ export class MysqlSource implements Source {
       isSemiSync: gated.isSemiSync,
     });
     const readers: LogReaders = {
-      open: (withRows) => {
-        const includes = withRows ? options.includes : (): boolean => false;
-        const beside = new BinlogDecoder({ ...options, includes });
-        return new BinlogStream({ ...reader, serverId: besideIdOf(pipeline), decoder: beside });
-      },
+      open: (withRows) =>
+        new BinlogStream({
+          ...reader,
+          serverId: besideIdOf(pipeline),
+          decoder: besideDecoder(options, withRows),
+        }),
     };
     const newest = this.#looksAhead ? Infinity : (facts?.newestOf(options.includes) ?? 0);
     this.#looksAhead = false;
