@@ -1,7 +1,6 @@
 import {
   Arrived,
   errorOf,
-  includes,
   noTables,
   tableLabel,
   tablesNotSupported,
@@ -218,18 +217,15 @@ export class MysqlSource implements Source {
     };
     const newest = this.#looksAhead ? Infinity : (facts?.newestOf(options.includes) ?? 0);
     this.#looksAhead = false;
-    const from = fromOf(start);
     const gate = new StreamGate(stream, gated);
-    const common = { stream, from, assembler, readers, arrived, reached, gate, failpoints, compared };
+    const common = { stream, assembler, readers, arrived, reached, gate, failpoints, compared };
     return new TransactionStream({
       ...common,
+      from: fromOf(start),
       prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
       onDefinition: async (until) => {
         if (facts?.passes() !== true) return;
-        // While the quorum lacks what was handed on, it is still to answer.
-        const isStuck = (): boolean =>
-          gate.replicated !== null && includes(comparePositions, gate.replicated, reached.position);
-        await this.#readAgain(facts, isStuck, until);
+        await this.#readAgain(facts, () => gate.isAnswered(reached.position), until);
         decoder.forget();
         await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
       },
