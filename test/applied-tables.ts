@@ -1,6 +1,6 @@
 /** Of types that a replica may have otherwise. */
-export const tables = ({ mood = "'calm', 'wild'", code = "text" } = {}): string => `
-  create type mood as enum (${mood});
+export const tables = ({ code = "text" } = {}): string => `
+  create type mood as enum ('calm', 'wild');
   create domain code as ${code};
   create table items (id int primary key, label text, n int, m mood, c code, big text);
   alter table items alter big set storage external;`;

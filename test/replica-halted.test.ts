@@ -79,10 +79,9 @@ const HALTS: readonly Halt[] = [
   },
   {
     why: "a label that its enum lacks",
-    sql: "",
-    tables: tables({ mood: "'calm'" }),
+    sql: "alter type mood rename value 'wild' to 'mild'",
     change: "insert into items values (500, 'secret', 500, 'wild')",
-    mend: "alter type mood add value 'wild'",
+    mend: "alter type mood rename value 'mild' to 'wild'",
     sqlState: "22P02",
     key: "id=500",
     fix: "accept what the primary has",

@@ -63,6 +63,8 @@ export class BinlogStream implements AsyncDisposable {
   /** A payload is read by whoever takes it; what follows, or follows a statement, is decoded only then: it may mean other tables. */
   #isHeld = false;
   #isPaused = false;
+  /** Of a packet that is being gathered. */
+  #largeHead: Buffer | null = null;
   #receivedMs = performance.now();
   #failure: unknown = null;
   #wake: (() => void) | null = null;
@@ -198,7 +200,10 @@ export class BinlogStream implements AsyncDisposable {
     this.#wake?.();
   }
 
+  /** While it is held, what the head means is decoded later. */
   #large(head: Buffer): void {
+    this.#largeHead = this.#isPaused ? head : null;
+    if (this.#isPaused) return;
     try {
       this.#options.decoder.expectLarge(head.subarray(1 + this.#header.bytes(head, 1)));
     } catch (error) {
@@ -240,6 +245,7 @@ export class BinlogStream implements AsyncDisposable {
     this.#isPaused = false;
     this.#receivedMs = performance.now();
     this.#source.connection?.resume();
+    if (this.#largeHead !== null) this.#large(this.#largeHead);
   }
 
   #tick(): void {
