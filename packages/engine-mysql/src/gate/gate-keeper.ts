@@ -27,6 +27,8 @@ const LOOK_MS = 500;
 /** Where none is to: so long may `gate on` take to be seen. */
 const OFF_LOOK_MS = 2_000;
 const LOCK_SECONDS = 5;
+/** By so much two readings of when a server started may differ. */
+const CLOCK_SECONDS = 3;
 
 export interface GateKeeperOptions {
   readonly pipeline: string;
@@ -273,9 +275,8 @@ export class GateKeeper implements AsyncDisposable {
   }
 }
 
-/** The server has run on since the gate was armed: whatever is set otherwise now, it did not forget. */
-function isSameLife({ armedAt }: GateNote, { startedAt }: SemiSyncState): boolean {
-  return startedAt < armedAt;
+function isSameLife({ startedAt }: GateNote, state: SemiSyncState): boolean {
+  return Math.abs(startedAt - state.startedAt) <= CLOCK_SECONDS;
 }
 
 function anew(message: string): ReplicationError {

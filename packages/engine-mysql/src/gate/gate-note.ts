@@ -23,8 +23,8 @@ export interface GateNote {
   readonly isArmed: boolean;
   /** What was set before us; null: what is set is none of ours. */
   readonly former: Former | null;
-  /** When it was armed last, in seconds since 1970 on the server's own clock. */
-  readonly armedAt: number;
+  /** The life of the server that it was armed in, in seconds since 1970. */
+  readonly startedAt: number;
 }
 
 export interface Former {
@@ -33,7 +33,7 @@ export interface Former {
   readonly persisted: Variables;
 }
 
-const NEVER_WANTED: GateNote = { isWanted: false, isArmed: false, former: null, armedAt: 0 };
+const NEVER_WANTED: GateNote = { isWanted: false, isArmed: false, former: null, startedAt: 0 };
 /** As it is noted once nothing of ours is set. */
 export const RELEASED = { isArmed: false, former: null } as const;
 
@@ -119,12 +119,12 @@ export function probeStatement(pipeline: string): string {
 function parse(text: string | null): GateNote {
   if (text === null || text === "") return NEVER_WANTED;
   const value: unknown = JSON.parse(text);
-  const { isWanted, isArmed, former, armedAt } = fieldsOf(value);
+  const { isWanted, isArmed, former, startedAt } = fieldsOf(value);
   return {
     isWanted: isWanted === true,
     isArmed: isArmed === true,
     former: formerOf(former),
-    armedAt: typeof armedAt === "number" ? armedAt : 0,
+    startedAt: typeof startedAt === "number" ? startedAt : 0,
   };
 }
 

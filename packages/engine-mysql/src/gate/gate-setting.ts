@@ -24,11 +24,11 @@ export async function arm(
   failpoints?: Failpoints,
 ): Promise<void> {
   const { session, flavour, pipeline } = server;
-  const { variables, readAt } = await readSemiSync(session, flavour);
+  const { variables, startedAt } = await readSemiSync(session, flavour);
   if (variables === null) throw noSemiSync(flavour);
   const { former } = await readGateNote(session, pipeline);
   const before = former ?? (await readFormer(session, flavour, variables));
-  await noteGate(session, pipeline, { former: before, armedAt: readAt });
+  await noteGate(session, pipeline, { former: before, startedAt });
   failpoints?.hit("gate-noted");
   await set(server, armedVariables(flavour, degradeAfterMs));
   failpoints?.hit("gate-set");

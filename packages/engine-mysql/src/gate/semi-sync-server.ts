@@ -51,10 +51,8 @@ export interface SemiSyncState {
   readonly unanswered: number;
   /** How often commits stopped waiting, since the server started. */
   readonly lapses: number;
-  /** When the server started, in seconds since 1970 on its own clock, and … */
+  /** Seconds since 1970, on the server's own clock: another one, another life. */
   readonly startedAt: number;
-  /** … when it said this. */
-  readonly readAt: number;
 }
 
 export function namesOf(flavour: Flavour): SemiSyncNames {
@@ -78,10 +76,9 @@ export async function readSemiSync(session: Session, flavour: Flavour): Promise<
   const { prefix } = namesOf(flavour);
   const variables = await shown(session, "variables", `${prefix}%`);
   const status = new Map(Object.entries(await shown(session, "status", `${prefix}%`)));
-  const [row] = await session.query("select unix_timestamp() as now");
-  const readAt = Number(row?.["now"] ?? 0);
   const count = (name: string): number => Number(status.get(`${prefix}_${name}`) ?? 0);
   const { uptime = "0" } = await shown(session, "status", "uptime");
+  const [row] = await session.query("select unix_timestamp() as now");
   return {
     variables: Object.keys(variables).length === 0 ? null : variables,
     isOn: status.get(`${prefix}_status`) === "ON",
@@ -90,8 +87,7 @@ export async function readSemiSync(session: Session, flavour: Flavour): Promise<
     answered: count("yes_tx"),
     unanswered: count("no_tx"),
     lapses: count("no_times"),
-    startedAt: readAt - Number(uptime),
-    readAt,
+    startedAt: Number(row?.["now"] ?? 0) - Number(uptime),
   };
 }
 

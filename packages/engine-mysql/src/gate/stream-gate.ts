@@ -1,7 +1,6 @@
-import { includes, type Position, type ReplicationError } from "@lockstep/core";
+import type { Position, ReplicationError } from "@lockstep/core";
 import type { BinlogStream } from "../binlog/binlog-stream.ts";
 import type { DecodedEvent } from "../binlog/decoded-event.ts";
-import { comparePositions } from "../position.ts";
 import { Acknowledging } from "./acknowledging.ts";
 import type { GatedStream } from "./gate-keeper.ts";
 import type { GatedStart } from "./source-gate.ts";
@@ -44,11 +43,6 @@ export class StreamGate implements GatedStream {
   /** The stream is there now. */
   reached(position: Position): void {
     if (this.isSemiSync === true) this.#acks.reached(position);
-  }
-
-  /** The quorum has all through there: while it lacks what was handed on, it is still to answer. */
-  isAnswered(position: Position): boolean {
-    return this.#replicated !== null && includes(comparePositions, this.#replicated, position);
   }
 
   confirm(replicated: Position | null): void {

@@ -1,6 +1,7 @@
 import {
   Arrived,
   errorOf,
+  includes,
   noTables,
   tableLabel,
   tablesNotSupported,
@@ -217,15 +218,18 @@ export class MysqlSource implements Source {
     };
     const newest = this.#looksAhead ? Infinity : (facts?.newestOf(options.includes) ?? 0);
     this.#looksAhead = false;
+    const from = fromOf(start);
     const gate = new StreamGate(stream, gated);
-    const common = { stream, assembler, readers, arrived, reached, gate, failpoints, compared };
+    const common = { stream, from, assembler, readers, arrived, reached, gate, failpoints, compared };
     return new TransactionStream({
       ...common,
-      from: fromOf(start),
       prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
       onDefinition: async (until) => {
         if (facts?.passes() !== true) return;
-        await this.#readAgain(facts, () => gate.isAnswered(reached.position), until);
+        // While the quorum lacks what was handed on, it is still to answer.
+        const isStuck = (): boolean =>
+          gate.replicated !== null && includes(comparePositions, gate.replicated, reached.position);
+        await this.#readAgain(facts, isStuck, until);
         decoder.forget();
         await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
       },
