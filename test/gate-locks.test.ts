@@ -147,7 +147,12 @@ test("a note that somebody has locked when a run is told to look at it is looked
   await holder.query(`begin; select pg_advisory_xact_lock(${key})`);
   run.kill("SIGCONT");
   const waiting = async (): Promise<number> =>
-    (await holder.query("select from pg_locks where locktype = 'advisory' and not granted")).length;
+    (
+      await holder.query(
+        `select from pg_locks where locktype = 'advisory' and not granted
+            and database = (select oid from pg_database where datname = current_database())`,
+      )
+    ).length;
   await eventually("it waits for the lock", async () => expect(await waiting()).toBe(1));
   await eventually("it has given up", async () => expect(await waiting()).toBe(0));
   await holder.query("rollback");
