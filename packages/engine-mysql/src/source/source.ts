@@ -161,7 +161,8 @@ export class MysqlSource implements Source {
     if (problem !== undefined) throw errorOf(problem);
     const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
     const compared = this.#compares ? reached : null;
-    const first = this.#compares ? await startOf(session, log, reached) : (reached ?? log.end);
+    const open = async (signal: AbortSignal): Promise<Connected> => await connect(this.#connection, signal);
+    const first = this.#compares ? await startOf(session, log, { reached, open }) : (reached ?? log.end);
     const begin = await this.#gate.begin(admin, first);
     const tables = await this.#listTables(admin, reached !== null);
     const stream = await this.#newStream(admin, log, { ...begin, compared });
