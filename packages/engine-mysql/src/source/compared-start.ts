@@ -27,7 +27,7 @@ export interface ComparedStart {
   /** Where the topic ends; null: it is unwritten. */
   readonly reached: Position | null;
   /** Another session on the primary. */
-  open(signal: AbortSignal): Promise<Connected>;
+  readonly open: (signal: AbortSignal) => Promise<Connected>;
 }
 
 /**
