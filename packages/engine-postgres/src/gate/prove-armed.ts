@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ReplicationError } from "@lockstep/core";
-import type { Client } from "pg";
+import { DatabaseError, type Client } from "pg";
 import type { GateNames } from "./gate-setting.ts";
 import { OtherStandbys } from "./other-standbys.ts";
 
@@ -38,18 +38,15 @@ export async function proveArmed(
   while (performance.now() < untilMs) {
     const others = await OtherStandbys.read(observer, names);
     hold(true);
-    const probe = new Probe(commit(prober), async () => await isWaiting(observer, pid));
     let isProved = false;
     try {
+      await using probe = new Probe(prober, observer, pid);
       const heldMs = performance.now() + PROBE_MS;
       hasWaited = (await waits(probe, heldMs, signal)) || hasWaited;
       isProved = await isHeldFrom(others, probe, heldMs, signal);
-      // It may wait for long: the log may be away by now.
-      if (!probe.isOver) await observer.query("select pg_catalog.pg_cancel_backend($1)", [pid]);
     } finally {
       hold(false);
     }
-    await probe.over;
     if (isProved) return;
     await sleep(PAUSE_MS, undefined, { signal });
   }
@@ -84,32 +81,54 @@ async function isHeldFrom(
   return await probe.isWaiting();
 }
 
-class Probe {
-  readonly over: Promise<void>;
-  readonly isWaiting: () => Promise<boolean>;
+/** A commit, which ends with the probe: it would wait for long where the log, or another standby, is away by now. */
+class Probe implements AsyncDisposable {
+  readonly #prober: Client;
+  readonly #observer: Client;
+  readonly #pid: number;
+  readonly #over: Promise<void>;
   isOver = false;
 
-  constructor(commit: Promise<void>, isWaiting: () => Promise<boolean>) {
-    this.over = commit.finally(() => (this.isOver = true));
-    this.over.catch(() => undefined); // It is awaited once the hold is over.
-    this.isWaiting = isWaiting;
+  constructor(prober: Client, observer: Client, pid: number) {
+    this.#prober = prober;
+    this.#observer = observer;
+    this.#pid = pid;
+    this.#over = this.#commit().finally(() => (this.isOver = true));
+    this.#over.catch(() => undefined); // It is awaited at the end.
+  }
+
+  async isWaiting(): Promise<boolean> {
+    const { rows } = await this.#observer.query<{ event: string | null }>(
+      "select wait_event as event from pg_catalog.pg_stat_activity where pid = $1",
+      [this.#pid],
+    );
+    return !this.isOver && rows[0]?.event === "SyncRep";
+  }
+
+  /** More than once: a commit that has not begun to wait may miss it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    while (!this.isOver) {
+      await this.#observer.query("select pg_catalog.pg_cancel_backend($1)", [this.#pid]);
+      await Promise.race([this.#over, sleep(LOOK_MS)]);
+    }
+    await this.#over;
+  }
+
+  /** Of nothing but a word in the log that no subscriber gets; one statement, so that nothing stays open if it ends. */
+  async #commit(): Promise<void> {
+    try {
+      await this.#prober.query(
+        `select pg_catalog.set_config('synchronous_commit', 'on', true),
+                pg_catalog.pg_logical_emit_message(true, 'lockstep', 'gate')`,
+      );
+    } catch (error) {
+      if (!isCanceled(error)) throw error;
+    }
   }
 }
 
-/** Of nothing but a word in the log that no subscriber gets. */
-async function commit(client: Client): Promise<void> {
-  await client.query("begin");
-  await client.query("set local synchronous_commit = on");
-  await client.query("select pg_catalog.pg_logical_emit_message(true, 'lockstep', 'gate')");
-  await client.query("commit");
-}
-
-async function isWaiting(client: Client, pid: number): Promise<boolean> {
-  const { rows } = await client.query<{ event: string | null }>(
-    "select wait_event as event from pg_catalog.pg_stat_activity where pid = $1",
-    [pid],
-  );
-  return rows[0]?.event === "SyncRep";
+function isCanceled(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === "57014";
 }
 
 /** Somebody took the setting back meanwhile, most likely; what is so will be looked at again. */
