@@ -125,6 +125,7 @@ export type {
   SourceSession,
   SourceTransactions,
 } from "./source.ts";
+export { ServerClock } from "./server-clock.ts";
 export { SessionPool, type PooledSession } from "./session-pool.ts";
 export { matchesTable, type TableFilter } from "./table-filter.ts";
 export { tlsFailure, type TlsNames } from "./tls-failure.ts";

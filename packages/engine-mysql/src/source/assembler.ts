@@ -1,9 +1,8 @@
-import { ReplicationError, unreachable, type Arrived } from "@lockstep/core";
+import { ReplicationError, unreachable, type Arrived, type ServerClock } from "@lockstep/core";
 import type { DecodedEvent, GtidEvent, XaAction } from "../binlog/decoded-event.ts";
 import { OpenTransaction } from "./open-transaction.ts";
 import { PreparedTransactions, type LogPlace } from "./prepared-transactions.ts";
 import type { Reached } from "./reached.ts";
-import type { ServerClock } from "./server-clock.ts";
 import { meaningOf, type NamedTable } from "./statement.ts";
 
 export interface AssemblerOptions {
@@ -105,7 +104,7 @@ export class Assembler {
       before: reached.position,
       place: { file: reached.file, offset: event.endPosition - event.bytes },
     });
-    arrived.lagUs = Math.max(0, clock() - open.latestUs);
+    arrived.lagUs = Math.max(0, (clock.nowUs ?? 0) - open.latestUs);
     this.#open = open;
   }
 

@@ -21,6 +21,8 @@ import type { PrimaryLog } from "./primary-log.ts";
 import type { SourceLock } from "./source-lock.ts";
 import type { TransactionStream } from "./transaction-stream.ts";
 
+const SECOND_US = 1_000_000;
+
 export interface SourceSessionOptions {
   readonly log: PrimaryLog;
   readonly start: Position;
@@ -45,8 +47,6 @@ export class MysqlSourceSession implements SourceSession {
   readonly server: ServerIdentity;
   readonly start: Position;
   readonly tables: readonly SourceTable[];
-  /** The log has commit times, but no word of the server's clock while nothing is committed. */
-  readonly nowUs = null;
   /** The server keeps its log by age, whoever reads it. */
   readonly retained: RetainedLog | null = null;
   readonly #options: SourceSessionOptions;
@@ -56,6 +56,15 @@ export class MysqlSourceSession implements SourceSession {
     this.server = options.log.server;
     this.start = options.start;
     this.tables = options.tables;
+  }
+
+  /** MariaDB's log has whole seconds, which are compared with whole seconds. */
+  get nowUs(): number | null {
+    const { log, lock } = this.#options;
+    const { nowUs } = lock.clock;
+    return nowUs === null || log.reading.kind !== "domains"
+      ? nowUs
+      : Math.floor(nowUs / SECOND_US) * SECOND_US;
   }
 
   get gate(): GateStatus {

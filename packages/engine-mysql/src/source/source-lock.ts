@@ -1,4 +1,4 @@
-import { ReplicationError } from "@lockstep/core";
+import { ReplicationError, ServerClock } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
 import { quoteText } from "../quoting.ts";
 import { toReplicationError } from "../server-error.ts";
@@ -16,6 +16,8 @@ export class SourceLock implements AsyncDisposable {
   readonly #connected: Connected;
   readonly #name: string;
   readonly #beat: NodeJS.Timeout;
+  /** The primary's, as its answers tell. */
+  readonly clock: ServerClock = new ServerClock();
 
   /**
    * Takes the lock on this session, which is the lock's from then on. `former`: our own session that had it before,
@@ -24,9 +26,13 @@ export class SourceLock implements AsyncDisposable {
   static async take(connected: Connected, pipeline: string, former: number | null): Promise<SourceLock> {
     const { session } = connected;
     const name = lockName(pipeline);
-    if (await tryLock(session, name, 0)) return new SourceLock(connected, name);
-    if (await endHolder(session, name, former)) {
-      if (await tryLock(session, name, HANDOVER_SECONDS)) return new SourceLock(connected, name);
+    const isTaken =
+      (await tryLock(session, name, 0)) ||
+      ((await endHolder(session, name, former)) && (await tryLock(session, name, HANDOVER_SECONDS)));
+    if (isTaken) {
+      const lock = new SourceLock(connected, name);
+      await lock.#live();
+      return lock;
     }
     throw new ReplicationError("source-busy", `another run holds lock ${name} of the primary; standing by`, {
       fields: { lock: name },
@@ -65,7 +71,10 @@ export class SourceLock implements AsyncDisposable {
   }
 
   async #live(): Promise<void> {
-    await this.#connected.session.query("select 1").catch(() => undefined); // `lost` tells.
+    const { session } = this.#connected;
+    const ask = session.query("select unix_timestamp(current_timestamp(6)) as now");
+    const [row] = await ask.catch(() => []); // `lost` tells.
+    if (row !== undefined) this.clock.heard(Number(row["now"]) * 1_000_000, performance.now());
   }
 }
 

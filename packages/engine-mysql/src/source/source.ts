@@ -11,6 +11,7 @@ import {
   type Position,
   type RefusedTable,
   type SchemaDefinition,
+  type ServerClock,
   type Snapshot,
   type SnapshotLimits,
   type Source,
@@ -37,7 +38,6 @@ import { besideDecoder, decoderOptions, followingDecoder } from "./decoder-optio
 import { readPrimaryLog, readWritten, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import type { LogReaders } from "./prepared-reader.ts";
-import { readServerClock } from "./server-clock.ts";
 import { besideIdOf, serverIdOf } from "./server-id.ts";
 import { MysqlSourceSession } from "./session.ts";
 import { SourceLock } from "./source-lock.ts";
@@ -60,6 +60,11 @@ export interface MysqlSourceOptions {
   readonly degradeAfterMs?: number | null;
   readonly logger: Logger;
   readonly failpoints?: Failpoints | undefined;
+}
+
+interface Begin extends GatedStart {
+  readonly compared: Position | null;
+  readonly clock: ServerClock;
 }
 
 /** MySQL or MariaDB as primary: a lock called `lockstep_<pipeline>`, and its binlog. */
@@ -165,7 +170,7 @@ export class MysqlSource implements Source {
     const first = this.#compares ? await startOf(session, log, { reached, open }) : (reached ?? log.end);
     const begin = await this.#gate.begin(admin, first);
     const tables = await this.#listTables(admin, reached !== null);
-    const stream = await this.#newStream(admin, log, { ...begin, compared });
+    const stream = await this.#newStream(admin, log, { ...begin, compared, clock: lock.clock });
     return new MysqlSourceSession({
       log,
       start: begin.start,
@@ -184,7 +189,7 @@ export class MysqlSource implements Source {
   async #newStream(
     { session, server, account, place }: Connected,
     log: PrimaryLog,
-    { start, compared, ...gated }: GatedStart & { readonly compared: Position | null },
+    { start, compared, clock, ...gated }: Begin,
   ): Promise<TransactionStream> {
     const { pipeline, failpoints } = this.#options;
     const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session, compared) : null;
@@ -199,7 +204,7 @@ export class MysqlSource implements Source {
       arrived,
       pieceBytes: PIECE_BYTES,
       tables: decoder.tables,
-      clock: await readServerClock(session),
+      clock,
       numberOf: (table) => decoder.numberOf(table),
     });
     const reader = { connection: { ...account }, place };

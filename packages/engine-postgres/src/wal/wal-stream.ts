@@ -5,6 +5,7 @@ import {
   Arrived,
   Deferred,
   ReplicationError,
+  ServerClock,
   type Confirmation,
   type Failpoints,
   type Position,
@@ -27,7 +28,6 @@ import {
 import { Pace } from "./pace.ts";
 import { Passing } from "./passing.ts";
 import { replicationPlugin, type SystemIdentity } from "./plugin.ts";
-import { ServerClock } from "./server-clock.ts";
 import { StandbyStatus } from "./standby-status.ts";
 import { StreamWatch } from "./stream-watch.ts";
 

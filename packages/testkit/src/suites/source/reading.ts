@@ -40,6 +40,16 @@ export function readingSuite(place: SourcePlace): void {
     }
   });
 
+  test("the primary's clock is told, as its log tells time", async () => {
+    const { run, follow } = await freshPrimary(place, "create table items (id int primary key)");
+    await using following = await follow();
+    await run("insert into items values (1)");
+    const [transaction] = await following.waitFor(1);
+    const nowUs = following.session.nowUs ?? NaN;
+    expect(nowUs).toBeGreaterThanOrEqual(transaction?.committedAtUs ?? NaN);
+    expect(Math.abs(nowUs - Date.now() * 1_000)).toBeLessThan(5_000_000);
+  });
+
   test("a large transaction comes in pieces, between those before and behind it", async () => {
     const { source, run, follow } = await freshPrimary(
       place,
