@@ -1,6 +1,6 @@
 import type { Folded, FoldedTable, Row } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
-import { runChanges, type Change } from "./packets.ts";
+import { runChanges, type Change, type Opening } from "./packets.ts";
 import { LoadedRows, mayLoad, MIN_LOADED_ROWS } from "./loaded-rows.ts";
 import {
   cellSql,
@@ -19,7 +19,8 @@ const MAX_STATEMENT_CHARS = 1024 * 1024;
 type Bulk = Extract<Folded, { kind: "bulk" }>;
 
 /**
- * Applies a folded window inside the caller's transaction: truncates, then table by table deletes, updates, inserts.
+ * Applies a folded window inside the caller's transaction, or the one that `opening` begins: truncates, then table by
+ * table deletes, updates, inserts.
  * Each must meet exactly the rows that it names, and no value may be changed in silence; where that is not so it
  * rejects, and the window is to be rolled back, and applied in order instead.
  */
@@ -27,13 +28,19 @@ export async function applyBulk(
   connected: Connected,
   folded: Bulk,
   planOf: (table: FoldedTable) => TablePlan,
+  opening: Opening | null = null,
 ): Promise<void> {
   const { session, server } = connected;
-  for (const table of folded.tables) {
+  const truncated = folded.tables.filter(({ isTruncated }) => isTruncated);
+  let first = opening;
+  if (truncated.length > 0) {
+    if (first !== null) first.check(await session.run(first.sql));
+    first = null;
     // TRUNCATE would commit (A3): rows are deleted instead.
-    if (table.isTruncated) await session.run(`delete from ${planOf(table).quoted}`);
+    for (const table of truncated) await session.run(`delete from ${planOf(table).quoted}`);
   }
-  await runChanges(session, bulkChanges(connected, folded, planOf), server.maxPacketBytes);
+  const { maxPacketBytes } = server;
+  await runChanges(session, bulkChanges(connected, folded, planOf), { maxPacketBytes, opening: first });
 }
 
 function* bulkChanges(

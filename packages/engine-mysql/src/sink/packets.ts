@@ -14,6 +14,13 @@ export interface Change {
   readonly file?: string;
 }
 
+/** What begins a transaction, in the packet of its first changes: a round trip less. */
+export interface Opening {
+  readonly sql: string;
+  /** Throws where what its statements did means that nothing of the transaction may stay. */
+  readonly check: (done: readonly Done[]) => void;
+}
+
 /** A statement met other rows than it names, or the server changed a value and told so in a note. */
 export class UnexpectedOutcome extends Error {
   constructor(what: string) {
@@ -22,31 +29,35 @@ export class UnexpectedOutcome extends Error {
   }
 }
 
-/** Runs changes in as few packets as may be. Throws `UnexpectedOutcome`; what had run by then is to be rolled back. */
+/**
+ * Runs changes in as few packets as may be, behind what opens their transaction, if that is to be. Throws what the
+ * opening's check throws, else `UnexpectedOutcome`; what had run by then is to be rolled back.
+ */
 export async function runChanges(
   session: Session,
   changes: Iterable<Change>,
-  maxPacketBytes: number,
+  { maxPacketBytes, opening }: { readonly maxPacketBytes: number; readonly opening: Opening | null },
 ): Promise<void> {
   let packet: Change[] = [];
-  let chars = 0;
+  let first = opening;
+  let chars = first?.sql.length ?? 0;
+  const flush = async (): Promise<void> => {
+    if (packet.length > 0 || first !== null) await send(session, packet, first);
+    [packet, first, chars] = [[], null, 0];
+  };
   for (const change of changes) {
     if (change.file !== undefined) {
-      if (packet.length > 0) await send(session, packet);
-      [packet, chars] = [[], 0];
+      await flush();
       requireOutcome(change, await session.load(change.sql, change.file, maxPacketBytes));
       continue;
     }
     requireRoom(change.sql, maxPacketBytes);
     const limit = Math.min(MAX_PACKET_CHARS, maxPacketBytes / MAX_BYTES_A_CHAR);
-    if (packet.length > 0 && chars + change.sql.length > limit) {
-      await send(session, packet);
-      [packet, chars] = [[], 0];
-    }
+    if (chars + change.sql.length > limit) await flush();
     packet.push(change);
     chars += change.sql.length + 1;
   }
-  if (packet.length > 0) await send(session, packet);
+  await flush();
 }
 
 /** A longer one would end the connection, again and again. */
@@ -57,8 +68,11 @@ export function requireRoom(sql: string, maxPacketBytes: number): void {
     throw new UnfitValue(`a statement of ${bytes} bytes is above max_allowed_packet (${maxPacketBytes})`);
 }
 
-async function send(session: Session, packet: readonly Change[]): Promise<void> {
-  const done = await session.run(packet.map(({ sql }) => sql).join(";"));
+async function send(session: Session, packet: readonly Change[], opening: Opening | null): Promise<void> {
+  const statements = packet.map(({ sql }) => sql);
+  const done = await session.run([...(opening === null ? [] : [opening.sql]), ...statements].join(";"));
+  const opened = done.splice(0, done.length - packet.length);
+  opening?.check(opened);
   for (const [index, change] of packet.entries()) requireOutcome(change, done[index]);
 }
 

@@ -9,6 +9,7 @@ import {
   type CatchUpSession,
   type ConflictPolicy,
   type Failpoints,
+  type FoldedTable,
   type Logger,
   type Progress,
   type RecordChanges,
@@ -19,8 +20,10 @@ import type { Dialect } from "../schema/type-rules.ts";
 import { applyBulk } from "./bulk.ts";
 import { countEvents } from "./count-events.ts";
 import { OrderedApply } from "./ordered.ts";
+import type { Opening } from "./packets.ts";
 import { TablePlans } from "./plans.ts";
 import { classified, explainedOrThrown, refusedWindow } from "./refusal.ts";
+import type { TablePlan } from "./table-plan.ts";
 import { MysqlTargetTransaction } from "./target-transaction.ts";
 
 export interface TargetSessionOptions {
@@ -133,10 +136,11 @@ export class TargetSession implements CatchUpSession {
     const { folded } = window;
     let reason = folded.kind === "ordered" ? folded.reason : null;
     let conflicts = 0;
-    await this.#begin(window.progress);
+    if (folded.kind === "ordered") await this.#begin(window.progress);
     try {
       if (folded.kind === "bulk") {
-        reason = await applyBulk(connected, folded, ({ table }) => this.#plans.of(table)).then(
+        const planOf = ({ table }: FoldedTable): TablePlan => this.#plans.of(table);
+        reason = await applyBulk(connected, folded, planOf, this.#opening(window.progress)).then(
           () => null,
           explainedOrThrown,
         );
@@ -161,21 +165,39 @@ export class TargetSession implements CatchUpSession {
     return conflicts;
   }
 
-  /** A transaction whose first statement is the compare-and-set, in one round trip. */
   async #begin(progress: Progress): Promise<void> {
-    await this.#advance(progress, "start transaction;").catch(async (error: unknown) => {
-      await this.#options.connected.session.run("rollback").catch(() => undefined);
+    const { session } = this.#options.connected;
+    const { sql, check } = this.#opening(progress);
+    try {
+      check(await session.run(sql));
+    } catch (error) {
+      await session.run("rollback").catch(() => undefined); // A lost connection has rolled back already.
       throw error;
-    });
+    }
+  }
+
+  /** Of a transaction whose first statement is the compare-and-set. */
+  #opening(progress: Progress): Opening {
+    const advance = this.#advancing(progress);
+    return { ...advance, sql: `start transaction;${advance.sql}` };
+  }
+
+  async #advance(progress: Progress): Promise<void> {
+    const { sql, check } = this.#advancing(progress);
+    check(await this.#options.connected.session.run(sql));
   }
 
   /** The compare-and-set (A4). */
-  async #advance(next: Progress, before = ""): Promise<void> {
-    const { connected, replica, advance } = this.#options;
-    const done = await connected.session.run(before + advance(expectStored(this.progress), next));
-    if (done.at(-1)?.rows === this.#advancedRows) return;
-    const message = `replica ${replica} is not where this session left it; claiming it again`;
-    throw new ReplicationError("connection-lost", message);
+  #advancing(next: Progress): Opening {
+    const { replica, advance } = this.#options;
+    return {
+      sql: advance(expectStored(this.progress), next),
+      check: (done) => {
+        if (done.at(-1)?.rows === this.#advancedRows) return;
+        const message = `replica ${replica} is not where this session left it; claiming it again`;
+        throw new ReplicationError("connection-lost", message);
+      },
+    };
   }
 
   get #advancedRows(): number {
