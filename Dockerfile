@@ -3,7 +3,7 @@ FROM node:22-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json tsconfig.json tsconfig.base.json turbo.json ./
 COPY packages packages
-RUN npm ci --ignore-scripts && npx tsc -b packages/lockstep && mkdir /packs \
+RUN npm ci --ignore-scripts && npx tsc -b packages/lockstep && node packages/lockstep/bundle.mjs && mkdir /packs \
  && npm pack --pack-destination /packs -w packages/core -w packages/engine-mysql -w packages/engine-postgres -w packages/log-kafka \
       -w packages/log-embedded -w packages/pipeline -w packages/lockstep
 

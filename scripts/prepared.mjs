@@ -39,4 +39,5 @@ export function prepare(folder, what) {
     installDependencies();
   }
   run(`${ROOT}node_modules/.bin/tsc`, ["-b", folder], { isQuiet: true });
+  run(process.execPath, [`${ROOT}packages/lockstep/bundle.mjs`], { isQuiet: true });
 }

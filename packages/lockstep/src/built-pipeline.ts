@@ -46,10 +46,10 @@ export async function buildPipeline(options: BuildOptions): Promise<BuiltPipelin
   const context = { config, folder, logger, failpoints };
   const log = await createLog(config, folder, logger);
   const { parallel, maxBytesPerSecond = null } = config.snapshot;
-  const source = createSource(context);
+  const source = await createSource(context);
   const pipeline = new Pipeline({
     source,
-    sinks: createSinks(context),
+    sinks: await createSinks(context),
     disabled: config.replicas.filter(({ enabled }) => !enabled).map(({ name }) => name),
     log,
     quorum: quorumRuleOf(config),

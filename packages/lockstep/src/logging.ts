@@ -1,5 +1,4 @@
 import { pino, stdSerializers, type DestinationStream } from "pino";
-import pretty, { prettyFactory } from "pino-pretty";
 import { ReplicationError, type Logger } from "@lockstep/core";
 import type { BottomLines } from "./bottom-lines.ts";
 import { withoutSecrets } from "./secrets.ts";
@@ -11,9 +10,9 @@ export interface LoggingOptions {
 }
 
 /** Logs go to stderr: stdout belongs to what a command was asked for. */
-export function createLogger({ level, isJson }: LoggingOptions, bottom?: BottomLines): Logger {
-  const destination = isJson ? pino.destination({ dest: 2, sync: true }) : prettyTo(bottom);
-  return pino(
+export async function createLogger({ level, isJson }: LoggingOptions, bottom?: BottomLines): Promise<Logger> {
+  const destination = isJson ? pino.destination({ dest: 2, sync: true }) : await prettyTo(bottom);
+  const logger: Logger = pino(
     {
       level,
       base: { pid: process.pid },
@@ -36,9 +35,11 @@ export function createLogger({ level, isJson }: LoggingOptions, bottom?: BottomL
     },
     destination,
   );
+  return logger;
 }
 
-function prettyTo(bottom: BottomLines | undefined): DestinationStream {
+async function prettyTo(bottom: BottomLines | undefined): Promise<DestinationStream> {
+  const { default: pretty, prettyFactory } = await import("pino-pretty");
   const options = { ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" };
   if (bottom === undefined) return pretty({ ...options, destination: 2, sync: true });
   const format = prettyFactory({ ...options, colorize: true });

@@ -301,7 +301,8 @@ async function say(error: unknown): Promise<void> {
     return;
   }
   const { createLogger } = await import("./logging.ts");
-  createLogger({ level: "error", isJson: true }).error({ err: error }, "the run ended");
+  const logger = await createLogger({ level: "error", isJson: true });
+  logger.error({ err: error }, "the run ended");
 }
 
 function describe(error: unknown): string {

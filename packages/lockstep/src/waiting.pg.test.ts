@@ -67,8 +67,8 @@ ${listed.join("\n")}
   const context = { config, folder, logger: silentLogger, failpoints: undefined };
   const log = await createLog(config, folder, silentLogger);
   const pipeline = new Pipeline({
-    source: createSource(context),
-    sinks: createSinks(context),
+    source: await createSource(context),
+    sinks: await createSinks(context),
     log,
     quorum: quorumRuleOf(config),
     logger: silentLogger,
@@ -79,7 +79,7 @@ ${listed.join("\n")}
   });
   const stopped = new AbortController();
   const run = pipeline.run(stopped.signal);
-  const [first, second] = createPausables(context);
+  const [first, second] = await createPausables(context);
   const pausables = [first ?? expect.unreachable(), second ?? expect.unreachable()];
   await eventually("both replicas follow", async () => {
     const { replicas: are } = pipeline.status;

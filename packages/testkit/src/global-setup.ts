@@ -22,7 +22,10 @@ interface Shared extends AsyncDisposable {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const needed = neededServers(process.argv.slice(2));
   const startedMs = performance.now();
-  if (needed.product) await run("npx", ["tsc", "-b"], { cwd: ROOT });
+  if (needed.product) {
+    await run("npx", ["tsc", "-b"], { cwd: ROOT });
+    await run(process.execPath, ["packages/lockstep/bundle.mjs"], { cwd: ROOT });
+  }
   const [shared] = await Promise.all([
     Promise.all([
       ...(needed.product ? [provideKafka(project), providePostgres(project)] : []),

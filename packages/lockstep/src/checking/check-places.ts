@@ -49,12 +49,12 @@ export async function checkPlaces(options: CheckOptions, signal: AbortSignal): P
   );
   log.catch(() => undefined); // It is awaited below, unless another place fails unexpectedly.
   const primary = await answered<PrimaryReport>(
-    async () => await createPrimaryCheckOf(context).check(signal),
+    async () => await (await createPrimaryCheckOf(context)).check(signal),
     (finding) => ({ findings: [finding], database: null, hasBegun: false, tables: [], common: [] }),
     signal,
   );
   const replicas = await Promise.all(
-    createReplicaChecksOf(context).map(async (check) => ({
+    (await createReplicaChecksOf(context)).map(async (check) => ({
       name: check.replica,
       report: await answered<ReplicaReport>(
         async () => await check.check(primary, signal),

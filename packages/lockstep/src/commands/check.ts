@@ -42,7 +42,7 @@ export async function check(
     return CONFIG_WRONG;
   }
   const { findings, columns } = await checkPlaces(
-    { config, folder: dirname(configPath), logger: createLogger(logging), isWhole: true },
+    { config, folder: dirname(configPath), logger: await createLogger(logging), isWhole: true },
     AbortSignal.timeout(TIMEOUT_MS),
   );
   const replicas = enabledOf(config).map(({ name }) => replicaPlace(name));

@@ -12,7 +12,7 @@ export interface GateOptions {
 /** Turns the commit gate on or off, or says how it is. */
 export async function gate(configPath: string, action: GateAction, { isJson }: GateOptions): Promise<void> {
   const config = await loadConfig(configPath);
-  const door = createGateOf({ config, folder: dirname(configPath) });
+  const door = await createGateOf({ config, folder: dirname(configPath) });
   const report = await door[action](new AbortController().signal);
   process.stdout.write(isJson ? `${JSON.stringify(jsonOf(report))}\n` : textOf(report, action));
 }

@@ -17,7 +17,7 @@ export async function pause(
   { to, replicas: names, isJson }: PauseOptions,
 ): Promise<void> {
   const config = await loadConfig(configPath);
-  const pausables = createPausables({ config, folder: dirname(configPath) });
+  const pausables = await createPausables({ config, folder: dirname(configPath) });
   const { signal } = new AbortController();
   const outcomes = await Promise.all(
     chosen(pausables, names.length === 0 ? enabledOf(config).map(({ name }) => name) : names).map(

@@ -38,9 +38,9 @@ export async function remove(
   const log = await createRemovableLog(config, {
     folder,
     replica,
-    logger: createLogger(logging),
+    logger: await createLogger(logging),
   });
-  const places = [...databasesOf({ config, folder }, replica), ...(log === null ? [] : [log])];
+  const places = [...(await databasesOf({ config, folder }, replica)), ...(log === null ? [] : [log])];
   const found = await Promise.all(places.map(async (removable) => await lookAt(removable, signal)));
   for (const { error } of found) if (hasCode(error, "still-in-use")) throw error;
   refuseUnreachable(found, options);
@@ -57,16 +57,16 @@ export async function remove(
   else if (there.length === 0) say("nothing was there to remove\n");
 }
 
-function databasesOf(
+async function databasesOf(
   context: { readonly config: Config; readonly folder: string },
   name: string | null,
-): Removable[] {
+): Promise<Removable[]> {
   const { config } = context;
   if (name === null) {
-    return [
+    return await Promise.all([
       createRemovable(config.primary, "primary", context), // First: from then on no run can begin.
-      ...config.replicas.map((replica) => createRemovable(replica, "replica", context)),
-    ];
+      ...config.replicas.map(async (replica) => await createRemovable(replica, "replica", context)),
+    ]);
   }
   const replica = config.replicas.find((candidate) => candidate.name === name);
   if (replica === undefined) {
@@ -79,7 +79,7 @@ function databasesOf(
       },
     );
   }
-  return [createRemovable(replica, "replica", context)];
+  return [await createRemovable(replica, "replica", context)];
 }
 
 async function lookAt(removable: Removable, signal: AbortSignal): Promise<Found> {

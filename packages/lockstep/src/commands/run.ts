@@ -15,7 +15,7 @@ export async function run(configPath: string, logging: LoggingOptions, listen?: 
   const config = withListen(await loadConfig(configPath), listen);
   const isOnTerminal = process.stderr.isTTY && !logging.isJson;
   const bottom = isOnTerminal ? new BottomLines(process.stderr) : undefined;
-  const logger = createLogger(logging, bottom);
+  const logger = await createLogger(logging, bottom);
   const failpoints = failpointsFromEnvironment(process.env["LOCKSTEP_FAILPOINT"], logger);
   await using built = await buildPipeline({ config, folder: dirname(configPath), logger, failpoints });
   const stop = stopOnSignals((signal) => {

@@ -20,7 +20,7 @@ export interface TailOptions {
 /** Prints the events of the pipeline's topic, one a line. Reads only; may run beside anything. */
 export async function tail(configPath: string, options: TailOptions, logging: LoggingOptions): Promise<void> {
   const config = await loadConfig(configPath);
-  await using log = await createLog(config, dirname(configPath), createLogger(logging));
+  await using log = await createLog(config, dirname(configPath), await createLogger(logging));
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
   process.once("SIGINT", stop);

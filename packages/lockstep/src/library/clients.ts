@@ -1,12 +1,13 @@
 import type { ClientDatabase } from "@lockstep/core";
 import type { Config, PrimaryConfig } from "../config-schema.ts";
-import { createClient } from "../engines.ts";
+import type { CreateClient } from "../engines.ts";
 
 export interface ClientsOptions {
   readonly config: Config;
   readonly folder: string;
   /** To each database. */
   readonly maxSessions: number;
+  readonly create: CreateClient;
 }
 
 /** An application's own sessions with the databases of a pipeline, opened where they are used. */
@@ -38,11 +39,11 @@ export class Clients implements AsyncDisposable {
   }
 
   #client(database: PrimaryConfig, isReadOnly: boolean): ClientDatabase {
-    const { config, folder, maxSessions } = this.#options;
+    const { config, folder, maxSessions, create } = this.#options;
     const key = `${database.name} ${isReadOnly ? "reads" : "writes"}`;
     const open = this.#open.get(key);
     if (open !== undefined) return open;
-    const client = createClient(database, { config, folder, maxSessions, isReadOnly });
+    const client = create(database, { config, folder, maxSessions, isReadOnly });
     this.#open.set(key, client);
     return client;
   }

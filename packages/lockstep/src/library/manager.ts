@@ -54,10 +54,7 @@ export class DatabaseReplicationManager {
    */
   async start(): Promise<void> {
     if (this.#stop.signal.aborted) throw stopped();
-    const { logger = createLogger({ level: "warn", isJson: true }), folder = process.cwd() } = this.#options;
-    const { maxSessions = DEFAULT_MAX_SESSIONS, failpoints } = this.#options;
-    const bounds = { maxSessions, signal: this.#stop.signal };
-    this.#starting ??= RunningPipeline.start({ config: this.#config, folder, logger, failpoints }, bounds);
+    this.#starting ??= this.#start();
     this.#running = await this.#starting;
   }
 
@@ -92,6 +89,13 @@ export class DatabaseReplicationManager {
     throw new ReplicationError("not-running", "the manager is not started", {
       fix: "await manager.start() first",
     });
+  }
+
+  async #start(): Promise<RunningPipeline> {
+    const { folder = process.cwd(), maxSessions = DEFAULT_MAX_SESSIONS, failpoints } = this.#options;
+    const logger = this.#options.logger ?? (await createLogger({ level: "warn", isJson: true }));
+    const bounds = { maxSessions, signal: this.#stop.signal };
+    return await RunningPipeline.start({ config: this.#config, folder, logger, failpoints }, bounds);
   }
 }
 

@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { Deferred, ReplicationError } from "@lockstep/core";
 import { buildPipeline, runPipeline, type BuildOptions, type BuiltPipeline } from "../built-pipeline.ts";
+import { clientCreatorOf } from "../engines.ts";
 import { Clients } from "./clients.ts";
 
 /** A pipeline from its start to its stop, with the sessions of the application that started it. */
@@ -16,12 +17,14 @@ export class RunningPipeline {
     options: Omit<BuildOptions, "onState">,
     { maxSessions, signal }: { readonly maxSessions: number; readonly signal: AbortSignal },
   ): Promise<RunningPipeline> {
+    const { config, folder } = options;
+    const create = await clientCreatorOf(config);
     const begun = new Deferred<void>();
     const built = await buildPipeline({
       ...options,
       onState: (state) => (state === "starting" ? undefined : begun.resolve()),
     });
-    const running = new RunningPipeline(built, maxSessions);
+    const running = new RunningPipeline(built, new Clients({ config, folder, maxSessions, create }));
     const abort = (): void => void running.stop();
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
@@ -37,10 +40,9 @@ export class RunningPipeline {
     }
   }
 
-  private constructor(built: BuiltPipeline, maxSessions: number) {
-    const { config, folder } = built.options;
+  private constructor(built: BuiltPipeline, clients: Clients) {
     this.built = built;
-    this.clients = new Clients({ config, folder, maxSessions });
+    this.clients = clients;
     this.#stop = new AbortController();
     setMaxListeners(0, this.#stop.signal); // One for each wait, as many as the application has.
     this.ended = this.#run();

@@ -1,0 +1,46 @@
+/**
+ * Puts the command and what it needs into a few files, which bin/lockstep.js starts: a start reads those it needs
+ * instead of 700 modules, in half of the processor time. Runs behind `tsc -b`; the library stays as tsc makes it.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const folder = join(here, "bundle");
+/** lmdb is a binary; of kafkajs files are asked for that its index does not name. */
+const external = [/^node:/, "lmdb", "kafkajs"];
+
+const bundle = await rolldown({ input: join(here, "dist/main.js"), platform: "node", external });
+const { output } = await bundle.generate({ format: "esm", keepNames: true });
+replace(
+  new Map([
+    ["LICENSES.txt", licenses(output.flatMap(({ moduleIds }) => moduleIds ?? []))],
+    ...output.map(({ fileName, code }) => [fileName, code]).toReversed(), // What the others are asked by comes last.
+  ]),
+);
+
+/** Of what is the same nothing is touched: others may be starting it. */
+function replace(files) {
+  mkdirSync(folder, { recursive: true });
+  for (const [name, text] of files) {
+    const path = join(folder, name);
+    if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
+  }
+  for (const name of readdirSync(folder)) if (!files.has(name)) rmSync(join(folder, name));
+}
+
+/** Of every package that a file comes from: its name, its version, and the terms it is under. */
+function licenses(files) {
+  const roots = new Set(files.flatMap((file) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []));
+  const texts = [...roots].toSorted((one, other) => one.localeCompare(other)).map(termsOf);
+  return texts.join(`\n${"-".repeat(80)}\n\n`);
+}
+
+function termsOf(root) {
+  const { name, version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const file = readdirSync(root).find((entry) => /^licen[cs]e/i.test(entry));
+  const text = file === undefined ? "" : `\n${readFileSync(join(root, file), "utf8")}`;
+  return `${name} ${version}: ${license}\n${text}`;
+}
