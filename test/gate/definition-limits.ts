@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { eventually, openMysql } from "@lockstep/testkit";
+import { eventually, openMysql, queryMysql } from "@lockstep/testkit";
 import { command } from "../command.ts";
 import { mysqlGated, mysqlGateScenario, semiSync, untilMysqlWaits } from "./mysql-gated.ts";
 import { lockItems, replicaHas, type Limit } from "./mysql-limit.ts";
@@ -30,6 +30,60 @@ export const DEFINITION_LIMITS: readonly Limit[] = [
         await run.waitForLog("what a run needs to look up is locked");
         await run.waitForLog("the gate is armed", { count: 2 });
       }
+      expect(await command(scenario, "gate", "off")).toMatchObject({ code: 0 });
+      await run.stop();
+    },
+  },
+  {
+    name: "definitions that change one behind the other, and several at once, stand in nobody's way",
+    check: async ({ flavour, servers, primary }) => {
+      const scenario = await mysqlGateScenario(servers, "mode: sync");
+      const names = ["one", "two", "three", "four"];
+      const untold = `g int as (v * 2) stored${flavour === "mariadb" ? ", u uuid default uuid()" : ""}`; // By the log.
+      for (const name of names)
+        await queryMysql(scenario.primaryUrl, `create table ${name} (id int primary key, v int, ${untold})`);
+      await using run = await mysqlGated(scenario);
+      const before = await semiSync(primary(), "status");
+      await Promise.all(
+        names.map(async (name) => {
+          await using session = await openMysql(scenario.primaryUrl);
+          for (let round = 1; round <= 5; round++) {
+            await session.query(`alter table ${name} comment = 'of round ${round}'`);
+            await session.query(`alter table ${name} add index i${round} (v)`);
+            await session.query(`insert into ${name} (id, v) values (${round}, 1)`);
+            await session.query(`update ${name} set v = v + 1`);
+            await session.query(`alter table ${name} drop index i${round}`);
+          }
+        }),
+      );
+      expect(await semiSync(primary(), "status")).toMatchObject({ status: "ON", no_tx: before["no_tx"] });
+      await scenario.expectEqual();
+      expect(await command(scenario, "gate", "off")).toMatchObject({ code: 0 });
+      await run.stop();
+    },
+  },
+  {
+    name: "tables that join while others come and go: no commit waits for good",
+    check: async ({ servers, primary }) => {
+      const scenario = await mysqlGateScenario(servers, "mode: sync");
+      await primary().query("create database apart");
+      await using run = await mysqlGated(scenario);
+      let haveJoined = false;
+      const others = ["one", "two", "three"].map(async (name) => {
+        await using session = await openMysql(primary().url("apart"));
+        while (!haveJoined)
+          for (const sql of [`create table ${name} (id int primary key)`, `drop table ${name}`])
+            await session.query(sql);
+      });
+      await using session = await openMysql(scenario.primaryUrl);
+      for (const count of [2, 3, 4]) {
+        await session.query(`create table beside${count} (id int primary key)`);
+        await run.waitForLog("tables are live", { count });
+      }
+      haveJoined = true;
+      await Promise.all(others);
+      await session.query("insert into beside4 values (1)");
+      await scenario.expectEqual();
       expect(await command(scenario, "gate", "off")).toMatchObject({ code: 0 });
       await run.stop();
     },
