@@ -1,7 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { LockstepProcess, MYSQL_FLAVOURS, queryMysql, startMysql, type MysqlServer } from "@lockstep/testkit";
+import {
+  LockstepProcess,
+  MYSQL_FLAVOURS,
+  queryMysql,
+  startKafka,
+  startMysql,
+  type KafkaBroker,
+  type MysqlServer,
+} from "@lockstep/testkit";
 import { command } from "./command.ts";
 import { drawn } from "./drawn.ts";
 import { Random } from "./faults/random.ts";
@@ -12,13 +20,15 @@ import { createDatabases, Scenario } from "./scenario.ts";
 
 /*
  * Eight clients commit through the gate of MySQL or MariaDB while something is killed or cut, again and again: each
- * commit that returned was on the quorum's replicas by then. `npm run test:gate -- --engine mysql --rounds N` runs more.
+ * commit that returned was on the quorum's replicas by then. `npm run test:gate -- --engine mysql --rounds N` runs more;
+ * which log it is, the seed draws.
  */
 const QUORUM = 1;
 const ENGINE = process.env["LOCKSTEP_TEST_ENGINE"];
 const ROUNDS = Number(process.env["LOCKSTEP_TEST_ROUNDS"] ?? 1);
 const SEED = Number(process.env["LOCKSTEP_TEST_SEED"] ?? randomBytes(4).readUInt32BE());
-const FAULTS = ["run", "replica", "link", "file"] as const;
+const LOG = process.env["LOCKSTEP_TEST_LOG"] ?? (SEED % 2 === 0 ? "kafka" : "embedded");
+const FAULTS = ["run", "replica", "link", "file", ...(LOG === "kafka" ? (["broker"] as const) : [])] as const;
 /** After each fault so many commits must return. */
 const COMMITS = 60;
 const GOES_ON_MS = 60_000;
@@ -27,22 +37,29 @@ describe.each(
   ENGINE === undefined ? drawn(MYSQL_FLAVOURS) : MYSQL_FLAVOURS.filter((flavour) => flavour === ENGINE),
 )("%s", (flavour) => {
   let servers: readonly MysqlServer[] = [];
+  let broker: KafkaBroker | null = null;
   beforeAll(async () => {
-    servers = await Promise.all([startMysql(flavour), startMysql(flavour), startMysql(flavour)]);
+    [broker, ...servers] = await Promise.all([
+      LOG === "kafka" ? startKafka() : null,
+      startMysql(flavour),
+      startMysql(flavour),
+      startMysql(flavour),
+    ]);
   });
   afterAll(async () => {
     await letMysqlGo(servers[0]);
-    await Promise.all(servers.map(async (server) => await server[Symbol.asyncDispose]()));
+    await Promise.all([...servers, broker].map(async (server) => await server?.[Symbol.asyncDispose]()));
   });
 
   test(
-    `seed ${SEED}: ${ROUNDS} rounds, and no commit returned too early`,
+    `${LOG}, seed ${SEED}: ${ROUNDS} rounds, and no commit returned too early`,
     { timeout: 60_000 + ROUNDS * 60_000 },
     async () => {
       const [primary = expect.unreachable()] = servers;
       const urls = await createDatabases(servers);
       const extra = `mode: semi-sync\nminReplicasSync: ${QUORUM}\ndegradeAfterMs: never`;
-      const scenario = await Scenario.create({ urls, extra });
+      const log = broker === null ? {} : { brokers: broker.brokers };
+      const scenario = await Scenario.create({ urls, extra, ...log });
       await queryMysql(scenario.primaryUrl, NUMBERED_ROWS);
       let run: LockstepProcess = scenario.run();
       await run.waitForLog("tables are live", { count: 2 });
@@ -67,6 +84,10 @@ describe.each(
           await replica?.start();
           await witness.judgePending();
           run.kill("SIGCONT");
+        } else if (fault === "broker") {
+          await broker?.kill();
+          await sleep(awayMs);
+          await broker?.start();
         } else if (fault === "link") {
           for (const { id } of await dumps(primary)) await primary.query(`kill ${id}`);
         } else {

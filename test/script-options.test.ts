@@ -46,6 +46,7 @@ test.each([
   ["test-faults", ["--rounds", "1", "--engines", "oracle,mysql,mysql"], '"oracle" is not postgres or mysql'],
   ["test-faults", ["--rounds", "1", "--engines", "mysql"], "there is one primary and two replicas"],
   ["test-gate", ["--rounds", "1", "--seed", "x"], "--seed x is not a number as a former run printed it"],
+  ["test-gate", ["--rounds", "1", "--log", "embedded"], "--log embedded is not kafka"],
   ["test-reads", ["--rounds", "1", "--pairs", "many"], "--pairs many is not a whole number of 1 or more"],
   ["example", ["nonsense"], "nonsense is no example: there are quorum"],
 ])("%s %j: %s", async (script, options, what) => {

@@ -27,8 +27,6 @@ const LOOK_MS = 500;
 /** Where none is to: so long may `gate on` take to be seen. */
 const OFF_LOOK_MS = 2_000;
 const LOCK_SECONDS = 5;
-/** By so much two readings of when a server started may differ. */
-const CLOCK_SECONDS = 3;
 
 export interface GateKeeperOptions {
   readonly pipeline: string;
@@ -132,7 +130,7 @@ export class GateKeeper implements AsyncDisposable {
     if (!stream.isSemiSync) await this.#register(connected);
     else if (state.variables[namesOf(server.flavour).enabled] === "ON" && note.isArmed)
       await this.#beArmed(connected, state);
-    else if (note.isArmed && isSameLife(note, state)) await this.#yield(server);
+    else if (note.isArmed && note.startedAt === state.startedAt) await this.#yield(server);
     else await this.#armWhenReached(connected, state);
     this.#said = "";
   }
@@ -273,10 +271,6 @@ export class GateKeeper implements AsyncDisposable {
     this.#said = String(error);
     this.#options.logger.warn({ err: error }, message);
   }
-}
-
-function isSameLife({ startedAt }: GateNote, state: SemiSyncState): boolean {
-  return Math.abs(startedAt - state.startedAt) <= CLOCK_SECONDS;
 }
 
 function anew(message: string): ReplicationError {

@@ -23,7 +23,7 @@ export interface GateNote {
   readonly isArmed: boolean;
   /** What was set before us; null: what is set is none of ours. */
   readonly former: Former | null;
-  /** The life of the server that it was armed in, in seconds since 1970. */
+  /** When the server started that it was armed in, by its own word; 0: nothing tells that from its next start. */
   readonly startedAt: number;
 }
 

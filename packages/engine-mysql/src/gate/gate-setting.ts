@@ -24,11 +24,16 @@ export async function arm(
   failpoints?: Failpoints,
 ): Promise<void> {
   const { session, flavour, pipeline } = server;
-  const { variables, startedAt } = await readSemiSync(session, flavour);
+  const { variables, startedAt, uptimeS } = await readSemiSync(session, flavour);
   if (variables === null) throw noSemiSync(flavour);
   const { former } = await readGateNote(session, pipeline);
   const before = former ?? (await readFormer(session, flavour, variables));
-  await noteGate(session, pipeline, { former: before, startedAt });
+  // The next start may lie in the same second as one that is no second ago.
+  await noteGate(session, pipeline, {
+    former: before,
+    isArmed: false,
+    startedAt: uptimeS > 0 ? startedAt : 0,
+  });
   failpoints?.hit("gate-noted");
   await set(server, armedVariables(flavour, degradeAfterMs));
   failpoints?.hit("gate-set");

@@ -51,8 +51,10 @@ export interface SemiSyncState {
   readonly unanswered: number;
   /** How often commits stopped waiting, since the server started. */
   readonly lapses: number;
-  /** Seconds since 1970, on the server's own clock: another one, another life. */
+  /** Seconds since 1970, as the server noted it then: another one, another life. */
   readonly startedAt: number;
+  /** Whole seconds since then. */
+  readonly uptimeS: number;
 }
 
 export function namesOf(flavour: Flavour): SemiSyncNames {
@@ -77,8 +79,7 @@ export async function readSemiSync(session: Session, flavour: Flavour): Promise<
   const variables = await shown(session, "variables", `${prefix}%`);
   const status = new Map(Object.entries(await shown(session, "status", `${prefix}%`)));
   const count = (name: string): number => Number(status.get(`${prefix}_${name}`) ?? 0);
-  const { uptime = "0" } = await shown(session, "status", "uptime");
-  const [row] = await session.query("select unix_timestamp() as now");
+  const { startedAt, uptimeS } = await readStart(session, flavour);
   return {
     variables: Object.keys(variables).length === 0 ? null : variables,
     isOn: status.get(`${prefix}_status`) === "ON",
@@ -87,8 +88,22 @@ export async function readSemiSync(session: Session, flavour: Flavour): Promise<
     answered: count("yes_tx"),
     unanswered: count("no_tx"),
     lapses: count("no_times"),
-    startedAt: Number(row?.["now"] ?? 0) - Number(uptime),
+    startedAt,
+    uptimeS,
   };
+}
+
+/** In one statement both are of one moment: what they give is what the server noted, whatever its clock did since. */
+async function readStart(
+  session: Session,
+  flavour: Flavour,
+): Promise<Pick<SemiSyncState, "startedAt" | "uptimeS">> {
+  const schema = flavour === "mysql" ? "performance_schema" : "information_schema";
+  const [row] = await session.query(
+    `select variable_value as uptime, unix_timestamp() - variable_value as started
+       from ${schema}.global_status where variable_name = 'Uptime'`,
+  );
+  return { startedAt: Number(row?.["started"] ?? 0), uptimeS: Number(row?.["uptime"] ?? 0) };
 }
 
 /** Names in lower case: the servers do not agree with themselves. */

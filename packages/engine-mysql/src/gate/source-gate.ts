@@ -6,6 +6,7 @@ import { GateKeeper, type GatedStream } from "./gate-keeper.ts";
 import { locked } from "./gate-lock.ts";
 import { readGateNote, unlogged } from "./gate-note.ts";
 import { letGo } from "./gate-setting.ts";
+import type { TextRow } from "../session.ts";
 import { readSemiSync } from "./semi-sync-server.ts";
 
 /** A quorum that is behind for longer may be so far back that the primary has no log from there any more. */
@@ -13,6 +14,10 @@ const STALE_MS = 60_000;
 const LOCK_SECONDS = 2;
 /** How often it is looked whether a commit is in the way. */
 const GUARD_MS = 1_000;
+/** States of a session whose commit waits at the gate, or for another one that does. */
+const COMMITTING = /semi-sync|commit|writing to binlog/i;
+/** Nobody waits long for the table of such a statement in order to look it up. */
+const CHANGES_ROWS = /^\s*(?:insert|update|delete|replace|load|commit|xa)\b/i;
 
 export interface SourceGateOptions {
   readonly pipeline: string;
@@ -29,7 +34,7 @@ export class SourceGate {
   readonly #options: SourceGateOptions;
   #replicated: Position | null = null;
   #behindSinceMs: number | null = null;
-  #answered: number | null = null;
+  readonly #copy: Look = { answered: null };
 
   constructor(options: SourceGateOptions) {
     this.#options = options;
@@ -62,22 +67,18 @@ export class SourceGate {
    */
   async unblock(signal: AbortSignal): Promise<void> {
     await using connected = await this.#options.connect(signal);
-    await this.#letGoIfStuck(connected, "a copy cannot begin while commits wait for it");
+    await this.#letGoIfStuck(connected, this.#copy, "a copy cannot begin while commits wait for it");
   }
 
   /**
    * Runs work of a session that looks tables up. Where it waits for a table that somebody alters, whose commit waits
-   * for us in turn, commits are let go. `isStuck`: nothing else is left to answer them.
+   * for us in turn, commits are let go.
    */
-  async guarded<T>(
-    { session }: Connected,
-    { work, isStuck }: { readonly work: () => Promise<T>; readonly isStuck: () => boolean },
-    signal: AbortSignal,
-  ): Promise<T> {
+  async guarded<T>({ session }: Connected, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const ended = new AbortController();
     const stop = (): void => ended.abort();
     signal.addEventListener("abort", stop, { once: true });
-    const guarding = this.#guard(session.id, isStuck, ended.signal);
+    const guarding = this.#guard(session.id, ended.signal);
     try {
       return await work();
     } finally {
@@ -87,19 +88,19 @@ export class SourceGate {
     }
   }
 
-  async #guard(sessionId: number, isStuck: () => boolean, signal: AbortSignal): Promise<void> {
-    this.#answered = null;
+  async #guard(sessionId: number, signal: AbortSignal): Promise<void> {
+    const last: Look = { answered: null };
     while (!signal.aborted) {
       try {
         await sleep(GUARD_MS, undefined, { signal });
-        if (!isStuck()) continue;
         await using connected = await this.#options.connect(signal);
-        const [row] = await connected.session.query(
-          `select state from information_schema.processlist where id = ${sessionId}`,
+        const sessions = await connected.session.query(
+          "select id, state, info from information_schema.processlist where command = 'Query'",
         );
-        if (row?.["state"]?.includes("metadata lock") === true)
+        if (isHeldUp(sessions, sessionId))
           await this.#letGoIfStuck(
             connected,
+            last,
             "what a run needs to look up is locked by a commit that waits for it",
           );
       } catch (error) {
@@ -109,18 +110,18 @@ export class SourceGate {
     }
   }
 
-  async #letGoIfStuck(connected: Connected, why: string): Promise<void> {
+  async #letGoIfStuck(connected: Connected, last: Look, why: string): Promise<void> {
     const { pipeline, logger } = this.#options;
     const { session, server } = connected;
     const { isWanted } = await readGateNote(session, pipeline);
     const { waiting, answered } = await readSemiSync(session, server.flavour);
-    const isStuck = waiting > 0 && answered === this.#answered;
-    this.#answered = waiting > 0 ? answered : null;
+    const isStuck = waiting > 0 && answered === last.answered;
+    last.answered = waiting > 0 ? answered : null;
     if (!isWanted || !isStuck) return;
     await unlogged(connected);
     const gate = { session, flavour: server.flavour, pipeline };
     await locked(session, LOCK_SECONDS, async () => await letGo(gate));
-    this.#answered = null;
+    last.answered = null;
     logger.warn({ waiting }, `${why}: commits are let go (degraded)`);
   }
 
@@ -133,6 +134,19 @@ export class SourceGate {
     const isThere = replicated !== null && includes(comparePositions, replicated, durable);
     this.#behindSinceMs = isThere ? null : (this.#behindSinceMs ?? performance.now());
   }
+}
+
+/** A session waits for a table, and a statement that may have it waits for us; who that is, not every user may see. */
+function isHeldUp(sessions: readonly TextRow[], sessionId: number): boolean {
+  const own = sessions.find(({ id }) => Number(id) === sessionId);
+  if (own?.["state"]?.includes("metadata lock") !== true) return false;
+  const committing = sessions.filter(({ state }) => COMMITTING.test(state ?? ""));
+  return committing.length === 0 || committing.some(({ info }) => !CHANGES_ROWS.test(info ?? ""));
+}
+
+/** How many commits had been answered when it was looked last, while some waited. */
+interface Look {
+  answered: number | null;
 }
 
 export interface GatedStart {

@@ -1,6 +1,7 @@
-import type { Position, ReplicationError } from "@lockstep/core";
+import { includes, type Position, type ReplicationError } from "@lockstep/core";
 import type { BinlogStream } from "../binlog/binlog-stream.ts";
 import type { DecodedEvent } from "../binlog/decoded-event.ts";
+import { comparePositions } from "../position.ts";
 import { Acknowledging } from "./acknowledging.ts";
 import type { GatedStream } from "./gate-keeper.ts";
 import type { GatedStart } from "./source-gate.ts";
@@ -43,6 +44,13 @@ export class StreamGate implements GatedStream {
   /** The stream is there now. */
   reached(position: Position): void {
     if (this.isSemiSync === true) this.#acks.reached(position);
+  }
+
+  /** Commits wait, and the quorum has all through there: while it lacks what was handed on, it is still to answer. */
+  isAnswered(position: Position): boolean {
+    return (
+      this.#isHurried && this.#replicated !== null && includes(comparePositions, this.#replicated, position)
+    );
   }
 
   confirm(replicated: Position | null): void {

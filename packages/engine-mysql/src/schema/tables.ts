@@ -92,24 +92,6 @@ export async function readSequences(session: Session): Promise<ReadonlySet<strin
   return new Set(rows.map((row) => tableKey(nameOf(row))));
 }
 
-/** Types that MariaDB's log shows as bytes, by table and column. */
-export async function readHiddenTypes(session: Session): Promise<ReadonlyMap<string, string>> {
-  const rows = await session.query(
-    `select table_schema as \`schema\`, table_name as name, column_name as col, column_type as type
-       from information_schema.columns where data_type in ('uuid', 'inet4', 'inet6', 'vector')`,
-  );
-  return new Map(rows.map((row) => [hiddenTypeKey(nameOf(row), row["col"] ?? ""), row["type"] ?? ""]));
-}
-
-/** Columns that MariaDB's log does not carry when a row is updated, by table and column. */
-export async function readGenerated(session: Session): Promise<ReadonlySet<string>> {
-  const rows = await session.query(
-    `select table_schema as \`schema\`, table_name as name, column_name as col
-       from information_schema.columns where coalesce(generation_expression, '') <> ''`,
-  );
-  return new Set(rows.map((row) => hiddenTypeKey(nameOf(row), row["col"] ?? "")));
-}
-
 export interface MadeTable {
   readonly table: TableName;
   /** When it was made or altered last, in seconds since 1970 by the server's clock. */
@@ -122,10 +104,6 @@ export async function readMade(session: Session): Promise<readonly MadeTable[]> 
        from information_schema.tables where table_type = 'BASE TABLE' and create_time is not null`,
   );
   return rows.map((row) => ({ table: nameOf(row), atS: Number(row["made"]) }));
-}
-
-export function hiddenTypeKey({ schema, name }: TableName, column: string): string {
-  return JSON.stringify([schema, name, column]);
 }
 
 function nameOf(row: TextRow): SourceTable {

@@ -1,12 +1,19 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { ReplicationError, tableKey, tableLabel, type Position, type TableName } from "@lockstep/core";
 import type { Gtid } from "../binlog/gtid.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { parsed } from "../parsed-position.ts";
-import { hiddenTypeKey, readGenerated, readHiddenTypes, readMade, type MadeTable } from "../schema/tables.ts";
+import { readAllFacts, readFactsAtOnce, readOneAtOnce, type ColumnFacts } from "../schema/column-facts.ts";
+import { readMade, type MadeTable } from "../schema/tables.ts";
 import type { Session } from "../session.ts";
 import { NotComparable } from "./compared-start.ts";
 import type { LogReaders } from "./prepared-reader.ts";
-import { mayRetype, statementsAhead, type StatementAhead, type Stretch } from "./statement-ahead.ts";
+import { mayName, mayRetype, statementsAhead, type StatementAhead, type Stretch } from "./statement-ahead.ts";
+
+/** How often a table is looked up that its statement's own commit holds. */
+const LOOK_MS = 20;
+/** So long after the answer to that commit somebody else is in the way. */
+const RELEASED_MS = 300;
 
 /** A definition may be another further on in the log: it is looked there, and the stream read anew. */
 export class UnsettledDefinition extends ReplicationError {
@@ -21,8 +28,11 @@ export class UnsettledDefinition extends ReplicationError {
  * only where no statement in between may have made other columns of theirs.
  */
 export class CatalogFacts {
-  #hidden: ReadonlyMap<string, string> = new Map();
-  #generated: ReadonlySet<string> = new Set();
+  #facts: ReadonlyMap<string, ColumnFacts> = new Map();
+  /** Tables that could not be looked up: they are as before until a statement of theirs comes, … */
+  #kept: ReadonlySet<string> = new Set();
+  /** … and those of which nothing is known. */
+  #unknown: ReadonlySet<string> = new Set();
   #made: readonly MadeTable[] = [];
   #madeAt: ReadonlyMap<string, number> = new Map();
   /** What the catalog knows of was logged up to there at least, … */
@@ -43,7 +53,11 @@ export class CatalogFacts {
   static async read(session: Session, compared: Position | null): Promise<CatalogFacts> {
     const published = compared === null ? null : parsed(compared);
     const facts = new CatalogFacts(published?.kind === "domains" ? published.ids : new DomainPositions());
-    await facts.readAgain(session);
+    facts.#included = await readLogged(session);
+    facts.#facts = await readAllFacts(session);
+    facts.#made = await readMade(session);
+    facts.#madeAt = new Map(facts.#made.map(({ table, atS }) => [tableKey(table), atS]));
+    facts.#end = await readLogged(session);
     return facts;
   }
 
@@ -51,15 +65,32 @@ export class CatalogFacts {
     this.#published = published;
   }
 
-  /** `lookAhead` must follow, unless the stream stands at the log's end. */
-  async readAgain(session: Session): Promise<void> {
-    this.#included = await readLogged(session);
-    this.#hidden = await readHiddenTypes(session);
-    this.#generated = await readGenerated(session);
-    this.#made = await readMade(session);
-    this.#madeAt = new Map(this.#made.map(({ table, atS }) => [tableKey(table), atS]));
+  /**
+   * After a statement that has come. Whoever changes another table just now may be waiting for us, at the gate: so
+   * that one is not waited for. `lookAhead` must follow.
+   */
+  async readAgain(session: Session, reading: Reading, signal: AbortSignal): Promise<void> {
+    const isPast = !this.#isBehind; // All that the catalog told before has come.
+    const included = await readLogged(session);
+    const read = await readFactsAtOnce(session);
+    const facts = new Map(read.facts);
+    const [kept, unknown] = [new Set<string>(), new Set<string>()];
+    for (const table of read.left.filter(reading.includes)) {
+      const key = tableKey(table);
+      const former = isPast || this.#kept.has(key) ? this.#facts.get(key) : undefined;
+      const isNamed = mayName(reading.statement, table);
+      const named = isNamed ? await readNamed(session, table, reading, signal) : null;
+      if (named !== null) for (const [of, known] of named) facts.set(of, known);
+      else if (isNamed || former === undefined) unknown.add(key);
+      else {
+        facts.set(key, former);
+        kept.add(key);
+      }
+    }
     this.#end = await readLogged(session);
+    this.#included = included;
     this.#ahead = null;
+    [this.#facts, this.#kept, this.#unknown] = [facts, kept, unknown];
   }
 
   /** When the newest of these tables was made or altered last. */
@@ -88,17 +119,17 @@ export class CatalogFacts {
 
   /** A statement that changes definitions has come in the stream. True: the catalog is to be read again. */
   passes(): boolean {
-    if (!this.#isIncluded) return true;
+    if (!this.#isIncluded || this.#kept.size + this.#unknown.size > 0) return true;
     this.#ahead?.shift();
     return false;
   }
 
   nativeTypeOf(table: TableName, column: string): string | null {
-    return this.#hidden.get(hiddenTypeKey(table, column)) ?? null;
+    return this.#facts.get(tableKey(table))?.hidden.get(column) ?? null;
   }
 
   arrives(table: TableName, column: string): boolean {
-    return !this.#generated.has(hiddenTypeKey(table, column));
+    return this.#facts.get(tableKey(table))?.generated.has(column) !== true;
   }
 
   /**
@@ -106,15 +137,42 @@ export class CatalogFacts {
    * those whose type the log does not tell.
    */
   requireSettled(table: TableName, timestamp: number, doubtful: readonly string[]): void {
-    if (!this.#isBehind) return;
+    const key = tableKey(table);
+    if (this.#unknown.has(key)) throw new UnsettledDefinition(table);
+    if (!this.#isBehind || this.#kept.has(key)) return;
     if (this.#ahead === null) {
-      const madeAt = this.#madeAt.get(tableKey(table));
+      const madeAt = this.#madeAt.get(key);
       if (madeAt !== undefined && madeAt < timestamp) return;
       throw new UnsettledDefinition(table);
     }
     if (this.#ahead.some((statement) => mayRetype(statement, table, doubtful)))
       throw this.#isPublished ? new NotComparable(unknownThen(table)) : unknownThen(table);
   }
+}
+
+/** Looks a table up that its statement's own commit may hold until it is answered. Null: somebody else does. */
+async function readNamed(
+  session: Session,
+  table: TableName,
+  { isAnswered }: Reading,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, ColumnFacts> | null> {
+  for (let untilMs = Infinity; performance.now() < untilMs;) {
+    const facts = await readOneAtOnce(session, table);
+    if (facts !== null) return facts;
+    if (untilMs === Infinity && isAnswered()) untilMs = performance.now() + RELEASED_MS;
+    await sleep(LOOK_MS, undefined, { signal });
+  }
+  return null;
+}
+
+/** What the catalog is read again for. */
+export interface Reading {
+  readonly statement: StatementAhead;
+  /** Of other tables nothing needs to be known. */
+  readonly includes: (table: TableName) => boolean;
+  /** Commits wait for us, and none does any more that has been read. */
+  readonly isAnswered: () => boolean;
 }
 
 async function readLogged(session: Session): Promise<DomainPositions> {

@@ -1,7 +1,6 @@
 import {
   Arrived,
   errorOf,
-  includes,
   noTables,
   tableLabel,
   tablesNotSupported,
@@ -31,7 +30,7 @@ import { toReplicationError } from "../server-error.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
 import { Assembler } from "./assembler.ts";
-import { CatalogFacts } from "./catalog-facts.ts";
+import { CatalogFacts, type Reading } from "./catalog-facts.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { startOf } from "./compared-start.ts";
 import { besideDecoder, decoderOptions, followingDecoder } from "./decoder-options.ts";
@@ -110,7 +109,7 @@ export class MysqlSource implements Source {
       const lock = await this.#takeLock(signal);
       try {
         const work = async (): Promise<SourceSession> => await this.#stream(admin, lock, reached);
-        return await this.#gate.guarded(admin, { work, isStuck: () => true }, signal);
+        return await this.#gate.guarded(admin, work, signal);
       } catch (error) {
         await lock[Symbol.asyncDispose]();
         throw error;
@@ -139,7 +138,9 @@ export class MysqlSource implements Source {
   async readSchema(tables: readonly TableName[], signal: AbortSignal): Promise<SchemaDefinition> {
     try {
       await using admin = await connect(this.#connection, signal);
-      return await readSchema(admin.session, admin.server.flavour, tables);
+      const { session, server } = admin;
+      const work = async (): Promise<SchemaDefinition> => await readSchema(session, server.flavour, tables);
+      return await this.#gate.guarded(admin, work, signal); // A replica waits for it, and commits for the replica.
     } catch (error) {
       signal.throwIfAborted();
       throw toReplicationError(error, PLACE);
@@ -230,12 +231,10 @@ export class MysqlSource implements Source {
     return new TransactionStream({
       ...common,
       prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
-      onDefinition: async (until) => {
+      onDefinition: async (statement, until) => {
         if (facts?.passes() !== true) return;
-        // While the quorum lacks what was handed on, it is still to answer.
-        const isStuck = (): boolean =>
-          gate.replicated !== null && includes(comparePositions, gate.replicated, reached.position);
-        await this.#readAgain(facts, isStuck, until);
+        const isAnswered = (): boolean => gate.isAnswered(reached.position);
+        await this.#readAgain(facts, { statement, includes: options.includes, isAnswered }, until);
         decoder.forget();
         await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
       },
@@ -268,11 +267,10 @@ export class MysqlSource implements Source {
     }
   }
 
-  async #readAgain(facts: CatalogFacts, isStuck: () => boolean, signal: AbortSignal): Promise<void> {
+  async #readAgain(facts: CatalogFacts, reading: Reading, signal: AbortSignal): Promise<void> {
     try {
       await using admin = await connect(this.#connection, signal);
-      const work = async (): Promise<void> => await facts.readAgain(admin.session);
-      await this.#gate.guarded(admin, { work, isStuck }, signal);
+      await facts.readAgain(admin.session, reading, signal);
     } catch (error) {
       signal.throwIfAborted();
       throw toReplicationError(error, PLACE);

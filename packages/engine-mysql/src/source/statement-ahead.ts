@@ -55,17 +55,21 @@ const WHOLE =
   /\b(?:drop\s+(?:temporary\s+)?(?:table|database|schema)|rename|replace|like|select|exchange|import)\b/i;
 const GENERATED = /\b(?:generated|virtual|persistent|stored)\b|\bas\s*\(/i;
 
+/** Whether it may be of a table. */
+export function mayName({ schema: database, sql }: StatementAhead, { schema, name }: TableName): boolean {
+  const words = tokensOf(sql).map((token) => token.text.toLowerCase());
+  if (!words.includes(name.toLowerCase())) return false;
+  return database.toLowerCase() === schema.toLowerCase() || words.includes(schema.toLowerCase());
+}
+
 /** Whether before it a column may have been another than after it; `doubtful`: those that the log does not tell apart. */
-export function mayRetype(
-  { schema: database, sql }: StatementAhead,
-  { schema, name }: TableName,
-  doubtful: readonly string[],
-): boolean {
+export function mayRetype(statement: StatementAhead, table: TableName, doubtful: readonly string[]): boolean {
+  const { sql } = statement;
+  const { schema } = table;
   const words = tokensOf(sql).map((token) => token.text.toLowerCase());
   const text = words.join(" ");
   const isOfDatabase = /^drop (?:database|schema)\b/.test(text) && words.includes(schema.toLowerCase());
-  if (!isOfDatabase && !words.includes(name.toLowerCase())) return false;
-  if (database.toLowerCase() !== schema.toLowerCase() && !words.includes(schema.toLowerCase())) return false;
+  if (!isOfDatabase && !mayName(statement, table)) return false;
   if (GENERATED.test(text)) return true;
   if (doubtful.length === 0) return false;
   return WHOLE.test(text) || doubtful.some((column) => words.includes(column.toLowerCase()));
