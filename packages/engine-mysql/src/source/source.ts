@@ -26,6 +26,7 @@ import { StreamGate } from "../gate/stream-gate.ts";
 import { comparePositions, isPosition } from "../position.ts";
 import { listTables } from "../schema/tables.ts";
 import { readSchema } from "../schema/definition.ts";
+import { readNameCase } from "../schema/name-case.ts";
 import { toReplicationError } from "../server-error.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
@@ -34,6 +35,7 @@ import { CatalogFacts } from "./catalog-facts.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { startOf } from "./compared-start.ts";
 import { besideDecoder, decoderOptions, followingDecoder } from "./decoder-options.ts";
+import { NamedTables } from "./named-tables.ts";
 import { readPrimaryLog, readWritten, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import type { LogReaders } from "./prepared-reader.ts";
@@ -42,11 +44,14 @@ import { besideIdOf, serverIdOf } from "./server-id.ts";
 import { MysqlSourceSession } from "./session.ts";
 import { SourceLock } from "./source-lock.ts";
 import { emptyOf, fromOf } from "./stream-place.ts";
-import { TransactionStream } from "./transaction-stream.ts";
+import { TransactionStream, type TransactionStreamOptions } from "./transaction-stream.ts";
 
 /** A larger transaction is handed on in pieces of this size: a record's worth. */
 const PIECE_BYTES = 512 * 1024;
 const PLACE = "the primary";
+
+/** `compared`: as `TransactionStreamOptions` have it. */
+type Begin = Pick<TransactionStreamOptions, "compared"> & Pick<SourceSession, "tables">;
 
 export interface MysqlSourceOptions {
   readonly url: string;
@@ -165,7 +170,7 @@ export class MysqlSource implements Source {
     const first = this.#compares ? await startOf(session, log, { reached, open }) : (reached ?? log.end);
     const begin = await this.#gate.begin(admin, first);
     const tables = await this.#listTables(admin, reached !== null);
-    const stream = await this.#newStream(admin, log, { ...begin, compared });
+    const stream = await this.#newStream(admin, log, { ...begin, compared, tables });
     return new MysqlSourceSession({
       log,
       start: begin.start,
@@ -184,7 +189,7 @@ export class MysqlSource implements Source {
   async #newStream(
     { session, server, account, place }: Connected,
     log: PrimaryLog,
-    { start, compared, ...gated }: GatedStart & { readonly compared: Position | null },
+    { start, compared, tables, ...gated }: GatedStart & Begin,
   ): Promise<TransactionStream> {
     const { pipeline, failpoints } = this.#options;
     const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session, compared) : null;
@@ -194,8 +199,10 @@ export class MysqlSource implements Source {
     const decoder = followingDecoder(options, facts);
     const reached = new Reached(start, emptyOf(log));
     const arrived = new Arrived(decoder.tables);
+    const named = new NamedTables(tables, { told: await readNameCase(session), streamed: decoder.tables });
     const assembler = new Assembler({
       reached,
+      named,
       arrived,
       pieceBytes: PIECE_BYTES,
       tables: decoder.tables,
