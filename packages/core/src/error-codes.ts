@@ -87,7 +87,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = {
   "source-busy": { action: "retry", means: "Another run holds the primary's slot; this one stands by." },
   "source-changed": {
     action: "retry",
-    means: "Tables of the primary were dropped, rewritten or truncated while they were looked at or copied.",
+    means:
+      "Tables of the primary were dropped, rewritten or truncated while they were looked at or copied, or rows without a key came in another order when they were read again.",
   },
   "copy-stalled": {
     action: "retry",

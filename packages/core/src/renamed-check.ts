@@ -1,5 +1,6 @@
 import type { PrimaryReport, ReplicaCheck, TableArrival } from "./checks.ts";
-import { tableKey, tableLabel } from "./event.ts";
+import { bothNames, type TwoNames } from "./both-names.ts";
+import { tableKey } from "./event.ts";
 import type { Renaming } from "./renaming.ts";
 
 /**
@@ -11,6 +12,7 @@ export function renamedCheck(check: ReplicaCheck, renaming: Renaming): ReplicaCh
     replica: check.replica,
     check: async (primary, signal) => {
       const placeless = primary.tables.filter((table) => renaming.place(table) === null);
+      const names = namesOf(primary, renaming);
       const found = await check.check(placed(primary, renaming), signal);
       return {
         ...found,
@@ -18,7 +20,7 @@ export function renamedCheck(check: ReplicaCheck, renaming: Renaming): ReplicaCh
           ...placeless.map((table) => renaming.noPlace(table)),
           ...found.findings.map((finding) => ({
             ...finding,
-            what: bothNames(finding.what, primary, renaming),
+            what: bothNames(finding.what, names),
           })),
         ],
         arrivals: here(found.arrivals, primary, renaming),
@@ -27,26 +29,11 @@ export function renamedCheck(check: ReplicaCheck, renaming: Renaming): ReplicaCh
   };
 }
 
-/** `public.items (there shop.items)` for `shop.items`. */
-function bothNames(what: string, { tables }: PrimaryReport, renaming: Renaming): string {
-  const labels = new Map<string, string>();
-  for (const table of tables) {
-    const place = renaming.place(table);
-    if (place !== null && tableKey(place) !== tableKey(table))
-      labels.set(tableLabel(place), tableLabel(table));
-  }
-  if (labels.size === 0) return what;
-  // The longest first: one name may begin another.
-  const known = [...labels.keys()].toSorted((left, right) => right.length - left.length);
-  const mention = new RegExp(`(?<![\\w.$])(${known.map(escaped).join("|")})((?:\\.\\w+)?)(?![\\w$])`, "gu");
-  return what.replace(
-    mention,
-    (_, there: string, column: string) => `${labels.get(there) ?? there}${column} (there ${there}${column})`,
-  );
-}
-
-function escaped(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+function namesOf({ tables }: PrimaryReport, renaming: Renaming): TwoNames[] {
+  return tables.flatMap((here) => {
+    const there = renaming.place(here);
+    return there === null ? [] : [{ there, here }];
+  });
 }
 
 function placed(primary: PrimaryReport, renaming: Renaming): PrimaryReport {

@@ -18,11 +18,19 @@ export class RenamedCopy implements CopyTarget {
     signal: AbortSignal,
   ): Promise<void> {
     const renamed = tables.map((table) => this.#there(table));
-    await this.#target.prepare(renamedSchema(schema, this.#renaming), renamed, signal);
+    await this.#renaming.naming(
+      async () => await this.#target.prepare(renamedSchema(schema, this.#renaming), renamed, signal),
+    );
   }
 
   async begin(table: SnapshotTable, signal: AbortSignal): Promise<TableCopy> {
-    return await this.#target.begin(this.#there(table), signal);
+    const renaming = this.#renaming;
+    const copy = await renaming.naming(async () => await this.#target.begin(this.#there(table), signal));
+    return {
+      format: copy.format,
+      write: async (open) => await renaming.naming(async () => await copy.write(open)),
+      finish: async (mark, until) => await renaming.naming(async () => await copy.finish(mark, until)),
+    };
   }
 
   async endFormer(signal: AbortSignal): Promise<void> {
@@ -31,7 +39,7 @@ export class RenamedCopy implements CopyTarget {
 
   async forget(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
     const renamed = tables.map((table) => this.#renaming.there(table));
-    await this.#target.forget(renamed, signal);
+    await this.#renaming.naming(async () => await this.#target.forget(renamed, signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -51,7 +51,10 @@ class RenamedSink implements Sink {
     signal: AbortSignal,
   ): Promise<CatchUpSession> {
     const renamed = tables.map((table) => this.#renaming.there(table));
-    return new RenamedCatchUp(await this.#sink.openCatchUp(owner, renamed, from, signal), this.#renaming);
+    return new RenamedCatchUp(
+      await this.#renaming.naming(async () => await this.#sink.openCatchUp(owner, renamed, from, signal)),
+      this.#renaming,
+    );
   }
 }
 
@@ -69,11 +72,16 @@ class RenamedCatchUp<S extends CatchUpSession> implements CatchUpSession {
   }
 
   async apply(window: ApplyWindow, signal: AbortSignal): Promise<ApplyResult> {
-    return await this.session.apply(renamedChanges(window, this.renaming), signal);
+    return await this.renaming.naming(
+      async () => await this.session.apply(renamedChanges(window, this.renaming), signal),
+    );
   }
 
   async openTransaction(signal: AbortSignal): Promise<TargetTransaction> {
-    return new RenamedTransaction(await this.session.openTransaction(signal), this.renaming);
+    return new RenamedTransaction(
+      await this.renaming.naming(async () => await this.session.openTransaction(signal)),
+      this.renaming,
+    );
   }
 
   async saveProgress(progress: Progress, signal: AbortSignal): Promise<void> {
@@ -99,7 +107,9 @@ class RenamedSession extends RenamedCatchUp<SinkSession> implements SinkSession 
   }
 
   async beginCopy(progress: Progress, tables: readonly SourceTable[], signal: AbortSignal): Promise<void> {
-    await this.session.beginCopy(progress, this.#there(tables), signal);
+    await this.renaming.naming(
+      async () => await this.session.beginCopy(progress, this.#there(tables), signal),
+    );
   }
 
   async endCopy(progress: Progress, signal: AbortSignal): Promise<void> {
@@ -107,7 +117,7 @@ class RenamedSession extends RenamedCatchUp<SinkSession> implements SinkSession 
   }
 
   async addTables(tables: readonly SourceTable[], signal: AbortSignal): Promise<void> {
-    await this.session.addTables(this.#there(tables), signal);
+    await this.renaming.naming(async () => await this.session.addTables(this.#there(tables), signal));
   }
 
   async forgetTables(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
@@ -115,7 +125,7 @@ class RenamedSession extends RenamedCatchUp<SinkSession> implements SinkSession 
   }
 
   async copyAgain(tables: readonly TableName[], signal: AbortSignal): Promise<void> {
-    await this.session.copyAgain(this.#there(tables), signal);
+    await this.renaming.naming(async () => await this.session.copyAgain(this.#there(tables), signal));
   }
 
   async readTables(signal: AbortSignal): Promise<readonly ReplicaTable[]> {
@@ -127,7 +137,10 @@ class RenamedSession extends RenamedCatchUp<SinkSession> implements SinkSession 
     tables: readonly TableName[],
     signal: AbortSignal,
   ): Promise<void> {
-    await this.session.completeTables(renamedSchema(schema, this.renaming), this.#there(tables), signal);
+    await this.renaming.naming(
+      async () =>
+        await this.session.completeTables(renamedSchema(schema, this.renaming), this.#there(tables), signal),
+    );
   }
 
   #there<T extends TableName>(tables: readonly T[]): T[] {
@@ -145,11 +158,13 @@ class RenamedTransaction implements TargetTransaction {
   }
 
   async apply(piece: ChangeSet, signal: AbortSignal): Promise<ApplyResult> {
-    return await this.#transaction.apply(renamedChanges(piece, this.#renaming), signal);
+    return await this.#renaming.naming(
+      async () => await this.#transaction.apply(renamedChanges(piece, this.#renaming), signal),
+    );
   }
 
   async commit(progress: Progress, signal: AbortSignal): Promise<void> {
-    await this.#transaction.commit(progress, signal);
+    await this.#renaming.naming(async () => await this.#transaction.commit(progress, signal));
   }
 
   async rollback(signal: AbortSignal): Promise<void> {
@@ -166,7 +181,7 @@ class RenamedTransaction implements TargetTransaction {
 
   async join(tables: readonly ReplicaTable[], signal: AbortSignal): Promise<void> {
     const renamed = tables.map((table) => this.#renaming.there(table));
-    await this.#transaction.join(renamed, signal);
+    await this.#renaming.naming(async () => await this.#transaction.join(renamed, signal));
   }
 }
 

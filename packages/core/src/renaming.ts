@@ -1,5 +1,6 @@
+import { namingBoth, type TwoNames } from "./both-names.ts";
 import type { CommonTable } from "./common-schema.ts";
-import { tableLabel, type EventGroup, type Table, type TableName } from "./event.ts";
+import { tableKey, tableLabel, type EventGroup, type Table, type TableName } from "./event.ts";
 import { errorFinding, errorOf, type ErrorFinding } from "./finding.ts";
 
 /**
@@ -10,6 +11,8 @@ export class Renaming {
   readonly #from: string;
   readonly #to: string | null;
   readonly #known = new WeakMap<Table, Table>();
+  /** What was asked of the replica by another name than the primary's. */
+  readonly #asked = new Map<string, TwoNames>();
 
   /** `from`: on the primary; `to`: on the replica, null where its url does not say. */
   constructor(from: string, to: string | null) {
@@ -27,7 +30,20 @@ export class Renaming {
   there<T extends TableName>(table: T): T {
     const place = this.place(table);
     if (place === null) throw errorOf(this.noPlace(table));
+    if (place !== table) {
+      const { schema, name } = place;
+      this.#asked.set(tableKey(place), { there: { schema, name }, here: { schema: table.schema, name } });
+    }
     return place;
+  }
+
+  /** Work of the replica's; where it fails, the error has both names of its tables. */
+  async naming<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw namingBoth(error, [...this.#asked.values()]);
+    }
   }
 
   noPlace(table: TableName): ErrorFinding {

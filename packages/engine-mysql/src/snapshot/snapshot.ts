@@ -108,7 +108,9 @@ class MysqlSnapshot implements Snapshot {
     if (copied === undefined) throw new TypeError("a range of another snapshot");
     const columns = copied.columns.map(({ expression }) => expression).join(", ");
     const where = range.text === "" ? "" : ` where ${range.text}`;
-    const sql = `select ${columns} from ${quoteTable(copied.table)}${where}`;
+    // Without a key: in the order in which they are stored, so that they come in the same one when they are read again.
+    const stored = copied.table.columns.some(({ isKey }) => isKey) ? "" : " use index ()";
+    const sql = `select ${columns} from ${quoteTable(copied.table)}${stored}${where}`;
     return this.#readers.read({ sql, columns: copied.columns, label: tableLabel(copied.table) }, signal);
   }
 

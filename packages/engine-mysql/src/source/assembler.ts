@@ -3,6 +3,7 @@ import type { DecodedEvent, GtidEvent, XaAction } from "../binlog/decoded-event.
 import { OpenTransaction } from "./open-transaction.ts";
 import { PreparedTransactions, type LogPlace } from "./prepared-transactions.ts";
 import type { Reached } from "./reached.ts";
+import type { NamedTables } from "./named-tables.ts";
 import { meaningOf, type NamedTable } from "./statement.ts";
 
 export interface AssemblerOptions {
@@ -12,7 +13,8 @@ export interface AssemblerOptions {
   readonly pieceBytes: number;
   readonly tables: Parameters<Arrived["addPiece"]>[0]["tables"];
   readonly clock: ServerClock;
-  /** The number by which events name a table that a statement names; null where it is not replicated. */
+  readonly named: NamedTables;
+  /** The number by which events name a table; null where it is not replicated. */
   readonly numberOf: (table: NamedTable) => number | null;
 }
 
@@ -202,21 +204,23 @@ export class Assembler {
     const meaning = meaningOf(sql, schema);
     if (meaning.kind === "changes") throw loggedAsStatement(meaning.verb);
     if (meaning.kind === "truncate") {
-      const table = this.#options.numberOf(meaning.table);
+      const table = this.#numberOf(meaning.table);
       if (table !== null) open.add([{ kind: "truncate", tables: [table], restartIdentity: true }]);
     }
     if (meaning.kind === "anew") this.#anew(open, meaning.tables);
-    if (meaning.kind === "database-dropped")
-      this.#anew(
-        open,
-        [...this.#options.tables.values()].filter((table) => table.schema === meaning.schema),
-      );
+    if (meaning.kind === "database-dropped") this.#anew(open, this.#options.named.drop(meaning.schema));
+    if (meaning.kind === "made" && this.#options.named.make(meaning.table)) this.#anew(open, [meaning.table]);
     if (!open.hasBegun) this.#commit(open, end);
   }
 
   #anew(open: OpenTransaction, tables: readonly NamedTable[]): void {
-    const numbers = new Set(tables.map((table) => this.#options.numberOf(table)));
+    const numbers = new Set(tables.map((table) => this.#numberOf(table)));
     for (const table of numbers) if (table !== null) open.add([{ kind: "schema", table, isAnew: true }]);
+  }
+
+  #numberOf(table: NamedTable): number | null {
+    const { named, numberOf } = this.#options;
+    return numberOf(named.of(table));
   }
 
   #piece(open: OpenTransaction): void {

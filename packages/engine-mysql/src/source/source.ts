@@ -26,6 +26,7 @@ import { StreamGate } from "../gate/stream-gate.ts";
 import { comparePositions, isPosition } from "../position.ts";
 import { listTables } from "../schema/tables.ts";
 import { readSchema } from "../schema/definition.ts";
+import { readNameCase } from "../schema/name-case.ts";
 import { toReplicationError } from "../server-error.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
@@ -34,6 +35,7 @@ import { CatalogFacts, type Reading } from "./catalog-facts.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { startOf } from "./compared-start.ts";
 import { besideDecoder, decoderOptions, followingDecoder } from "./decoder-options.ts";
+import { NamedTables } from "./named-tables.ts";
 import { readPrimaryLog, readWritten, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import type { LogReaders } from "./prepared-reader.ts";
@@ -61,7 +63,8 @@ export interface MysqlSourceOptions {
   readonly failpoints?: Failpoints | undefined;
 }
 
-interface Begin extends GatedStart {
+interface Begin extends GatedStart, Pick<SourceSession, "tables"> {
+  /** As `TransactionStreamOptions` have it. */
   readonly compared: Position | null;
   readonly clock: ServerClock;
 }
@@ -171,7 +174,7 @@ export class MysqlSource implements Source {
     const first = this.#compares ? await startOf(session, log, { reached, open }) : (reached ?? log.end);
     const begin = await this.#gate.begin(admin, first);
     const tables = await this.#listTables(admin, reached !== null);
-    const stream = await this.#newStream(admin, log, { ...begin, compared, clock: lock.clock });
+    const stream = await this.#newStream(admin, log, { ...begin, compared, tables, clock: lock.clock });
     return new MysqlSourceSession({
       log,
       start: begin.start,
@@ -190,7 +193,7 @@ export class MysqlSource implements Source {
   async #newStream(
     { session, server, account, place }: Connected,
     log: PrimaryLog,
-    { start, compared, clock, ...gated }: Begin,
+    { start, compared, clock, tables, ...gated }: Begin,
   ): Promise<TransactionStream> {
     const { pipeline, failpoints } = this.#options;
     const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session, compared) : null;
@@ -200,8 +203,10 @@ export class MysqlSource implements Source {
     const decoder = followingDecoder(options, facts);
     const reached = new Reached(start, emptyOf(log));
     const arrived = new Arrived(decoder.tables);
+    const named = new NamedTables(tables, { told: await readNameCase(session), streamed: decoder.tables });
     const assembler = new Assembler({
       reached,
+      named,
       arrived,
       pieceBytes: PIECE_BYTES,
       tables: decoder.tables,

@@ -28,8 +28,6 @@ test.each([
 ])("%s changes rows", (sql) => expect(meaningOf(sql, "shop").kind).toBe("changes"));
 
 test.each([
-  "create table a (b int)",
-  "create table if not exists a (b int) comment 'or replace table x'",
   "create or replace view a as select 1",
   "create or replace temporary table a (b int)",
   "drop temporary table a",
@@ -64,6 +62,15 @@ test.each<[string, string[]]>([
 ])("%s leaves other rows under its names", (sql, labels) => {
   const meaning = meaningOf(sql, "shop");
   expect(meaning.kind === "anew" ? meaning.tables.map(tableLabel) : meaning).toEqual(labels);
+});
+
+test.each([
+  ["create table a (b int)", "shop.a"],
+  ["CREATE TABLE IF NOT EXISTS `o.t`.a (b int) comment 'or replace table x'", "o.t.a"],
+  ["create table `if` (b int)", "shop.if"],
+])("%s makes a table, if it is not there", (sql, label) => {
+  const meaning = meaningOf(sql, "shop");
+  expect(meaning.kind === "made" ? tableLabel(meaning.table) : meaning).toBe(label);
 });
 
 test("drop database is told by its name", () => {

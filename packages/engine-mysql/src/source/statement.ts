@@ -10,6 +10,8 @@ export type Meaning =
   /** Under these names there are other rows now, or none, and the log does not say which. */
   | { readonly kind: "anew"; readonly tables: readonly NamedTable[] }
   | { readonly kind: "database-dropped"; readonly schema: string }
+  /** Unless it is there. */
+  | { readonly kind: "made"; readonly table: NamedTable }
   /** Changes rows, and the rows are not in the log. */
   | { readonly kind: "changes"; readonly verb: string };
 
@@ -45,9 +47,7 @@ export function meaningOf(sql: string, defaultSchema: string): Meaning {
     case "ALTER":
       return altered(words);
     case "CREATE":
-      return words.skip("OR") && words.skip("REPLACE") && words.skip("TABLE")
-        ? anew([words.name()])
-        : DEFINITION;
+      return created(words);
     default:
       return DEFINITION;
   }
@@ -60,6 +60,15 @@ function dropped(words: Words): Meaning {
     return schema === null ? DEFINITION : { kind: "database-dropped", schema };
   }
   return words.skip("TABLE", "TABLES") ? anew(words.names()) : DEFINITION;
+}
+
+function created(words: Words): Meaning {
+  const replaces = words.skip("OR") && words.skip("REPLACE");
+  if (!words.skip("TABLE")) return DEFINITION;
+  words.skipAll("IF", "NOT", "EXISTS");
+  const table = words.name();
+  if (replaces || table === null) return anew([table]);
+  return { kind: "made", table };
 }
 
 function altered(words: Words): Meaning {

@@ -153,26 +153,6 @@ describe.each(MYSQL_FLAVOURS)("copies into %s", (flavour) => {
     await copy.finish(MARK, never());
   });
 
-  test("a table without a key, whose rows stall, has each of them once", async () => {
-    const copied = await BeingCopied.create(flavour, {
-      sql: "create table items (id int, label varchar(100), at int)",
-    });
-    const { items } = copied;
-    const table = { ...items, columns: items.columns.map((column) => ({ ...column, isKey: false })) };
-    await using target = await copied.openCopy();
-    const copy = await target.begin(copied.snapshotOf(table), never());
-    let asked = 0;
-    const count = await copy.write(async function* () {
-      asked += 1;
-      yield Buffer.concat([lineOf("1", "x", "1"), lineOf("1", "x", "1")]);
-      if (asked < 3) throw new ReplicationError("copy-stalled", "nobody took rows");
-      yield lineOf("2", "x", "1");
-    });
-    expect([count, asked]).toEqual([3, 3]);
-    await copy.finish(MARK, never());
-    expect(await copied.ids()).toEqual([1, 1, 2]);
-  });
-
   test("rows are asked for once the replica takes them", async () => {
     const copied = await BeingCopied.create(flavour);
     await using target = await copied.openCopy();

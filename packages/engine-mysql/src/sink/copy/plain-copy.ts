@@ -2,15 +2,17 @@ import type { CopyMark, TableCopy } from "@lockstep/core";
 import type { Connected } from "../../connection.ts";
 import { copyRefused } from "./copy-refused.ts";
 import { writtenColumns } from "../table-plan.ts";
+import { CommittedRows } from "./committed-rows.ts";
 import { untilWritten, type Writing } from "./row-writer.ts";
 import { arriving, beginProved, formatOf, storeMark, type TableAttempt } from "./table-attempt.ts";
 
-/** About how much of a table with a key is one transaction. */
+/** About how much is one transaction. */
 const TRANSACTION_CHARS = 8 * 1024 * 1024;
 
 /**
- * Rows into an empty table, several ranges at a time. Of a table with a key, parts of a range are committed, since they
- * can be written again; a range of a table without one is a transaction.
+ * Rows into an empty table, several ranges at a time, in transactions of bounded size. When a range is read again, what
+ * is committed of it is overwritten, or, of a table without a key, left out. An attempt that is torn leaves its rows to
+ * the next one, which deletes them before it begins.
  */
 export class PlainCopy implements TableCopy {
   readonly format: string;
@@ -22,13 +24,15 @@ export class PlainCopy implements TableCopy {
   }
 
   async write(open: () => AsyncIterable<Uint8Array>): Promise<number> {
-    const { sessions, failpoints } = this.#attempt;
+    const { sessions, failpoints, plan } = this.#attempt;
+    const committed = plan.keyColumns.length > 0 ? null : new CommittedRows(plan.table);
     const count = await this.#refusing(
       async () =>
-        await sessions.use(
-          async (connected) =>
-            await untilWritten(connected, async (writing) => await this.#writeOnce(connected, open, writing)),
-        ),
+        await sessions.use(async (connected) => {
+          const once = async (writing: Writing): Promise<number> =>
+            await this.#writeOnce(connected, open, { ...writing, committed });
+          return await untilWritten(connected, once);
+        }),
     );
     failpoints?.hit("range-copied");
     return count;
@@ -42,30 +46,33 @@ export class PlainCopy implements TableCopy {
     failpoints?.hit("table-copied");
   }
 
-  /** What was committed of rows that are asked for again is overwritten. */
+  /** `committed`: of a table without a key. */
   async #writeOnce(
     { session, lost }: Pick<Connected, "session" | "lost">,
     open: () => AsyncIterable<Uint8Array>,
-    { isAgain, newWriter }: Writing,
+    { isAgain, newWriter, committed }: Writing & { readonly committed: CommittedRows | null },
   ): Promise<number> {
     const { plan } = this.#attempt;
-    const hasKey = plan.keyColumns.length > 0;
     const writer = newWriter({
       plan,
       into: plan.quoted,
       columns: writtenColumns(plan),
-      overwrites: isAgain && hasKey,
+      overwrites: isAgain && committed === null,
     });
     await beginProved(session, this.#attempt);
+    committed?.restart();
     let [count, chars] = [0, 0];
     for await (const rows of arriving(lost, this.#attempt, open)) {
-      for (const row of rows) chars += await writer.add(row);
+      for (const row of committed?.left(rows) ?? rows) chars += await writer.add(row);
       count += rows.length;
-      if (!hasKey || chars < TRANSACTION_CHARS) continue;
+      if (chars < TRANSACTION_CHARS) continue;
+      await writer.flush(); // What is counted as committed must have been sent.
       await session.run("commit");
+      committed?.commit();
       await beginProved(session, this.#attempt);
       chars = 0;
     }
+    committed?.end();
     await writer.flush();
     await session.run("commit");
     return count;

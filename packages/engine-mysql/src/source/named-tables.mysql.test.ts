@@ -1,0 +1,90 @@
+import { describe, expect, test } from "vitest";
+import { tableLabel } from "@lockstep/core";
+import { eventually, MYSQL_FLAVOURS, startMysql, type Following } from "@lockstep/testkit";
+import { follow, run, sourceOf } from "./source.fixture.ts";
+
+/** What has come, by the names that its tables have there. */
+function eventsOf(following: Following): string[] {
+  const label = (id: number): string => {
+    const table = following.tables.get(id);
+    return table === undefined ? "(none)" : tableLabel(table);
+  };
+  return following.events.map((event) => {
+    if (event.kind === "truncate") return `truncate ${event.tables.map(label).join(" ")}`;
+    return `${event.kind === "schema" && event.isAnew === true ? "anew" : event.kind} ${label(event.table)}`;
+  });
+}
+
+test("statements that write names in another case mean the tables that the log has, where the server ignores it", async () => {
+  await using server = await startMysql("mariadb", { settings: { "lower-case-table-names": "1" } });
+  await server.query("create database Shop; create table Shop.Items (id int primary key)");
+  await using following = await follow(sourceOf(server.url()));
+  await run(
+    server.url("shop"),
+    "insert into ITEMS values (1)",
+    "truncate table SHOP.Items",
+    "alter ignore table shop.ITEMS add unique (id)",
+    "create or replace table Items (id int primary key)",
+    "rename table Items to Others",
+    "create table ITEMS (id int primary key)",
+    "drop table Others",
+    "insert into Items values (2)",
+    "drop database SHOP",
+  );
+  await server.query("create database shOP; create table SHOP.items (id int primary key)");
+  await server.query("insert into shop.Items values (3)");
+  await following.waitFor(10);
+  expect(eventsOf(following)).toEqual([
+    "insert shop.items",
+    "truncate shop.items",
+    "anew shop.items",
+    "anew shop.items",
+    "anew shop.items",
+    "anew shop.others",
+    "anew shop.others",
+    "insert shop.items",
+    "anew shop.items",
+    "anew shop.others",
+    "anew shop.items",
+    "insert shop.items",
+  ]);
+});
+
+describe.each(MYSQL_FLAVOURS)("a database of %s that is dropped", (flavour) => {
+  test("takes its tables along of which no row was streamed", async () => {
+    await using server = await startMysql(flavour);
+    await server.query("create database shop; create table shop.items (id int primary key)");
+    await server.query("insert into shop.items values (1)");
+    await using following = await follow(sourceOf(server.url()));
+    await server.query("drop database shop");
+    await following.waitFor(1);
+    expect(eventsOf(following)).toEqual(["anew shop.items"]);
+  });
+
+  test("while nobody reads has other tables when they are made again, each once", async () => {
+    await using server = await startMysql(flavour);
+    await server.query("create database shop; create table shop.items (id int primary key)");
+    await server.query("create database aside; create table aside.x (id int primary key)");
+    const source = sourceOf(server.url());
+    await using first = await follow(source);
+    await server.query("insert into aside.x values (1)");
+    const [last] = await first.waitFor(1);
+    await first[Symbol.asyncDispose]();
+    await server.query("drop database shop; create database shop");
+    await using second = await follow(source, last?.position ?? null);
+    await run(
+      server.url("shop"),
+      "create table if not exists items (id int primary key)",
+      "create table if not exists items (id int primary key)",
+      "insert into items values (1)",
+    );
+    await eventually("it has come", async () => {
+      expect(eventsOf(second)).toContain("insert shop.items");
+      await Promise.resolve();
+    });
+    expect(eventsOf(second).filter((event) => event.includes("shop"))).toEqual([
+      "anew shop.items",
+      "insert shop.items",
+    ]);
+  });
+});
