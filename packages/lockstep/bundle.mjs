@@ -9,8 +9,8 @@ import { rolldown } from "rolldown";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const folder = join(here, "bundle");
-/** lmdb is a binary; of kafkajs files are asked for that its index does not name. */
-const external = [/^node:/, "lmdb", "kafkajs"];
+/** It is a binary. */
+const external = ["lmdb"];
 
 const bundle = await rolldown({ input: join(here, "dist/main.js"), platform: "node", external });
 const { output } = await bundle.generate({ format: "esm", keepNames: true });

@@ -1,6 +1,6 @@
-import { createRequire } from "node:module";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import requestQueue from "kafkajs/src/network/requestQueue/index.js";
 import { ReplicationError } from "@lockstep/core";
 import type { ISocketFactory, Kafka } from "kafkajs";
 import type { ApiVersions } from "./broker-apis.ts";
@@ -114,8 +114,7 @@ const CHECK_PENDING_MS = 10;
 
 /** Lets the request queue set a timer only while something waits in it. Idempotent. */
 export function mendRequestQueue(): void {
-  const required: unknown = createRequire(import.meta.url)("kafkajs/src/network/requestQueue/index.js");
-  const prototype: unknown = typeof required === "function" ? required.prototype : undefined;
+  const prototype: unknown = typeof requestQueue === "function" ? requestQueue.prototype : undefined;
   if (typeof prototype !== "object" || prototype === null || !("scheduleCheckPendingRequests" in prototype)) {
     throw new ReplicationError("internal", "kafkajs has another request queue", {
       fix: "install kafkajs 2.2.4 exactly",

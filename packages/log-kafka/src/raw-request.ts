@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import protocolErrors from "kafkajs/src/protocol/error.js";
 import { ReplicationError } from "@lockstep/core";
 
 /*
@@ -68,12 +68,11 @@ function notConnected(): Error {
 
 /** What kafkajs throws for an error of the protocol. */
 export function protocolError(errorCode: number): unknown {
-  const required: unknown = createRequire(import.meta.url)("kafkajs/src/protocol/error.js");
-  if (!hasErrorsByCode(required))
+  if (!hasErrorsByCode(protocolErrors))
     throw new ReplicationError("internal", "kafkajs has no createErrorFromCode", {
       fix: "install kafkajs 2.2.4 exactly",
     });
-  return required.createErrorFromCode(errorCode);
+  return protocolErrors.createErrorFromCode(errorCode);
 }
 
 function hasErrorsByCode(module: unknown): module is { createErrorFromCode: (code: number) => unknown } {
