@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { eventually, openMysql, queryMysql } from "@lockstep/testkit";
 import { command } from "../command.ts";
+import { createDatabases } from "../scenario.ts";
 import { mysqlGated, mysqlGateScenario, semiSync, untilMysqlWaits } from "./mysql-gated.ts";
 import { lockItems, replicaHas, type Limit } from "./mysql-limit.ts";
 
@@ -66,11 +67,11 @@ export const DEFINITION_LIMITS: readonly Limit[] = [
     name: "tables that join while others come and go: no commit waits for good",
     check: async ({ servers, primary }) => {
       const scenario = await mysqlGateScenario(servers, "mode: sync");
-      await primary().query("create database apart");
+      const [apart = ""] = await createDatabases([primary()]);
       await using run = await mysqlGated(scenario);
       let haveJoined = false;
       const others = ["one", "two", "three"].map(async (name) => {
-        await using session = await openMysql(primary().url("apart"));
+        await using session = await openMysql(apart);
         while (!haveJoined)
           for (const sql of [`create table ${name} (id int primary key)`, `drop table ${name}`])
             await session.query(sql);
@@ -89,12 +90,44 @@ export const DEFINITION_LIMITS: readonly Limit[] = [
     },
   },
   {
+    name: "a run that starts waits for a table that somebody is still making, and lets no commit go for that",
+    flavours: ["mariadb"],
+    check: async ({ servers, primary }) => {
+      const scenario = await mysqlGateScenario(servers, "mode: sync");
+      const [apart = ""] = await createDatabases([primary()]);
+      const killed = await mysqlGated(scenario);
+      killed.kill();
+      await killed.exited;
+      await using slow = await openMysql(apart);
+      const [own] = await slow.query("select connection_id() as id");
+      const making = slow.query("create table slow as select sleep(100) as s").catch(() => []);
+      await using session = await openMysql(scenario.primaryUrl);
+      const before = await semiSync(primary(), "status");
+      const insert = session.query("insert into items values (1, 'waits')");
+      await untilMysqlWaits(primary());
+      await using run = scenario.run();
+      await eventually("it has waited for longer than for a commit that is in the way", async () => {
+        const waiting = `select id from information_schema.processlist
+           where state like '%metadata lock%' and time_ms > 5000`;
+        expect(await primary().query(waiting)).not.toEqual([]);
+      });
+      await primary().query(`kill query ${String(own?.["id"])}`);
+      await making;
+      await insert;
+      expect(await replicaHas(scenario, 1)).toBe(true);
+      expect((await semiSync(primary(), "status"))["no_tx"]).toBe(before["no_tx"]);
+      expect(await command(scenario, "gate", "off")).toMatchObject({ code: 0 });
+      await run.stop();
+    },
+  },
+  {
     name: "a table that joins while the quorum is late lets no commit go: its replica answers meanwhile",
     check: async ({ servers, primary }) => {
       const scenario = await mysqlGateScenario(servers, "mode: sync");
-      await primary().query("create database apart; create table apart.nobody (id int primary key)");
+      const [apart = ""] = await createDatabases([primary()]);
+      await queryMysql(apart, "create table nobody (id int primary key)");
       await using run = await mysqlGated(scenario);
-      await using busy = await openMysql(primary().url("apart"));
+      await using busy = await openMysql(apart);
       await busy.query("lock tables nobody write"); // What is copied waits for it.
       await using session = await openMysql(scenario.primaryUrl);
       await session.query("create table beside (id int primary key)");
