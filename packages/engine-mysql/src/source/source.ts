@@ -30,17 +30,18 @@ import { readNameCase } from "../schema/name-case.ts";
 import { toReplicationError } from "../server-error.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
+import { findTakenIds } from "../setup-check/server-ids.ts";
 import { Assembler } from "./assembler.ts";
+import { besideReaders } from "./beside-readers.ts";
 import { CatalogFacts } from "./catalog-facts.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { startOf } from "./compared-start.ts";
-import { besideDecoder, decoderOptions, followingDecoder } from "./decoder-options.ts";
+import { decoderOptions, followingDecoder } from "./decoder-options.ts";
 import { NamedTables } from "./named-tables.ts";
 import { readPrimaryLog, readWritten, type PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
-import type { LogReaders } from "./prepared-reader.ts";
 import { readServerClock } from "./server-clock.ts";
-import { besideIdOf, serverIdOf } from "./server-id.ts";
+import { serverIdOf } from "./server-id.ts";
 import { MysqlSourceSession } from "./session.ts";
 import { SourceLock } from "./source-lock.ts";
 import { emptyOf, fromOf } from "./stream-place.ts";
@@ -162,7 +163,8 @@ export class MysqlSource implements Source {
   async #stream(admin: Connected, lock: SourceLock, reached: Position | null): Promise<SourceSession> {
     const { session, server } = admin;
     const settings = await readPrimarySettings(session, server);
-    const [problem] = settingProblems(settings);
+    const taken = await findTakenIds(session, server, this.#options.pipeline);
+    const [problem] = [...settingProblems(settings), ...taken];
     if (problem !== undefined) throw errorOf(problem);
     const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
     const compared = this.#compares ? reached : null;
@@ -216,14 +218,7 @@ export class MysqlSource implements Source {
       decoder,
       isSemiSync: gated.isSemiSync,
     });
-    const readers: LogReaders = {
-      open: (withRows) =>
-        new BinlogStream({
-          ...reader,
-          serverId: besideIdOf(pipeline),
-          decoder: besideDecoder(options, withRows),
-        }),
-    };
+    const readers = besideReaders(reader, pipeline, options);
     const newest = this.#looksAhead ? Infinity : (facts?.newestOf(options.includes) ?? 0);
     this.#looksAhead = false;
     const from = fromOf(start);
