@@ -1,12 +1,10 @@
 import { errorFinding, type Finding } from "@lockstep/core";
 import type { Server } from "../server.ts";
-import { numberOf } from "../server-error.ts";
 import type { Session } from "../session.ts";
-import { serverIdOf } from "../source/server-id.ts";
 import type { PrimarySettings } from "./primary-settings.ts";
+import { findTakenIds } from "./server-ids.ts";
 
 const DAY_S = 86_400;
-const SPECIFIC_ACCESS_DENIED = 1227;
 
 /** What the primary does with the log that we read, beside how it is written. */
 export async function findBinlog(
@@ -22,45 +20,20 @@ export async function findBinlog(
   );
   const values = new Map(rows.map((row) => [row["Variable_name"] ?? "", row["Value"] ?? ""]));
   return [
-    ...(await findServerId(session, server, values.get("server_id") ?? "", pipeline)),
+    ...findServerId(values.get("server_id") ?? ""),
+    ...(await findTakenIds(session, server, pipeline)),
     ...findIds(settings),
     keptLog(values),
     ...findRowImage(settings),
   ];
 }
 
-async function findServerId(
-  session: Session,
-  { flavour }: Server,
-  own: string,
-  pipeline: string,
-): Promise<Finding[]> {
-  if (own === "0") {
-    const fix =
-      "run on the primary, with a number that none of its replicas has, and set it in its configuration";
-    const what = "server_id on the primary is 0: it gives its log to nobody";
-    return [errorFinding("setup-incomplete", what, { fix, sql: "set global server_id = 1" })];
-  }
-  const ours = String(serverIdOf(pipeline));
-  const others = await readReplicas(session, flavour === "mysql" ? "show replicas" : "show slave hosts");
-  if (own !== ours && !others.includes(ours)) return [];
-  return [
-    errorFinding(
-      "setup-incomplete",
-      `server id ${ours}, by which pipeline ${pipeline} reads the log, is ${own === ours ? "the primary's own" : "that of a replica of the primary"}`,
-      { fix: "give that server another server_id, or the pipeline another name" },
-    ),
-  ];
-}
-
-/** Empty also where our user may not know. */
-async function readReplicas(session: Session, sql: string): Promise<string[]> {
-  try {
-    return (await session.query(sql)).map((row) => row["Server_Id"] ?? row["Server_id"] ?? "");
-  } catch (error) {
-    if (numberOf(error) === SPECIFIC_ACCESS_DENIED) return [];
-    throw error;
-  }
+function findServerId(own: string): Finding[] {
+  if (own !== "0") return [];
+  const fix =
+    "run on the primary, with a number that none of its replicas has, and set it in its configuration";
+  const what = "server_id on the primary is 0: it gives its log to nobody";
+  return [errorFinding("setup-incomplete", what, { fix, sql: "set global server_id = 1" })];
 }
 
 function findIds({ hasIds, values }: PrimarySettings): Finding[] {

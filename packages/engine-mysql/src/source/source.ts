@@ -1,5 +1,4 @@
 import {
-  Arrived,
   errorOf,
   noTables,
   tableLabel,
@@ -10,7 +9,6 @@ import {
   type Position,
   type RefusedTable,
   type SchemaDefinition,
-  type ServerClock,
   type Snapshot,
   type SnapshotLimits,
   type Source,
@@ -19,34 +17,23 @@ import {
   type TableFilter,
   type TableName,
 } from "@lockstep/core";
-import { BinlogStream } from "../binlog/binlog-stream.ts";
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
-import { SourceGate, type GatedStart } from "../gate/source-gate.ts";
-import { StreamGate } from "../gate/stream-gate.ts";
+import { SourceGate } from "../gate/source-gate.ts";
 import { comparePositions, isPosition } from "../position.ts";
 import { listTables } from "../schema/tables.ts";
 import { readSchema } from "../schema/definition.ts";
-import { readNameCase } from "../schema/name-case.ts";
 import { toReplicationError } from "../server-error.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
-import { Assembler } from "./assembler.ts";
+import { findTakenIds } from "../setup-check/server-ids.ts";
 import { CatalogFacts, type Reading } from "./catalog-facts.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { startOf } from "./compared-start.ts";
-import { besideDecoder, decoderOptions, followingDecoder } from "./decoder-options.ts";
-import { NamedTables } from "./named-tables.ts";
-import { readPrimaryLog, readWritten, type PrimaryLog } from "./primary-log.ts";
-import { Reached } from "./reached.ts";
-import type { LogReaders } from "./prepared-reader.ts";
-import { besideIdOf, serverIdOf } from "./server-id.ts";
+import { openedStream } from "./opened-stream.ts";
+import { readPrimaryLog, readWritten } from "./primary-log.ts";
 import { MysqlSourceSession } from "./session.ts";
 import { SourceLock } from "./source-lock.ts";
-import { emptyOf, fromOf } from "./stream-place.ts";
-import { TransactionStream } from "./transaction-stream.ts";
 
-/** A larger transaction is handed on in pieces of this size: a record's worth. */
-const PIECE_BYTES = 512 * 1024;
 const PLACE = "the primary";
 
 export interface MysqlSourceOptions {
@@ -61,12 +48,6 @@ export interface MysqlSourceOptions {
   readonly degradeAfterMs?: number | null;
   readonly logger: Logger;
   readonly failpoints?: Failpoints | undefined;
-}
-
-interface Begin extends GatedStart, Pick<SourceSession, "tables"> {
-  /** As `TransactionStreamOptions` have it. */
-  readonly compared: Position | null;
-  readonly clock: ServerClock;
 }
 
 /** MySQL or MariaDB as primary: a lock called `lockstep_<pipeline>`, and its binlog. */
@@ -166,7 +147,8 @@ export class MysqlSource implements Source {
   async #stream(admin: Connected, lock: SourceLock, reached: Position | null): Promise<SourceSession> {
     const { session, server } = admin;
     const settings = await readPrimarySettings(session, server);
-    const [problem] = settingProblems(settings);
+    const taken = await findTakenIds(session, server, this.#options.pipeline);
+    const [problem] = [...settingProblems(settings), ...taken];
     if (problem !== undefined) throw errorOf(problem);
     const log = await readPrimaryLog(session, server.flavour, settings.hasIds);
     const compared = this.#compares ? reached : null;
@@ -174,7 +156,18 @@ export class MysqlSource implements Source {
     const first = this.#compares ? await startOf(session, log, { reached, open }) : (reached ?? log.end);
     const begin = await this.#gate.begin(admin, first);
     const tables = await this.#listTables(admin, reached !== null);
-    const stream = await this.#newStream(admin, log, { ...begin, compared, tables, clock: lock.clock });
+    const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session, compared) : null;
+    const stream = await openedStream({
+      connected: admin,
+      log,
+      source: this.#options,
+      begin: { ...begin, compared, tables, clock: lock.clock },
+      facts,
+      charsets: await this.#charsets.read(session),
+      looksAhead: this.#looksAhead,
+      readAgain: async (...reading) => await this.#readAgain(...reading),
+    });
+    this.#looksAhead = false;
     return new MysqlSourceSession({
       log,
       start: begin.start,
@@ -187,62 +180,6 @@ export class MysqlSource implements Source {
       onUnknownCharset: ({ charset }) => this.#charsets.want(charset),
       onUnsettled: () => void (this.#looksAhead = true),
       onNotComparable: () => void (this.#compares = false),
-    });
-  }
-
-  async #newStream(
-    { session, server, account, place }: Connected,
-    log: PrimaryLog,
-    { start, compared, clock, tables, ...gated }: Begin,
-  ): Promise<TransactionStream> {
-    const { pipeline, failpoints } = this.#options;
-    const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session, compared) : null;
-    const charsets = await this.#charsets.read(session);
-    const { flavour } = server;
-    const options = await decoderOptions(session, { ...this.#options, charsets, facts, flavour });
-    const decoder = followingDecoder(options, facts);
-    const reached = new Reached(start, emptyOf(log));
-    const arrived = new Arrived(decoder.tables);
-    const named = new NamedTables(tables, { told: await readNameCase(session), streamed: decoder.tables });
-    const assembler = new Assembler({
-      reached,
-      named,
-      arrived,
-      pieceBytes: PIECE_BYTES,
-      tables: decoder.tables,
-      clock,
-      numberOf: (table) => decoder.numberOf(table),
-    });
-    const reader = { connection: { ...account }, place };
-    const stream = new BinlogStream({
-      ...reader,
-      serverId: serverIdOf(pipeline),
-      decoder,
-      isSemiSync: gated.isSemiSync,
-    });
-    const readers: LogReaders = {
-      open: (withRows) =>
-        new BinlogStream({
-          ...reader,
-          serverId: besideIdOf(pipeline),
-          decoder: besideDecoder(options, withRows),
-        }),
-    };
-    const newest = this.#looksAhead ? Infinity : (facts?.newestOf(options.includes) ?? 0);
-    this.#looksAhead = false;
-    const from = fromOf(start);
-    const gate = new StreamGate(stream, gated);
-    const common = { stream, from, assembler, readers, arrived, reached, gate, failpoints, compared };
-    return new TransactionStream({
-      ...common,
-      prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
-      onDefinition: async (statement, until) => {
-        if (facts?.passes() !== true) return;
-        const isAnswered = (): boolean => gate.isAnswered(reached.position);
-        await this.#readAgain(facts, { statement, includes: options.includes, isAnswered }, until);
-        decoder.forget();
-        await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
-      },
     });
   }
 

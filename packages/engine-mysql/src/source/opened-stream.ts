@@ -1,0 +1,82 @@
+import { Arrived, type Position, type ServerClock, type SourceSession } from "@lockstep/core";
+import { BinlogStream } from "../binlog/binlog-stream.ts";
+import type { Charsets } from "../binlog/charsets.ts";
+import type { Connected } from "../connection.ts";
+import type { GatedStart } from "../gate/source-gate.ts";
+import { StreamGate } from "../gate/stream-gate.ts";
+import { readNameCase } from "../schema/name-case.ts";
+import { Assembler } from "./assembler.ts";
+import { besideReaders } from "./beside-readers.ts";
+import type { CatalogFacts, Reading } from "./catalog-facts.ts";
+import { decoderOptions, followingDecoder } from "./decoder-options.ts";
+import { NamedTables } from "./named-tables.ts";
+import type { PrimaryLog } from "./primary-log.ts";
+import { Reached } from "./reached.ts";
+import { serverIdOf } from "./server-id.ts";
+import type { MysqlSourceOptions } from "./source.ts";
+import { emptyOf, fromOf } from "./stream-place.ts";
+import { TransactionStream } from "./transaction-stream.ts";
+
+/** A larger transaction is handed on in pieces of this size: a record's worth. */
+const PIECE_BYTES = 512 * 1024;
+
+/** Where a stream begins, and what is known by then. */
+interface Begin extends GatedStart, Pick<SourceSession, "tables"> {
+  /** As `TransactionStreamOptions` have it. */
+  readonly compared: Position | null;
+  readonly clock: ServerClock;
+}
+
+export interface OpenedStream {
+  readonly connected: Connected;
+  readonly log: PrimaryLog;
+  readonly source: Pick<MysqlSourceOptions, "pipeline" | "tables" | "maxRowBytes" | "failpoints">;
+  readonly begin: Begin;
+  /** Null: the log itself says all that there is to know of a column. */
+  readonly facts: CatalogFacts | null;
+  readonly charsets: Charsets;
+  /** It is looked ahead in the log for definitions that change, all the way. */
+  readonly looksAhead: boolean;
+  readonly readAgain: (facts: CatalogFacts, reading: Reading, signal: AbortSignal) => Promise<void>;
+}
+
+/** The transactions of a log from where they begin, by what the primary is now. */
+export async function openedStream(opened: OpenedStream): Promise<TransactionStream> {
+  const { connected, log, source, facts, charsets } = opened;
+  const { session, server, account, place } = connected;
+  const { pipeline, failpoints } = source;
+  const { start, compared, clock, tables, ...gated } = opened.begin;
+  const options = await decoderOptions(session, { ...source, charsets, facts, flavour: server.flavour });
+  const decoder = followingDecoder(options, facts);
+  const reached = new Reached(start, emptyOf(log));
+  const arrived = new Arrived(decoder.tables);
+  const named = new NamedTables(tables, { told: await readNameCase(session), streamed: decoder.tables });
+  const assembler = new Assembler({
+    reached,
+    named,
+    arrived,
+    pieceBytes: PIECE_BYTES,
+    tables: decoder.tables,
+    clock,
+    numberOf: (table) => decoder.numberOf(table),
+  });
+  const reader = { connection: { ...account }, place };
+  const { isSemiSync } = gated;
+  const stream = new BinlogStream({ ...reader, serverId: serverIdOf(pipeline), decoder, isSemiSync });
+  const readers = besideReaders(reader, pipeline, options);
+  const newest = opened.looksAhead ? Infinity : (facts?.newestOf(options.includes) ?? 0);
+  const gate = new StreamGate(stream, gated);
+  const common = { stream, assembler, readers, arrived, reached, gate, failpoints, compared };
+  return new TransactionStream({
+    ...common,
+    from: fromOf(start),
+    prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
+    onDefinition: async (statement, until) => {
+      if (facts?.passes() !== true) return;
+      const isAnswered = (): boolean => gate.isAnswered(reached.position);
+      await opened.readAgain(facts, { statement, includes: options.includes, isAnswered }, until);
+      decoder.forget();
+      await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
+    },
+  });
+}
