@@ -1,6 +1,6 @@
 /**
- * Puts the command and what it needs into a few files, which bin/lockstep.js starts: a start reads those it needs
- * instead of 700 modules, in half of the processor time. Runs behind `tsc -b`, and does nothing where that has made
+ * Puts the command and what it needs, 1,350 files, into forty, which bin/lockstep.js starts: a start takes half of the
+ * processor time. Runs behind `tsc -b`, and does nothing where that has made
  * nothing new; the library stays as tsc makes it.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
