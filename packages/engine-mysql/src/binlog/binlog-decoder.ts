@@ -89,11 +89,14 @@ export class BinlogDecoder {
     }
   }
 
-  /** An event of which only the head is there is about to be gathered: rejects rows that are too large (M1). */
-  expectLarge(head: Buffer): void {
+  /**
+   * An event of which only the head is there is about to be gathered: rejects rows that are too large (M1). False: it
+   * says nothing to a reader, and need not be decoded.
+   */
+  expectLarge(head: Buffer): boolean {
     const bytes = head.readUInt32LE(LENGTH_AT);
-    if (!ROWS.has(head.readUInt8(TYPE_AT))) return;
-    this.#rows.expectBytes(head.readUIntLE(HEAD_BYTES, TABLE_ID_BYTES), bytes);
+    if (!ROWS.has(head.readUInt8(TYPE_AT))) return true;
+    return this.#rows.expectBytes(head.readUIntLE(HEAD_BYTES, TABLE_ID_BYTES), bytes);
   }
 
   /** Where the event's own bytes end. What the server makes up while it sends may come before any format. */

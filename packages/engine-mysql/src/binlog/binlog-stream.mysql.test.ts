@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ReplicationEvent, Row } from "@lockstep/core";
 import { startMysql, TcpProxy, type MysqlRelease, type MysqlServer } from "@lockstep/testkit";
-import { BinlogStream, type BinlogBatch, type StreamStart } from "./binlog-stream.ts";
+import { BinlogStream, type StreamStart } from "./binlog-stream.ts";
 import { readCollations } from "./charset-query.ts";
 import { Charsets } from "./charsets.ts";
-import type { EventContent } from "./decoded-event.ts";
 import { decoderOf, openSession, type Session } from "./recorded-log.fixture.ts";
+import { contents, eventsOf, rows, until } from "./streamed.fixture.ts";
 
 const RELEASES: readonly MysqlRelease[] = ["mysql", "mariadb", "mariadb-10.11"];
 const MEGABYTE = 1024 * 1024;
@@ -228,67 +227,6 @@ test("compressed transactions are read in order with what follows them", async (
     ["3", "c"],
   ]);
 });
-
-test("a row far above the limit is refused before it is there (M1)", async () => {
-  await using server = await startMysql("mariadb", {
-    settings: { "sync-binlog": "0", "innodb-flush-log-at-trx-commit": "0" },
-  });
-  await server.query(
-    "create database large; create table large.t (id int primary key, v longtext, w longtext)",
-  );
-  await server.query("insert into large.t values (1, repeat('x', 40000000), repeat('y', 40000000))");
-  await using session = await openSession(server.url("large"));
-  const charsets = new Charsets(await readCollations(async (sql) => await session.query(sql)));
-  const { username: user, password } = new URL(server.url());
-  await using stream = new BinlogStream({
-    connection: { host: "127.0.0.1", port: server.port, user, password },
-    place: "the server",
-    serverId: 89,
-    decoder: decoderOf("mariadb", charsets, { maxRowBytes: MEGABYTE }),
-  });
-  await stream.start({ kind: "gtid", gtids: "" }, new AbortController().signal);
-  await expect(rows(stream, 1)).rejects.toMatchObject({
-    code: "row-too-large",
-    // Of one that was gathered the key would be known.
-    message: "the primary sends a row of large.t, its key behind its large value, above 1048576 bytes",
-  });
-});
-
-function eventsOf(batch: BinlogBatch): ReplicationEvent[] {
-  return contentsOf(batch).flatMap((content) => (content.kind === "rows" ? content.events : []));
-}
-
-function contentsOf({ events }: BinlogBatch): EventContent[] {
-  return events.flatMap(({ content }) =>
-    content.kind === "payload" ? [...content.events].map((inner) => inner.content) : [content],
-  );
-}
-
-async function* contents(stream: BinlogStream): AsyncGenerator<EventContent> {
-  for await (const batch of stream.batches(new AbortController().signal)) yield* contentsOf(batch);
-}
-
-/** The first that the predicate takes; the stream goes on. */
-async function until(
-  seen: AsyncGenerator<EventContent>,
-  matches: (content: EventContent) => boolean,
-): Promise<EventContent> {
-  for (;;) {
-    const { value, done } = await seen.next();
-    if (done === true) throw new Error("the stream ended");
-    if (matches(value)) return value;
-  }
-}
-
-async function rows(stream: BinlogStream, count: number): Promise<Row[]> {
-  const found: Row[] = [];
-  for await (const content of contents(stream)) {
-    if (content.kind !== "rows") continue;
-    for (const event of content.events) if (event.kind === "insert") found.push(event.after);
-    if (found.length >= count) break;
-  }
-  return found;
-}
 
 /** Begun before what ends it. */
 async function ends(reading: Promise<never>, how: object): Promise<void> {

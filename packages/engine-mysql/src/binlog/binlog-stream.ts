@@ -65,6 +65,8 @@ export class BinlogStream implements AsyncDisposable {
   #isPaused = false;
   /** Of a packet that is being gathered. */
   #largeHead: Buffer | null = null;
+  /** It says nothing: it is not kept, and comes cut off. */
+  #isSkipping = false;
   #receivedMs = performance.now();
   #failure: unknown = null;
   #wake: (() => void) | null = null;
@@ -76,6 +78,7 @@ export class BinlogStream implements AsyncDisposable {
     const handlers = {
       event: (buffer: Buffer, start: number, end: number) => this.#event(buffer, start, end),
       large: (head: Buffer) => this.#large(head),
+      more: () => this.#more(),
       end: () => this.#fail(lost(`${options.place} ended the stream of its log`)),
       refused: (code: number, message: string) => this.#fail(refusal(code, message, options)),
     };
@@ -186,6 +189,10 @@ export class BinlogStream implements AsyncDisposable {
     if (this.#failure !== null) return;
     const startedMs = performance.now();
     this.#receivedMs = startedMs;
+    if (this.#isSkipping) {
+      this.#isSkipping = false;
+      return;
+    }
     try {
       const event = this.#options.decoder.decode(buffer, start, end);
       this.#started.resolve();
@@ -205,10 +212,16 @@ export class BinlogStream implements AsyncDisposable {
     this.#largeHead = this.#isPaused ? head : null;
     if (this.#isPaused) return;
     try {
-      this.#options.decoder.expectLarge(head.subarray(1 + this.#header.bytes(head, 1)));
+      const event = head.subarray(1 + this.#header.bytes(head, 1));
+      this.#isSkipping = !this.#options.decoder.expectLarge(event);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  #more(): boolean {
+    this.#receivedMs = performance.now();
+    return !this.#isSkipping;
   }
 
   #add(event: DecodedEvent): void {

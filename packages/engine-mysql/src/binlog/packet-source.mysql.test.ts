@@ -38,6 +38,7 @@ describe.each(["mysql", "mariadb"] as const)("what %s sends", (release) => {
           events.push({ type: buffer.readUInt8(start + TYPE_AT), length, isWhole: length === end - start });
         },
         large: (head) => larges.push(head.readUInt32LE(1 + LENGTH_AT)),
+        more: () => true,
         end: () => source.emit("ended"),
         refused: (_, message) => source.emit("error", new Error(message)),
       },
@@ -60,6 +61,41 @@ describe.each(["mysql", "mariadb"] as const)("what %s sends", (release) => {
     expect(seenByZongji).toBe(0);
   });
 
+  test("above 16 MiB is not kept where nobody wants it, and the next packet comes whole", async () => {
+    await using server = await startMysql(release);
+    await server.query("create database packets; create table packets.t (v longtext)");
+    await server.query(
+      `insert into packets.t values (repeat('x', ${60 * 1024 * 1024})); insert into packets.t values ('last')`,
+    );
+    const { username: user, password } = new URL(server.url());
+    const kept: { readonly bytes: number; readonly says: number }[] = [];
+    let gathered = 0;
+    const source = new PacketSource(
+      { host: "127.0.0.1", port: server.port, user, password },
+      {
+        event: (buffer, start, end) =>
+          kept.push({ bytes: end - start, says: buffer.readUInt32LE(start + LENGTH_AT) }),
+        large: () => (gathered += 1),
+        more: () => false,
+        end: () => source.emit("ended"),
+        refused: (_, message) => source.emit("error", new Error(message)),
+      },
+    );
+    await new Promise<void>((resolve, reject) => {
+      source.on("ended", () => resolve());
+      source.on("error", reject);
+      source.start({ serverId: 4_321, filename: "", position: 4, nonBlock: true });
+    });
+    source.stop();
+    expect(gathered).toBe(1);
+    const large = kept.filter(({ says }) => says > 60 * 1024 * 1024);
+    expect(large).toHaveLength(1);
+    for (const { bytes } of large) expect(bytes).toBeLessThan(17 * 1024 * 1024);
+    for (const { bytes, says } of kept.slice(kept.findIndex((one) => one === large[0]) + 1))
+      expect(bytes).toBe(says);
+    expect(kept.at(-1)).not.toBe(large[0]);
+  });
+
   test("is an error where it refuses the command", async () => {
     await using server = await startMysql(release);
     const { username: user, password } = new URL(server.url());
@@ -69,6 +105,7 @@ describe.each(["mysql", "mariadb"] as const)("what %s sends", (release) => {
         {
           event: () => undefined,
           large: () => undefined,
+          more: () => true,
           end: () => reject(new Error("it ended")),
           refused: (code, message) => {
             source.stop();

@@ -1,5 +1,5 @@
 import ZongJi from "@vlasky/zongji";
-import { watchLargePackets } from "./large-packets.ts";
+import { watchLargePackets, type LargePackets } from "./large-packets.ts";
 import { ackPacket, SemiSyncHeader, type FileEnd } from "./semi-sync.ts";
 
 /*
@@ -14,11 +14,9 @@ const ERROR = 0xff;
 const ERROR_TEXT_AT = 9;
 
 /** Called while bytes arrive: whatever they throw would be lost in the driver, so they never throw. */
-export interface PacketHandlers {
+export interface PacketHandlers extends LargePackets {
   /** An event, in `buffer` from `start` to `end`; the bytes stay the driver's. */
   event(buffer: Buffer, start: number, end: number): void;
-  /** A packet above 16 MiB begins so, and is being gathered. */
-  large(head: Buffer): void;
   end(): void;
   /** The server refuses to go on. */
   refused(code: number, message: string): void;
@@ -62,7 +60,7 @@ export class PacketSource extends ZongJi {
         // The first call has no packet: it sends the command.
         if (packet === undefined || this.next === null) {
           followSequence(connection);
-          watchLargePackets(connection, (head) => handlers.large(head));
+          watchLargePackets(connection, handlers);
           return super.execute(packet, connection);
         }
         return handOn(packet, handlers, header);

@@ -50,6 +50,7 @@ export async function recordLog(url: string, filename: string): Promise<Buffer[]
     const source = new PacketSource(account, {
       event: (buffer, start, end) => void events.push(Buffer.from(buffer.subarray(start, end))),
       large: () => undefined,
+      more: () => true,
       end: () => {
         source.stop();
         resolve();

@@ -96,11 +96,12 @@ export class RowsReader {
     }
   }
 
-  /** Rejects an event of a table that is wanted if no two rows and what is gathered with them are so large. */
-  expectBytes(tableId: number, bytes: number): void {
+  /** False for a table that is not wanted. Rejects if no two rows and what is gathered with them are so large. */
+  expectBytes(tableId: number, bytes: number): boolean {
     const { maxRowBytes } = this.#options;
     const mapped = this.#maps.find(tableId);
-    if (mapped === null || mapped === undefined || bytes <= 2 * maxRowBytes + MAX_GATHERED_BYTES) return;
+    if (mapped === null) return false;
+    if (mapped === undefined || bytes <= 2 * maxRowBytes + MAX_GATHERED_BYTES) return true;
     this.#cells = [];
     throw this.#tooLarge(mapped, new RowTooLong(bytes));
   }
