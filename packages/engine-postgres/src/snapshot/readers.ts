@@ -62,7 +62,7 @@ export class Readers implements AsyncDisposable {
   async #connect(signal: AbortSignal): Promise<Connected> {
     const connected = await connect(this.#connection, signal);
     this.#all.add(connected);
-    await withoutTimeout(connected.client);
+    await setUp(connected.client);
     return connected;
   }
 
@@ -73,8 +73,10 @@ export class Readers implements AsyncDisposable {
   }
 }
 
-async function withoutTimeout(client: Client): Promise<void> {
+/** Rows come in the order of their pages, also when they are read again: of those without a key nothing else tells. */
+async function setUp(client: Client): Promise<void> {
   await client.query(NO_TRANSACTION_TIMEOUT);
+  await client.query("set synchronize_seqscans = off");
 }
 
 function stalled(): ReplicationError {
