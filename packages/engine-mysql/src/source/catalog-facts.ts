@@ -117,10 +117,11 @@ export class CatalogFacts {
     this.#isPublished = this.#published.has(domainId, serverId, sequence);
   }
 
-  /** A statement that changes definitions has come in the stream. True: the catalog is to be read again. */
-  passes(): boolean {
-    if (!this.#isIncluded || this.#kept.size + this.#unknown.size > 0) return true;
-    this.#ahead?.shift();
+  /** A statement that changes definitions has come in the stream, of our tables or not. True: the catalog is to be read again. */
+  passes(isOurs: boolean): boolean {
+    const isKnown = this.#isIncluded && this.#kept.size + this.#unknown.size === 0;
+    if (isOurs && !isKnown) return true;
+    if (this.#isBehind) this.#ahead?.shift();
     return false;
   }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hasCode, NOT_CARRIED, type Cell } from "@lockstep/core";
+import { Deferred, hasCode, NOT_CARRIED, type Cell } from "@lockstep/core";
 import { eventually, freshMysqlDatabase, queryMysql, type Following } from "@lockstep/testkit";
 import { follow, run, sourceOf } from "./source.fixture.ts";
 
@@ -87,6 +87,22 @@ test("rows from before such a statement, which the catalog no longer knows, end 
   await expect(fromThere()).rejects.toMatchObject(HALTS);
   const [row] = await queryMysql(url, "select count(*) as n from items");
   expect(row).toEqual({ n: "1" });
+});
+
+test("a statement of others in between is no reason to look at ours, which change behind it", async () => {
+  const url = await freshMysqlDatabase("mariadb");
+  const others = await freshMysqlDatabase("mariadb");
+  await run(url, "create table items (id int primary key, u binary(16))");
+  const held = new Deferred<void>();
+  await using following = await follow(sourceOf(url), null, async () => await held.promise);
+  await run(url, "insert into items values (0, null)");
+  await following.waitFor(1);
+  await run(others, "create table items (id int primary key)", "alter table items add u uuid");
+  await run(url, "insert into items values (1, null)", "alter table items modify u uuid");
+  await run(url, `insert into items values (2, '${UUID}')`);
+  held.resolve(undefined);
+  await following.waitFor(3);
+  expect(rowsOf(following).map(([types]) => types)).toEqual(["int binary(16)", "int binary(16)", "int uuid"]);
 });
 
 test("a column that is now one and now the other, as fast as it can be: never a wrong value", async () => {

@@ -14,6 +14,7 @@ import type { PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import { serverIdOf } from "./server-id.ts";
 import type { MysqlSourceOptions } from "./source.ts";
+import { mayConcern } from "./statement-ahead.ts";
 import { emptyOf, fromOf } from "./stream-place.ts";
 import { TransactionStream } from "./transaction-stream.ts";
 
@@ -72,7 +73,8 @@ export async function openedStream(opened: OpenedStream): Promise<TransactionStr
     from: fromOf(start),
     prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
     onDefinition: async (statement, until) => {
-      if (facts?.passes() !== true) return;
+      // What is read for others' sake tells of ours what they will be, and no longer what they are.
+      if (facts?.passes(mayConcern(statement, options.includes)) !== true) return;
       const isAnswered = (): boolean => gate.isAnswered(reached.position);
       await opened.readAgain(facts, { statement, includes: options.includes, isAnswered }, until);
       decoder.forget();

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { mayRetype } from "./statement-ahead.ts";
+import type { TableName } from "@lockstep/core";
+import { mayConcern, mayRetype } from "./statement-ahead.ts";
 
 const ITEMS = { schema: "shop", name: "items" };
 
@@ -29,6 +30,20 @@ test.each([
   ["drop table myitems", ["u"]],
 ])("%s: %j is what it was", (sql, doubtful) => {
   expect(mayRetype({ schema: "shop", sql }, ITEMS, doubtful)).toBe(false);
+});
+
+test.each([
+  ["shop", "alter table items add a int", true],
+  ["audit", "alter table items add a int", false],
+  ["audit", "alter table shop.items add a int", true],
+  ["audit", "rename table mine to `Shop` . `items`", true],
+  ["shop", "alter table audit.items add a int", false],
+  ["shop", "create table logs (id int)", false],
+  ["audit", "drop database shop", true],
+  ["audit", "create database shop", false],
+])("in %s, %s is of one of ours: %s", (schema, sql, isOurs) => {
+  const includes = (table: TableName): boolean => table.schema === "shop" && table.name === "items";
+  expect(mayConcern({ schema, sql }, includes)).toBe(isOurs);
 });
 
 test("a statement of another database, and a name that is written with backticks in it", () => {
