@@ -39,7 +39,7 @@ test.each([
   ["audit", "rename table mine to `Shop` . `items`", true],
   ["shop", "alter table audit.items add a int", false],
   ["shop", "create table logs (id int)", false],
-  ["audit", "drop database shop", true],
+  ["audit", "drop database shop", false],
   ["audit", "create database shop", false],
 ])("in %s, %s is of one of ours: %s", (schema, sql, isOurs) => {
   const includes = (table: TableName): boolean => table.schema === "shop" && table.name === "items";

@@ -55,13 +55,12 @@ const WHOLE =
   /\b(?:drop\s+(?:temporary\s+)?(?:table|database|schema)|rename|replace|like|select|exchange|import)\b/i;
 const GENERATED = /\b(?:generated|virtual|persistent|stored)\b|\bas\s*\(/i;
 
-/** Whether it may be of any of those tables; of what names a database alone nobody knows. */
+/** Whether it may be of any of those tables. A database that is dropped is not: what has its tables' names then is made. */
 export function mayConcern(
   { schema: database, sql }: StatementAhead,
   includes: (table: TableName) => boolean,
 ): boolean {
   const words = tokensOf(sql).map(({ text }) => text);
-  if (/^drop (?:database|schema)$/i.test(words.slice(0, 2).join(" "))) return true;
   return words.some((name, index) => {
     const schema = words[index - 1] === "." ? (words[index - 2] ?? database) : database;
     return includes({ schema, name }) || includes({ schema: schema.toLowerCase(), name: name.toLowerCase() });
