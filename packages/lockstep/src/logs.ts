@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import { ReplicationError, type EventLog, type LogCheck, type Logger, type Removable } from "@lockstep/core";
+import type { KafkaLogOptions } from "@lockstep/log-kafka";
 import type { Config } from "./config-schema.ts";
+import type { KafkaLogConfig } from "./kafka-config.ts";
 import { kafkaTls } from "./kafka-tls.ts";
 
 /** Where event logs plug in: the only place that names them, and only the one in use is loaded. */
@@ -15,7 +17,7 @@ export async function createLog(
   logger: Logger,
 ): Promise<EventLog> {
   if (log.kafka !== undefined) {
-    const { brokers, tls, sasl } = log.kafka;
+    const { tls, sasl } = log.kafka;
     if (tls?.rejectUnauthorized === false) logger.warn({}, "brokers' certificates are not checked");
     if (tls === undefined && sasl?.mechanism === "plain") {
       logger.warn(
@@ -23,13 +25,7 @@ export async function createLog(
         "the broker's password goes over the network in the clear: set log.kafka.tls, or use SCRAM",
       );
     }
-    return (await kafka()).createKafkaLog({
-      brokers,
-      sasl,
-      tls: tls && kafkaTls(tls, folder),
-      pipeline,
-      logger,
-    });
+    return (await kafka()).createKafkaLog({ ...connectionOf(log.kafka, folder), pipeline, logger });
   }
   if (log.embedded === undefined) throw new ReplicationError("config-invalid", "no event log is named");
   const { path, maxBytes } = log.embedded;
@@ -41,16 +37,8 @@ export async function createLogCheck(
   folder: string,
   logger: Logger,
 ): Promise<LogCheck> {
-  if (log.kafka !== undefined) {
-    const { brokers, tls, sasl } = log.kafka;
-    return (await kafka()).createKafkaCheck({
-      brokers,
-      sasl,
-      tls: tls && kafkaTls(tls, folder),
-      pipeline,
-      logger,
-    });
-  }
+  if (log.kafka !== undefined)
+    return (await kafka()).createKafkaCheck({ ...connectionOf(log.kafka, folder), pipeline, logger });
   if (log.embedded === undefined) throw new ReplicationError("config-invalid", "no event log is named");
   const { path, maxBytes } = log.embedded;
   return (await embedded()).createEmbeddedCheck({ path: resolve(folder, path), pipeline, maxBytes });
@@ -66,11 +54,11 @@ export async function createRemovableLog(
   }: { readonly folder: string; readonly replica: string | null; readonly logger: Logger },
 ): Promise<Removable | null> {
   if (log.kafka !== undefined) {
-    const { brokers, tls, sasl } = log.kafka;
     const names = replica === null ? replicas.map(({ name }) => name) : [replica];
-    const connection = { brokers, sasl, tls: tls && kafkaTls(tls, folder), pipeline, logger };
     return (await kafka()).createRemovableKafkaLog({
-      ...connection,
+      ...connectionOf(log.kafka, folder),
+      pipeline,
+      logger,
       replicas: names,
       keepsTopic: replica !== null,
     });
@@ -80,4 +68,11 @@ export async function createRemovableLog(
     path: resolve(folder, log.embedded.path),
     pipeline,
   });
+}
+
+function connectionOf(
+  { brokers, tls, sasl }: KafkaLogConfig,
+  folder: string,
+): Pick<KafkaLogOptions, "brokers" | "tls" | "sasl"> {
+  return { brokers, sasl, tls: tls && kafkaTls(tls, folder) };
 }
