@@ -12,7 +12,9 @@ const folder = join(here, "bundle");
 /** lmdb is a binary; of kafkajs files are asked for that its index does not name. */
 const external = [/^node:/, "lmdb", "kafkajs"];
 
-const bundle = await rolldown({ input: join(here, "dist/main.js"), platform: "node", external });
+const input = join(here, "dist/main.js");
+// tsc has been there; and what the clone's configuration names is not everywhere (the image is built without tests).
+const bundle = await rolldown({ input, platform: "node", external, tsconfig: false });
 const { output } = await bundle.generate({ format: "esm", keepNames: true });
 replace(
   new Map([
