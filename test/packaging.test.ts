@@ -85,6 +85,8 @@ test("the command is bundled from nothing but what the Dockerfile copies", async
     cwd: context,
   });
   expect(stdout).toContain("follow the primary into every replica");
+  const terms = await readFile(join(context, "packages/lockstep/bundle/LICENSES.txt"), "utf8");
+  for (const one of terms.split(`${"-".repeat(80)}\n`)) expect(one).toMatch(/copyright[^]*warrant/i);
 });
 
 test("the configuration of docker-compose.yml is valid, and names the services that there are", async () => {

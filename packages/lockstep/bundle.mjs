@@ -42,7 +42,16 @@ function licenses(files) {
 
 function termsOf(root) {
   const { name, version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const file = readdirSync(root).find((entry) => /^licen[cs]e/i.test(entry));
-  const text = file === undefined ? "" : `\n${readFileSync(join(root, file), "utf8")}`;
-  return `${name} ${version}: ${license}\n${text}`;
+  return `${name} ${version}: ${license}\n\n${licenseIn(root)}`;
+}
+
+/** In a file of its own, or where the package says what it is. */
+function licenseIn(root) {
+  const textOf = (pattern) => {
+    const file = readdirSync(root).find((entry) => pattern.test(entry));
+    return file === undefined ? null : readFileSync(join(root, file), "utf8");
+  };
+  const text = textOf(/^licen[cs]e/i) ?? /^#+ licen[cs]e$[^]*/im.exec(textOf(/^readme/i) ?? "")?.[0];
+  if (text === undefined) throw new Error(`${root} does not have the terms that it is under`);
+  return text;
 }
