@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
-import { readFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -66,6 +66,27 @@ test("packed and installed into a folder of its own, the command and the library
   await process_.waitForLog("tables are live");
   await scenario.onPrimary("insert into items values (2)");
   await scenario.expectEqual();
+});
+
+test("the command is bundled from nothing but what the Dockerfile copies", async () => {
+  const context = join(folder, "context");
+  const [build = ""] = (await readFile(join(ROOT, "Dockerfile"), "utf8")).split(/^FROM (?!.* AS build)/m);
+  const copied = [...build.matchAll(/^COPY (.*) \S+$/gm)].flatMap(([, names = ""]) => names.split(" "));
+  expect(copied).toContain("packages");
+  const left = new Set(["node_modules", "bundle"]); // What `tsc -b` makes there is there already.
+  for (const name of copied)
+    await cp(join(ROOT, name), join(context, name), {
+      recursive: true,
+      filter: (path) => !left.has(basename(path)),
+    });
+  await symlink(join(ROOT, "node_modules"), join(context, "node_modules"));
+  await run(process.execPath, ["packages/lockstep/bundle.mjs"], { cwd: context });
+  const { stdout } = await run(process.execPath, ["packages/lockstep/bin/lockstep.js", "--help"], {
+    cwd: context,
+  });
+  expect(stdout).toContain("follow the primary into every replica");
+  const terms = await readFile(join(context, "packages/lockstep/bundle/LICENSES.txt"), "utf8");
+  for (const one of terms.split(`${"-".repeat(80)}\n`)) expect(one).toMatch(/copyright[^]*warrant/i);
 });
 
 test("the configuration of docker-compose.yml is valid, and names the services that there are", async () => {

@@ -28,7 +28,9 @@ function isNew() {
 async function bundle() {
   const bundledMs = Date.now();
   const { rolldown } = await import("rolldown");
-  const made = await rolldown({ input: join(here, "dist/main.js"), platform: "node", external });
+  const input = join(here, "dist/main.js");
+  // tsc has been there; and what the clone's configuration names is not everywhere (the image is built without tests).
+  const made = await rolldown({ input, platform: "node", external, tsconfig: false });
   const { output } = await made.generate({ format: "esm", keepNames: true });
   const files = output.flatMap(({ moduleIds }) => moduleIds ?? []);
   // What the others are asked by comes last.
@@ -57,7 +59,16 @@ function licenses(files) {
 
 function termsOf(root) {
   const { name, version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const file = readdirSync(root).find((entry) => /^licen[cs]e/i.test(entry));
-  const text = file === undefined ? "" : `\n${readFileSync(join(root, file), "utf8")}`;
-  return `${name} ${version}: ${license}\n${text}`;
+  return `${name} ${version}: ${license}\n\n${licenseIn(root)}`;
+}
+
+/** In a file of its own, or where the package says what it is. */
+function licenseIn(root) {
+  const textOf = (pattern) => {
+    const file = readdirSync(root).find((entry) => pattern.test(entry));
+    return file === undefined ? null : readFileSync(join(root, file), "utf8");
+  };
+  const text = textOf(/^licen[cs]e/i) ?? /^#+ licen[cs]e$[^]*/im.exec(textOf(/^readme/i) ?? "")?.[0];
+  if (text === undefined) throw new Error(`${root} does not have the terms that it is under`);
+  return text;
 }

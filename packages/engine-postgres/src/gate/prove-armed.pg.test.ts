@@ -96,3 +96,23 @@ test("a commit that waits for somebody else proves nothing, until that one has i
   }
   await Promise.all([s1.stop(), ours.stop()]);
 });
+
+test("where the server goes away meanwhile, that is what is told", async () => {
+  const s1 = await standby("s1", "s1"); // Silent.
+  await waitFor("s1");
+  const [own, watching] = await Promise.all([session(), session()]);
+  const pids: number[] = [];
+  for (const client of [watching, own]) {
+    client.on("error", () => undefined);
+    const { rows } = await client.query<{ pid: number }>("select pg_backend_pid() as pid");
+    pids.push(...rows.map(({ pid }) => pid));
+  }
+  const sessions = { prober: own, observer: watching };
+  const { signal } = new AbortController();
+  const proof = proveArmed(sessions, NAMES, () => undefined, signal).catch((error: unknown) => error);
+  const waiting = "select 1 from pg_stat_activity where wait_event = 'SyncRep'";
+  await eventually("its commit waits", async () => expect(await server.query(waiting)).toHaveLength(1));
+  for (const pid of pids) await server.query(`select pg_terminate_backend(${pid})`);
+  expect(String(await proof)).toMatch(/connection/i);
+  await s1.stop();
+});

@@ -40,10 +40,12 @@ export async function proveArmed(
     hold(true);
     let isProved = false;
     try {
-      await using probe = new Probe(prober, observer, pid);
-      const heldMs = performance.now() + PROBE_MS;
-      hasWaited = (await waits(probe, heldMs, signal)) || hasWaited;
-      isProved = await isHeldFrom(others, probe, heldMs, signal);
+      const probe = new Probe(prober, observer, pid);
+      isProved = await probe.during(async () => {
+        const heldMs = performance.now() + PROBE_MS;
+        hasWaited = (await waits(probe, heldMs, signal)) || hasWaited;
+        return await isHeldFrom(others, probe, heldMs, signal);
+      });
     } finally {
       hold(false);
     }
@@ -81,8 +83,8 @@ async function isHeldFrom(
   return await probe.isWaiting();
 }
 
-/** A commit, which ends with the probe: it would wait for long where the log, or another standby, is away by now. */
-class Probe implements AsyncDisposable {
+/** A commit, which ends with what is seen of it: it would wait for long where the log, or another standby, is away by now. */
+class Probe {
   readonly #prober: Client;
   readonly #observer: Client;
   readonly #pid: number;
@@ -105,8 +107,19 @@ class Probe implements AsyncDisposable {
     return !this.isOver && rows[0]?.event === "SyncRep";
   }
 
+  /** Throws what the work throws; else what the commit does. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    const [seen] = await Promise.allSettled([work()]);
+    if (seen.status === "fulfilled") {
+      await this.#end();
+      return seen.value;
+    }
+    await this.#end().catch(() => undefined); // Where the server went away, nothing can be said to it any more.
+    throw seen.reason;
+  }
+
   /** More than once: a commit that has not begun to wait may miss it. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async #end(): Promise<void> {
     while (!this.isOver) {
       await this.#observer.query("select pg_catalog.pg_cancel_backend($1)", [this.#pid]);
       await Promise.race([this.#over, sleep(LOOK_MS)]);
