@@ -1,5 +1,5 @@
 /**
- * `npm test`: installs what is missing, lints, builds, and runs every test on real servers. Plain JavaScript
+ * `npm test`: installs what is missing, lints, and runs every test on real servers, whose setup builds. Plain JavaScript
  * without dependencies, since it also runs on a clone that has none yet. Arguments go to the test runner.
  */
 import { installDependencies, lacksDependencies, run } from "./prepared.mjs";
@@ -21,5 +21,4 @@ if (given.includes("--help") || given.includes("-h")) {
 }
 if (lacksDependencies()) installDependencies();
 run("npm", ["run", "--silent", "lint"]);
-run("npm", ["run", "--silent", "build"]);
 run("npx", ["vitest", "run", ...given]);

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { eventually, execute, openSession } from "@lockstep/testkit";
+import { drawn } from "./drawn.ts";
 import { gateScenario, gated, letGo, turn, untilWaiting } from "./gate/gated.ts";
 import { ownServers } from "./own-servers.ts";
 import type { Scenario } from "./scenario.ts";
@@ -27,28 +28,33 @@ async function written(scenario: Scenario): Promise<string[]> {
   return rows.map(({ setting }) => setting);
 }
 
-test.each([
+const LOCKING = [
   "alter table items add column x int",
   "truncate items",
   "alter table parts add column x int",
   "truncate whole",
-])("a run starts while a commit that waits for it has a table locked: %s", async (sql) => {
-  const scenario = await newScenario();
-  await scenario.onPrimary("create table whole (v text); alter table whole replica identity full");
-  await scenario.onPrimary("create table parts (id int primary key) partition by range (id)");
-  await scenario.onPrimary("create table part partition of parts for values from (0) to (10)");
-  const killed = await gated(scenario);
-  killed.kill();
-  await killed.exited;
-  await using session = await openSession(scenario.primaryUrl);
-  await session.query("set synchronous_commit = remote_apply");
-  const waiting = session.query(sql);
-  waiting.catch(() => undefined);
-  await untilWaiting(scenario.primaryUrl);
-  await using run = scenario.run();
-  await expectReturned(waiting);
-  await run.stop();
-});
+];
+
+test.each(drawn(LOCKING, 2))(
+  "a run starts while a commit that waits for it has a table locked: %s",
+  async (sql) => {
+    const scenario = await newScenario();
+    await scenario.onPrimary("create table whole (v text); alter table whole replica identity full");
+    await scenario.onPrimary("create table parts (id int primary key) partition by range (id)");
+    await scenario.onPrimary("create table part partition of parts for values from (0) to (10)");
+    const killed = await gated(scenario);
+    killed.kill();
+    await killed.exited;
+    await using session = await openSession(scenario.primaryUrl);
+    await session.query("set synchronous_commit = remote_apply");
+    const waiting = session.query(sql);
+    waiting.catch(() => undefined);
+    await untilWaiting(scenario.primaryUrl);
+    await using run = scenario.run();
+    await expectReturned(waiting);
+    await run.stop();
+  },
+);
 
 test("a commit that has a table locked names what the run has to look up before it can go on", async () => {
   const scenario = await newScenario();
@@ -108,7 +114,7 @@ test("a type that a waiting commit made is looked up once it can be seen, and ne
   await run.stop();
 });
 
-test.each(["gate-noted", "gate-set"])(
+test.each(drawn(["gate-noted", "gate-set"]))(
   "killed while it arms the gate (%s), the next run arms it",
   async (place) => {
     const scenario = await newScenario();

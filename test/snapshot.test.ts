@@ -13,6 +13,7 @@ import {
   watchTotal,
   type LockstepProcess,
 } from "@lockstep/testkit";
+import { drawn } from "./drawn.ts";
 import { Scenario, type ScenarioOptions } from "./scenario.ts";
 
 type Options = Omit<ScenarioOptions, "urls" | "brokers">;
@@ -166,41 +167,46 @@ test("a large transaction just before a copy, and one just after its view, are t
   await later[Symbol.asyncDispose]();
 });
 
-test.each([
+const STEPS: readonly (readonly [failpoint: string, count: number])[] = [
   ["copy-begun", 1],
   ["range-copied", 2],
   ["table-copied", 1],
   ["table-copied", 3],
   ["copy-ended", 1],
   ["tables-completed", 1],
-])("killed at %s:%d, a copy is resumed: what was done stays", async (failpoint, count) => {
-  const scenario = await newScenario(1);
-  await scenario.onPrimary(
-    `${ITEMS} create table other (id bigserial primary key, item int references items, unique (item, id));
+];
+
+test.each(drawn(STEPS, 3))(
+  "killed at %s:%d, a copy is resumed: what was done stays",
+  async (failpoint, count) => {
+    const scenario = await newScenario(1);
+    await scenario.onPrimary(
+      `${ITEMS} create table other (id bigserial primary key, item int references items, unique (item, id));
      insert into other (item) select g from generate_series(1, 5000) g;
      create table third (id int primary key, v numeric check (v > 0)); insert into third values (1, 1.10)`,
-  );
-  {
-    await using run = scenario.run({ LOCKSTEP_FAILPOINT: `${failpoint}:${count}` });
-    expect(await run.exited).toEqual({ code: null, signal: "SIGKILL" });
-  }
-  await scenario.onPrimary(
-    "delete from other where id % 3 = 0; update items set label = 'meanwhile' where id % 5 = 0; insert into third values (2, 2)",
-  );
-  await using run = scenario.run();
-  await live(run, 1);
-  await scenario.onPrimary("insert into other (item) values (7)");
-  await scenario.expectEqual();
-  expect(scenario.conflicts).toEqual([]);
-  const [replica = ""] = scenario.replicaUrls;
-  const constraints = `select conrelid::regclass::text as on, contype, pg_get_constraintdef(oid) as is from pg_constraint
+    );
+    {
+      await using run = scenario.run({ LOCKSTEP_FAILPOINT: `${failpoint}:${count}` });
+      expect(await run.exited).toEqual({ code: null, signal: "SIGKILL" });
+    }
+    await scenario.onPrimary(
+      "delete from other where id % 3 = 0; update items set label = 'meanwhile' where id % 5 = 0; insert into third values (2, 2)",
+    );
+    await using run = scenario.run();
+    await live(run, 1);
+    await scenario.onPrimary("insert into other (item) values (7)");
+    await scenario.expectEqual();
+    expect(scenario.conflicts).toEqual([]);
+    const [replica = ""] = scenario.replicaUrls;
+    const constraints = `select conrelid::regclass::text as on, contype, pg_get_constraintdef(oid) as is from pg_constraint
     where connamespace = 'public'::regnamespace order by 1, 2, 3`;
-  expect(await execute(replica, constraints)).toEqual(await scenario.onPrimary(constraints));
-  expect(await execute(replica, "select last_value from other_id_seq")).not.toEqual([{ last_value: "1" }]);
-  expect(await execute(replica, "select distinct state, joins from lockstep.tables")).toEqual([
-    { state: "live", joins: false },
-  ]);
-});
+    expect(await execute(replica, constraints)).toEqual(await scenario.onPrimary(constraints));
+    expect(await execute(replica, "select last_value from other_id_seq")).not.toEqual([{ last_value: "1" }]);
+    expect(await execute(replica, "select distinct state, joins from lockstep.tables")).toEqual([
+      { state: "live", joins: false },
+    ]);
+  },
+);
 
 test("a table that is truncated or rewritten while it is copied is copied again", async () => {
   const scenario = await newScenario(1, { extra: "snapshot: { maxBytesPerSecond: 400000, parallel: 1 }" });

@@ -76,14 +76,12 @@ test("a session that another follows, of this run or the next, writes nothing mo
   await using replica = await joiningReplica();
   await using former = await catchUp(replica);
   await using session = await catchUp(replica);
-  await expect(former.apply(windowOf([insert("1", "a", "1")], 3), never())).rejects.toMatchObject({
-    code: "connection-lost",
-  });
+  // The server may still say that it ended the session, or the link is gone already.
+  const isOver = { action: "retry" };
+  await expect(former.apply(windowOf([insert("1", "a", "1")], 3), never())).rejects.toMatchObject(isOver);
   await using next = await replica.claim("next");
   expect(next.progress).toMatchObject({ position: progressAt(0).position });
-  await expect(session.apply(windowOf([insert("1", "a", "1")], 3), never())).rejects.toMatchObject({
-    code: "connection-lost",
-  });
+  await expect(session.apply(windowOf([insert("1", "a", "1")], 3), never())).rejects.toMatchObject(isOver);
   await using unowned = await catchUp(replica);
   await expect(unowned.saveProgress(progressAt(3), never())).rejects.toMatchObject({
     code: "connection-lost",
