@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import {
@@ -19,15 +19,18 @@ const IDLE_WINDOWS_MS = [3_000, 3_000, 3_000];
 const BUSY_WINDOW_MS = 4_000;
 /** Behind by less is what a server writes by itself. */
 const HELD_BACK_BYTES = 1024 * 1024;
-/** `sysconf(_SC_CLK_TCK)`; Linux has had it since long ago. */
-const TICK_MS = 10;
+const NS_A_MS = 1_000_000;
 
-/** How much of a core the process takes from now on, for so long: `utime` and `stime` of proc(5). */
+/**
+ * How much of a core the process takes from now on, for so long: of each of its threads what the scheduler counts in
+ * nanoseconds (`schedstat`); the ticks of proc(5) are 10 ms each, a third of a percent of a window.
+ */
 async function loadPercent({ pid }: LockstepProcess, windowMs: number): Promise<number> {
-  const cpuMs = (): number => {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-  };
+  const threads = `/proc/${pid}/task`;
+  const cpuMs = (): number =>
+    readdirSync(threads)
+      .map((thread) => Number(readFileSync(`${threads}/${thread}/schedstat`, "utf8").split(" ")[0]) / NS_A_MS)
+      .reduce((sum, ms) => sum + ms, 0);
   const [startedMs, before] = [performance.now(), cpuMs()];
   await sleep(windowMs);
   return ((cpuMs() - before) / (performance.now() - startedMs)) * 100;

@@ -15,7 +15,7 @@ const PACKETS = 20_000 * SCALE;
 const TIMEOUT_MS = 120_000 * Math.max(1, SCALE);
 /** What lies around an event in a socket's chunk; reading it would show. */
 const AROUND = 16;
-/** Far above what any of these takes. */
+/** Of a processor: what else the machine does is not the decoder's. The slowest, a torn payload of zstd, takes 0.6 s twice. */
 const MAX_MS = 2_000;
 const LENGTH_AT = 9;
 const TYPE_AT = 4;
@@ -152,11 +152,11 @@ describe.each(["mysql", "mariadb"] as const)("a mutated event of %s", (release) 
       for (let packet = 0; packet < PACKETS; packet++) {
         const event = events[roll(events.length)] ?? Buffer.alloc(1);
         const mutated = mutate(event, roll);
-        const start = performance.now();
+        const start = process.cpuUsage();
         try {
           const result = outcome(among, mutated, AROUND);
           if (result !== outcome(alone, mutated, 0)) throw new Error("what lies around it was read");
-          if (performance.now() - start > MAX_MS) throw new Error("it took too long");
+          if (cpuMsSince(start) > MAX_MS) throw new Error("it took too long");
           if (result.startsWith("error: ")) errors += 1;
           // What says how other events are read says it again as it was.
           if (STATEFUL.has(mutated[TYPE_AT] ?? 0))
@@ -174,6 +174,11 @@ describe.each(["mysql", "mariadb"] as const)("a mutated event of %s", (release) 
     TIMEOUT_MS,
   );
 });
+
+function cpuMsSince(start: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1_000;
+}
 
 function restore(decoder: BinlogDecoder, events: readonly Buffer[], event: Buffer): void {
   const format = events.find((one) => one[TYPE_AT] === 15) ?? event;
