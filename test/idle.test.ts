@@ -15,7 +15,7 @@ const MOST_IDLE_PERCENT = 1.5;
 /** The server sends a word for every commit of another database. Measured: 5 to 6 %, and 28 % if each is read alone. */
 const MOST_BUSY_PERCENT = 15;
 /** Others on the machine can only make it look like more, so the least of some windows counts. */
-const IDLE_WINDOWS_MS = [3_000, 3_000, 3_000];
+const IDLE_WINDOWS_MS: readonly number[] = Array.from({ length: 6 }, () => 3_000);
 const BUSY_WINDOW_MS = 4_000;
 /** Behind by less is what a server writes by itself. */
 const HELD_BACK_BYTES = 1024 * 1024;
