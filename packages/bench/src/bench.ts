@@ -4,6 +4,7 @@ import { LockstepSide } from "./lockstep-side.ts";
 import { MYSQL_SCENARIOS } from "./mysql/scenarios.ts";
 import { MysqlServers } from "./mysql/servers.ts";
 import { summary, type Taken } from "./summary.ts";
+import { warmBroker } from "./warm-broker.ts";
 import type { BenchResult, SideName } from "./result.ts";
 import { bigTransaction, catchUpBulk } from "./scenarios/items.ts";
 import { latency } from "./scenarios/latency.ts";
@@ -22,9 +23,8 @@ const POSTGRES_SCENARIOS: Scenarios = {
   snapshot,
 };
 
-/** Of the scenario's; what is smaller measures nothing anyway. */
-const WARM_UP_SHARE = 1 / 5;
-const MIN_WARM_UP_ROWS = 1_000;
+/** Fewer measure nothing anyway. */
+const MIN_WARMED_ROWS = 5_000;
 
 interface Engine {
   readonly label: string;
@@ -74,7 +74,8 @@ export async function bench(options: BenchOptions, say: (line: string) => void):
   const durability = durabilityOf(engine, log);
   say(`  ours: ${durability.ours}`);
   say(`  native: ${durability.native}`);
-  if (log === "kafka") await warmUp(servers, options, say);
+  const rows = options.rows ?? ENGINES[engine].scenarios[scenario].rows;
+  if (rows >= MIN_WARMED_ROWS) await warmBroker(servers.broker, say);
   const taken: Taken[] = [];
   for (let run = 0; run < runs; run++) {
     const order: readonly SideName[] = run % 2 === 0 ? ["ours", "native"] : ["native", "ours"];
@@ -85,19 +86,6 @@ export async function bench(options: BenchOptions, say: (line: string) => void):
     }
   }
   return summary(options, servers.machine, taken);
-}
-
-/** A broker compiles what it runs: cold, it is three times as slow as it is for the rest of its life. */
-async function warmUp(
-  servers: BenchServers,
-  options: BenchOptions,
-  say: (line: string) => void,
-): Promise<void> {
-  const whole = options.rows ?? ENGINES[options.engine].scenarios[options.scenario].rows;
-  const rows = Math.ceil(whole * WARM_UP_SHARE);
-  if (rows < MIN_WARM_UP_ROWS) return;
-  const measured = await takeTurn(servers, { ...options, rows }, { name: "ours", database: "warm_up" });
-  say(`${lineOf("ours", measured)} (to warm the broker, not counted)`);
 }
 
 async function takeTurn(

@@ -60,3 +60,33 @@ test("as many bytes are counted as are held, whatever was closed by a piece (M1)
     { numRuns: 1_000 },
   );
 });
+
+test("a batch holds no more than a record has room for, whole transactions, and ends where its last one does", () => {
+  const sizes = fc.array(fc.nat({ max: 200_000 }), { minLength: 1, maxLength: 30 });
+  fc.assert(
+    fc.property(sizes, fc.boolean(), (all, isUrgent) => {
+      const arrived = new Arrived(new Map());
+      for (const [index, bytes] of all.entries()) {
+        arrived.moveTo(at(index));
+        arrived.add(transaction(index), bytes);
+      }
+      arrived.moveTo(at(all.length));
+      if (isUrgent) arrived.press();
+      const batches = [];
+      for (let batch = arrived.take(); batch !== null; batch = arrived.take())
+        if (batch.kind === "transactions") batches.push(batch);
+      expect(batches.flatMap(({ transactions }) => transactions)).toEqual(
+        all.map((_, index) => transaction(index)),
+      );
+      for (const [
+        index,
+        { transactions, bytes, position: reached, isUrgent: presses },
+      ] of batches.entries()) {
+        const isLast = index === batches.length - 1;
+        expect(transactions.length === 1 || bytes <= 128 * 1024).toBe(true);
+        expect(reached).toBe(isLast ? at(all.length) : transactions.at(-1)?.position);
+        expect(presses).toBe(isLast && isUrgent);
+      }
+    }),
+  );
+});

@@ -2,6 +2,9 @@ import type { Table, Transaction } from "./event.ts";
 import type { Position } from "./position.ts";
 import type { SourceBatch, SourcePiece } from "./source.ts";
 
+/** A larger batch holds one transaction only: so who makes records of batches can choose their size. */
+const BATCH_BYTES = 128 * 1024;
+
 /** A piece as it was decoded. */
 export type DecodedPiece = DistributiveOmit<SourcePiece, "lagMs" | "decodeMs">;
 
@@ -11,11 +14,11 @@ export class Arrived {
   /** Batches that were closed because a piece came. */
   #closed: SourceBatch[] = [];
   #transactions: Transaction[] = [];
+  /** Bytes of log of each of them. */
+  #sizes: number[] = [];
   #isUrgent = false;
   #position: Position | null = null;
   #delivered: Position | null = null;
-  /** Of the transactions that are in no batch yet. */
-  #transactionBytes = 0;
   #bytes = 0;
   /** How long after its commit the newest transaction was sent. */
   lagUs = 0;
@@ -43,14 +46,15 @@ export class Arrived {
 
   add(transaction: Transaction, bytes: number): void {
     this.#transactions.push(transaction);
-    this.#transactionBytes += bytes;
+    this.#sizes.push(bytes);
     this.#bytes += bytes;
   }
 
   /** Goes alone, behind what came before it. When it is the last one, the position has been moved already. */
   addPiece(piece: DecodedPiece): void {
-    const before = piece.kind === "begin" ? this.#takeTransactions() : null;
-    if (before !== null) this.#closed.push(before);
+    if (piece.kind === "begin")
+      for (let batch = this.#takeTransactions(); batch !== null; batch = this.#takeTransactions())
+        this.#closed.push(batch);
     this.#closed.push({ ...piece, lagMs: this.lagUs / 1_000, decodeMs: this.#takeDecodeMs() });
     this.#bytes += piece.bytes;
     if (piece.kind === "end") this.#delivered = this.#position;
@@ -71,21 +75,35 @@ export class Arrived {
   #takeTransactions(): SourceBatch | null {
     const position = this.#position;
     if (position === null || (position === this.#delivered && !this.#isUrgent)) return null;
+    const { count, bytes } = this.#batchSize();
+    const transactions = this.#transactions.splice(0, count);
+    this.#sizes.splice(0, count);
+    const last = this.#transactions.length > 0 ? transactions.at(-1) : undefined;
     const batch: SourceBatch = {
       kind: "transactions",
       tables: this.#tables,
-      transactions: this.#transactions,
-      position,
-      bytes: this.#transactionBytes,
+      transactions,
+      position: last?.position ?? position,
+      bytes,
       lagMs: this.lagUs / 1_000,
       decodeMs: this.#takeDecodeMs(),
-      isUrgent: this.#isUrgent,
+      isUrgent: this.#isUrgent && last === undefined,
     };
-    this.#transactions = [];
-    this.#transactionBytes = 0;
-    this.#isUrgent = false;
-    this.#delivered = position;
+    if (last === undefined) this.#isUrgent = false;
+    this.#delivered = batch.position;
     return batch;
+  }
+
+  /** How many transactions make the next batch: one, or as many as it has room for. */
+  #batchSize(): { readonly count: number; readonly bytes: number } {
+    let count = 0;
+    let bytes = 0;
+    for (const size of this.#sizes) {
+      if (count > 0 && bytes + size > BATCH_BYTES) break;
+      count += 1;
+      bytes += size;
+    }
+    return { count, bytes };
   }
 
   #takeDecodeMs(): number {

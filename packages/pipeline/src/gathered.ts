@@ -71,7 +71,8 @@ export class Gathered {
     for (;;) {
       const [next] = this.#batches;
       // One stream has one registry of tables; a batch of another would not fit in.
-      if (next?.kind !== "transactions" || next.tables !== first.tables || bytes >= recordBytes) break;
+      if (next?.kind !== "transactions" || next.tables !== first.tables) break;
+      if (bytes > 0 && bytes + next.bytes > recordBytes) break;
       this.#batches.shift();
       bytes += next.bytes;
       transactions.push(...next.transactions);

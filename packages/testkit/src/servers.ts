@@ -11,3 +11,4 @@ export type { MysqlFlavour } from "./mysql-program.ts";
 export { queryMysql } from "./mysql-query.ts";
 export { startMysql, type MysqlServer } from "./mysql-server.ts";
 export { startPostgresServers, type PostgresServer } from "./postgres-server.ts";
+export { silentLogger } from "./silent-logger.ts";

@@ -1,5 +1,4 @@
 import { differing } from "../ground-truth.ts";
-import { LockstepSide } from "../lockstep-side.ts";
 import { percentile } from "../medians.ts";
 import { Meter } from "../meter.ts";
 import { execute, type Servers } from "../servers.ts";
@@ -66,26 +65,6 @@ export class CommitTurn {
       });
     }
   }
-}
-
-/** A broker compiles what it runs: cold, it is three times as slow as it is for the rest of its life. */
-export async function warmBroker(servers: Servers, seconds: number): Promise<void> {
-  if (servers.broker === null) return;
-  const database = "warm_up";
-  await onDatabases(servers, database, async () => {
-    await using side = await LockstepSide.create(servers, database);
-    await side.start();
-    await side.following();
-    const turn = new CommitTurn({ servers, database, side, say: () => undefined });
-    await turn.take({
-      title: database,
-      clients: 1,
-      synchronousCommit: "on",
-      seconds: 2 * seconds,
-      rate: null,
-    });
-    await turn.take({ title: database, clients: 8, synchronousCommit: "on", seconds, rate: null });
-  });
 }
 
 /** Databases that nobody had before, as long as the work needs them. */

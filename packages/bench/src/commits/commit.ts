@@ -1,8 +1,9 @@
 import { LockstepSide } from "../lockstep-side.ts";
 import type { SideName } from "../result.ts";
 import { Servers, type LogKind } from "../servers.ts";
+import { MIN_WARMED_SECONDS, warmBroker } from "../warm-broker.ts";
 import { SubscriptionSide } from "../subscription-side.ts";
-import { CommitTurn, NOTHING, onDatabases, warmBroker, type StretchOptions } from "./commit-turn.ts";
+import { CommitTurn, NOTHING, onDatabases, type StretchOptions } from "./commit-turn.ts";
 import { commitSummary, type CommitResult } from "./commit-summary.ts";
 import type { RunFigures, SideFigures, Stretch } from "./figures.ts";
 
@@ -25,7 +26,7 @@ export async function commitBench(
   say: (line: string) => void,
 ): Promise<CommitResult> {
   await using servers = await Servers.start(REPLICAS, options.log);
-  await warmBroker(servers.withReplicas(1), options.seconds);
+  if (options.seconds >= MIN_WARMED_SECONDS) await warmBroker(servers.broker, say);
   const runs: RunFigures[] = [];
   for (let run = 0; run < options.runs; run++) {
     runs.push(await takeRun({ servers, run, seconds: options.seconds, say }));

@@ -1,7 +1,8 @@
 import { LockstepSide } from "../lockstep-side.ts";
 import type { Machine } from "../result.ts";
 import { Servers, type LogKind } from "../servers.ts";
-import { CommitTurn, onDatabases, warmBroker } from "./commit-turn.ts";
+import { MIN_WARMED_SECONDS, warmBroker } from "../warm-broker.ts";
+import { CommitTurn, onDatabases } from "./commit-turn.ts";
 import type { Stretch } from "./figures.ts";
 import { rateOf, type Rate } from "./rates.ts";
 
@@ -53,7 +54,7 @@ interface ModeResult extends Rate {
 /** Each mode at a steady pace, with an application whose commits wait for the mode's quorum. */
 export async function modesBench(options: ModesOptions, say: (line: string) => void): Promise<ModesResult> {
   await using servers = await Servers.start(REPLICAS, options.log);
-  await warmBroker(servers.withReplicas(1), options.seconds);
+  if (options.seconds >= MIN_WARMED_SECONDS) await warmBroker(servers.broker, say);
   const taken = new Map(MODES.map(({ name }) => [name, [] as Stretch[]]));
   for (let run = 0; run < options.runs; run++) {
     for (const [index, mode] of MODES.entries()) {

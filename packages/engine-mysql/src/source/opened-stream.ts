@@ -19,7 +19,7 @@ import { emptyOf, fromOf } from "./stream-place.ts";
 import { TransactionStream } from "./transaction-stream.ts";
 
 /** A larger transaction is handed on in pieces of this size: a record's worth. */
-const PIECE_BYTES = 512 * 1024;
+const PIECE_BYTES = 256 * 1024;
 
 /** Where a stream begins, and what is known by then. */
 interface Begin extends GatedStart, Pick<SourceSession, "tables"> {

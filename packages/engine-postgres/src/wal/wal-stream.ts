@@ -32,7 +32,7 @@ import { StandbyStatus } from "./standby-status.ts";
 import { StreamWatch } from "./stream-watch.ts";
 
 /** A larger transaction is handed on in pieces of this size: a record's worth (measured). */
-const PIECE_BYTES = 512 * 1024;
+const PIECE_BYTES = 256 * 1024;
 /** Far below `wal_sender_timeout` (60 s), and below the 10 s after which a silent holder is ended. */
 const TICK_MS = 1_000;
 /** From a connection to the first word of the stream; a slot may be looked for in much log, so it is long. */
