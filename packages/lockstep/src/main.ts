@@ -3,9 +3,9 @@ import { ReplicationError } from "@lockstep/core";
 import type { GateAction } from "./commands/gate.ts";
 import type { InitOptions } from "./commands/init.ts";
 import type { LoggingOptions } from "./logging.ts";
-import { withoutSecrets } from "./secrets.ts";
+import { collect, parseCount, parseFrom, parseSeconds } from "./option-values.ts";
+import { sayError } from "./said-error.ts";
 import { readVersion } from "./version.ts";
-import { MAX_WAIT_MS } from "./waiting/timed.ts";
 
 interface CommonOptions {
   readonly config: string;
@@ -176,7 +176,7 @@ try {
   await program.parseAsync();
   process.exit(); // Nothing keeps a finished command: its work is done and closed.
 } catch (error) {
-  await say(error);
+  await sayError(error, endsInJson);
   process.exit(error instanceof ReplicationError && error.code === "config-invalid" ? 2 : 1);
 }
 
@@ -263,52 +263,4 @@ async function removePart(replica: string | null, options: RemovalOptions): Prom
 
 function loggingOf({ logLevel, logFormat }: CommonOptions): LoggingOptions {
   return { level: logLevel, isJson: logFormat === "json" };
-}
-
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
-}
-
-function parseCount(value: string): number {
-  if (/^\d{1,4}$/.test(value)) return Number(value);
-  throw new ReplicationError("config-invalid", `--replicas ${value} is not a whole number`, {
-    fix: "use --replicas 2",
-  });
-}
-
-function parseSeconds(value: string): number {
-  if (/^\d{1,4}(?:\.\d{1,3})?$/.test(value) && Number(value) * 1_000 <= MAX_WAIT_MS)
-    return Number(value) * 1_000;
-  throw new ReplicationError(
-    "config-invalid",
-    `--timeout ${value} is no number of seconds up to ${MAX_WAIT_MS / 1_000}`,
-    {
-      fix: "use --timeout 5 or --timeout 0.5",
-    },
-  );
-}
-
-function parseFrom(value: string): string {
-  if (value === "end" || value === "beginning" || /^\d{1,18}$/.test(value)) return value;
-  throw new ReplicationError("config-invalid", `--from ${value} is not end, beginning or an offset`, {
-    fix: "use --from beginning, --from end or --from 42",
-  });
-}
-
-async function say(error: unknown): Promise<void> {
-  if (!endsInJson) {
-    process.stderr.write(describe(error));
-    return;
-  }
-  const { createLogger } = await import("./logging.ts");
-  const logger = await createLogger({ level: "error", isJson: true });
-  logger.error({ err: error }, "the run ended");
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof ReplicationError)) {
-    return `lockstep: unexpected error: ${withoutSecrets(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`;
-  }
-  const fix = error.fix === undefined ? "" : `\n  fix: ${error.fix}`;
-  return `lockstep: ${error.code}: ${withoutSecrets(error.message)}${fix}\n`;
 }
