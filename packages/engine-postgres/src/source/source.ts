@@ -2,16 +2,11 @@ import type { Client } from "pg";
 import {
   errorOf,
   hasCode,
-  noTables,
   position,
   ReplicationError,
-  tableKey,
-  tableLabel,
-  tablesNotSupported,
   type Failpoints,
   type Logger,
   type Position,
-  type RefusedTable,
   type SchemaDefinition,
   type Snapshot,
   type SnapshotLimits,
@@ -30,7 +25,7 @@ import {
   type ConnectOptions,
 } from "../connection.ts";
 import { comparePositions, isLsn } from "../position.ts";
-import { listTables, readCatalog } from "../schema/tables.ts";
+import { readCatalog } from "../schema/tables.ts";
 import { readFullIdentityKeys } from "../schema/full-identity.ts";
 import { attendAbsence } from "../gate/absence.ts";
 import { GateKeeper } from "../gate/gate-keeper.ts";
@@ -45,8 +40,8 @@ import type { UnknownColumnType } from "../wal/relation.ts";
 import { WalStream } from "../wal/wal-stream.ts";
 import { Flushing } from "./flushing.ts";
 import { isDecoding, isShuttingDown } from "./walsender.ts";
-import { proveUnaltered } from "./publication-stamp.ts";
-import { ensurePublication, listPublished, takeIn } from "./publication.ts";
+import { ensurePublication, listPublished } from "./publication.ts";
+import { PublishedTables } from "./published-tables.ts";
 import { KeptLog, readKeptLog, type KeptLogState } from "./kept-log.ts";
 import { PostgresSourceSession } from "./session.ts";
 import { SlotHolder } from "./slot-holder.ts";
@@ -91,15 +86,15 @@ class PostgresSource implements Source {
   /** Column types that a stream named and the catalog no longer had. */
   readonly #formerTypes: UnknownColumnType[] = [];
   readonly #views = new WeakMap<View, ParsedView>();
-  /** Refused tables that were named in the log. */
-  readonly #named = new Set<string>();
+  readonly #tables: PublishedTables;
 
   constructor(options: PostgresSourceOptions) {
     this.#options = options;
     this.#name = `lockstep_${options.pipeline}`;
-    const { url, folder, pipeline } = options;
+    const { url, folder, pipeline, tables, logger } = options;
+    this.#tables = new PublishedTables({ publication: this.#name, tables, logger });
     this.#connection = { url, folder, pipeline, settings: PRIMARY_SETTINGS };
-    this.#holder = new SlotHolder(options.logger);
+    this.#holder = new SlotHolder(logger);
   }
 
   async acquire(
@@ -169,7 +164,7 @@ class PostgresSource implements Source {
     signal: AbortSignal,
   ): Promise<SlotRow> {
     if (found === null && !mayCreate) throw slotMissing(this.#name);
-    const tables = await this.#listTables(client, found !== null);
+    const tables = await this.#tables.list(client, found !== null);
     await this.#serialized(client, async () => {
       const hasSlot = (await readSlot(client, this.#name)) !== null;
       const state = { tables, hasSlot, hasHistory: !mayCreate };
@@ -184,41 +179,9 @@ class PostgresSource implements Source {
     return slot;
   }
 
-  /** With a slot a table that cannot be followed stops nothing unless it is published: somebody made it meanwhile. */
-  async #listTables(client: Client, hasSlot: boolean): Promise<readonly SourceTable[]> {
-    const { tables: filter } = this.#options;
-    const { tables, refused } = await listTables(client, filter);
-    const published = hasSlot ? new Set((await listPublished(client, this.#name)).map(tableKey)) : null;
-    const fatal = refused.filter(({ table }) => published === null || published.has(tableKey(table)));
-    if (fatal.length > 0) throw tablesNotSupported(fatal);
-    this.#nameRefused(refused);
-    if (tables.length === 0) throw errorOf(noTables(filter));
-    return tables;
-  }
-
-  #nameRefused(refused: readonly RefusedTable[]): void {
-    for (const { table, reason } of refused) {
-      const key = `${tableLabel(table)} ${reason}`;
-      if (this.#named.has(key)) continue;
-      this.#named.add(key);
-      this.#options.logger.warn(
-        { table: tableLabel(table), reason },
-        "a table that matches cannot be replicated",
-      );
-    }
-  }
-
   async #takeInTables(signal: AbortSignal): Promise<readonly SourceTable[]> {
     await using admin = await connect(this.#connection, signal);
-    try {
-      const { tables, refused } = await listTables(admin.client, this.#options.tables);
-      this.#nameRefused(refused);
-      await proveUnaltered(admin.client, this.#name);
-      await takeIn(admin.client, this.#name, tables, this.#options.logger);
-      return await listPublished(admin.client, this.#name);
-    } catch (error) {
-      throw whileTablesChange(error, PLACE);
-    }
+    return await this.#tables.takeIn(admin.client, PLACE);
   }
 
   /** One run at a time creates; the session-level lock goes with the connection. */
