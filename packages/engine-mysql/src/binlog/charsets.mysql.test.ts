@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startMysql, type MysqlRelease, type MysqlServer } from "@lockstep/testkit";
-import { decodeLog, openSession, recordLog, type Session } from "./recorded-log.fixture.ts";
+import { describe, expect, test } from "vitest";
+import { type MysqlRelease } from "@lockstep/testkit";
+import { decodeLog, recordLog } from "./recorded-log.fixture.ts";
+import { recordedServer } from "./recorded-server.fixture.ts";
 
 const RELEASES: readonly MysqlRelease[] = ["mysql", "mariadb"];
 /** Code points of one value. */
@@ -26,25 +27,10 @@ function literal(text: string): string {
 }
 
 describe.each(RELEASES)("every charset of %s", (release) => {
-  let server: MysqlServer;
-  let session: Session;
-  const flavour = release === "mysql" ? "mysql" : "mariadb";
-
-  beforeAll(async () => {
-    server = await startMysql(release, {
-      settings: { "sync-binlog": "0", "innodb-flush-log-at-trx-commit": "0" },
-    });
-    await server.query("create database texts");
-    session = await openSession(server.url("texts"));
-  });
-
-  afterAll(async () => {
-    await session[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
-  });
+  const log = recordedServer(release, "texts");
 
   async function charsets(): Promise<string[]> {
-    const rows = await session.query(
+    const rows = await log.session.query(
       "select character_set_name as name from information_schema.character_sets",
     );
     return rows.map(({ name }) => name ?? "").filter((name) => name !== "binary");
@@ -56,7 +42,7 @@ describe.each(RELEASES)("every charset of %s", (release) => {
     const asked = texts.map(
       (text) => `select hex(convert(convert(${literal(text)} using ${charset}) using utf8mb4)) as back`,
     );
-    const rows = await session.query(asked.join(" union all "));
+    const rows = await log.session.query(asked.join(" union all "));
     for (const [at, text] of texts.entries()) {
       const back = Array.from(Buffer.from(rows[at]?.["back"] ?? "", "hex").toString());
       const same = Array.from(text)
@@ -71,16 +57,18 @@ describe.each(RELEASES)("every charset of %s", (release) => {
     const names = await charsets();
     expect(names.length).toBeGreaterThan(38);
     const chunks = [...firstPlane(), OTHERS, "plain"];
-    const file = await session.freshLog();
+    const file = await log.session.freshLog();
     const expected = new Map<string, string>();
     for (const name of names) {
       const texts = await storable(name, chunks);
       const rows = texts.map((text, id) => `(${id}, ${literal(text)})`).join(", ");
-      await session.query(`create table c_${name} (id int primary key, v longtext character set ${name})`);
-      await session.query(`insert into c_${name} values ${rows}`);
+      await log.session.query(
+        `create table c_${name} (id int primary key, v longtext character set ${name})`,
+      );
+      await log.session.query(`insert into c_${name} values ${rows}`);
       texts.forEach((text, id) => expected.set(`c_${name}.${id}`, text));
     }
-    const { contents } = await decodeLog(flavour, session, await recordLog(server.url(), file));
+    const { contents } = await decodeLog(log.flavour, log.session, await recordLog(log.server.url(), file));
     const wrong: string[] = [];
     let count = 0;
     for (const content of contents) {
@@ -99,14 +87,14 @@ describe.each(RELEASES)("every charset of %s", (release) => {
   });
 
   test("each byte of a charset of one byte is what the server shows, or is refused", async () => {
-    const rows = await session.query(
+    const rows = await log.session.query(
       "select character_set_name as name from information_schema.character_sets where maxlen = 1",
     );
     const names = rows.map(({ name }) => name ?? "").filter((name) => name !== "binary");
     const refused: string[] = [];
     for (const name of names) {
       const all = Array.from({ length: 255 }, (_, index) => (index + 1).toString(16).padStart(2, "0"));
-      const asked = await session.query(
+      const asked = await log.session.query(
         all
           .map((byte) => `select hex(convert(convert(0x${byte} using ${name}) using utf8mb4)) as text`)
           .join(" union all "),
@@ -120,10 +108,10 @@ describe.each(RELEASES)("every charset of %s", (release) => {
         text !== "";
       const shown = all.filter((byte, index) => isShown(byte, asked[index]?.["text"]));
       const texts = shown.map((byte) => asked[all.indexOf(byte)]?.["text"] ?? "");
-      const file = await session.freshLog();
-      await session.query(`create table b_${name} (v varchar(300) character set ${name})`);
-      await session.query(`insert into b_${name} values (convert(0x${shown.join("")} using ${name}))`);
-      const { contents } = await decodeLog(flavour, session, await recordLog(server.url(), file));
+      const file = await log.session.freshLog();
+      await log.session.query(`create table b_${name} (v varchar(300) character set ${name})`);
+      await log.session.query(`insert into b_${name} values (convert(0x${shown.join("")} using ${name}))`);
+      const { contents } = await decodeLog(log.flavour, log.session, await recordLog(log.server.url(), file));
       const values = contents.flatMap((content) =>
         content.kind === "rows"
           ? content.events.map((event) => (event.kind === "insert" ? event.after[0] : null))
@@ -137,11 +125,11 @@ describe.each(RELEASES)("every charset of %s", (release) => {
   });
 
   test("a value that is no text in its charset is refused, with table, column and charset", async () => {
-    const file = await session.freshLog();
-    await session.query("create table refused (id int primary key, v varchar(10) character set hebrew)");
-    await session.query("insert into refused values (1, _hebrew 0xA1)");
-    const events = await recordLog(server.url(), file);
-    await expect(decodeLog(flavour, session, events)).rejects.toMatchObject({
+    const file = await log.session.freshLog();
+    await log.session.query("create table refused (id int primary key, v varchar(10) character set hebrew)");
+    await log.session.query("insert into refused values (1, _hebrew 0xA1)");
+    const events = await recordLog(log.server.url(), file);
+    await expect(decodeLog(log.flavour, log.session, events)).rejects.toMatchObject({
       code: "table-not-supported",
       message: "texts.refused.v holds bytes that are no text in hebrew",
       fields: { column: "texts.refused.v", charset: "hebrew" },

@@ -1,36 +1,22 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startMysql, type MysqlRelease, type MysqlServer } from "@lockstep/testkit";
+import { describe, expect, test } from "vitest";
+import { startMysql, type MysqlRelease } from "@lockstep/testkit";
 import type { EventContent } from "./decoded-event.ts";
-import { decodeLog, openSession, recordLog, type Session } from "./recorded-log.fixture.ts";
+import { decodeLog, openSession, recordLog } from "./recorded-log.fixture.ts";
+import { recordedServer } from "./recorded-server.fixture.ts";
 
 const RELEASES: readonly MysqlRelease[] = ["mysql", "mariadb", "mariadb-10.11"];
 const XID = "X'6774726964',X'6271',7";
 
 describe.each(RELEASES)("the log of %s", (release) => {
-  let server: MysqlServer;
-  let session: Session;
-  const flavour = release === "mysql" ? "mysql" : "mariadb";
-
-  beforeAll(async () => {
-    server = await startMysql(release, {
-      settings: { "sync-binlog": "0", "innodb-flush-log-at-trx-commit": "0" },
-    });
-    await server.query("create database events");
-    session = await openSession(server.url("events"));
-    await session.query(
-      "create table t (id int primary key, v text); create table m (id int) engine = myisam",
-    );
-  });
-
-  afterAll(async () => {
-    await session[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
-  });
+  const log = recordedServer(release, "events", [
+    "create table t (id int primary key, v text)",
+    "create table m (id int) engine = myisam",
+  ]);
 
   async function contentsOf(sql: readonly string[]): Promise<EventContent[]> {
-    const file = await session.freshLog();
-    for (const statement of sql) await session.query(statement);
-    return (await decodeLog(flavour, session, await recordLog(server.url(), file))).contents;
+    const file = await log.session.freshLog();
+    for (const statement of sql) await log.session.query(statement);
+    return (await decodeLog(log.flavour, log.session, await recordLog(log.server.url(), file))).contents;
   }
 
   /** What happened, in short; MariaDB has no BEGIN, its GTID says it. */
@@ -63,13 +49,13 @@ describe.each(RELEASES)("the log of %s", (release) => {
       file: expect.stringMatching(/^binlog\.\d+$/) as unknown,
       position: 4n,
     });
-    const [{ version = "" } = {}] = await server.query("select version() as version");
+    const [{ version = "" } = {}] = await log.server.query("select version() as version");
     expect(format).toMatchObject({ kind: "format", serverVersion: version });
   });
 
   test("tells transactions, savepoints and DDL apart", async () => {
     // With GTIDs MySQL does not let one transaction change tables of both kinds.
-    const rolledBack = flavour === "mariadb" ? "insert into m values (1); rollback to `a``b`;" : "";
+    const rolledBack = log.flavour === "mariadb" ? "insert into m values (1); rollback to `a``b`;" : "";
     const contents = await contentsOf([
       `begin; insert into t values (1, 'a'); savepoint \`a\`\`b\`; insert into t values (2, 'b'); ${rolledBack} commit`,
       "insert into m values (2)",
@@ -88,7 +74,7 @@ describe.each(RELEASES)("the log of %s", (release) => {
         "truncate t",
       ]),
     );
-    expect(what.includes("rollback-to a`b")).toBe(flavour === "mariadb");
+    expect(what.includes("rollback-to a`b")).toBe(log.flavour === "mariadb");
     expect(
       contents
         .filter(({ kind }) => kind === "query")
@@ -119,10 +105,10 @@ describe.each(RELEASES)("the log of %s", (release) => {
   });
 
   test("names transactions as the server does", async () => {
-    const position = flavour === "mysql" ? "@@global.gtid_executed" : "@@global.gtid_binlog_pos";
+    const position = log.flavour === "mysql" ? "@@global.gtid_executed" : "@@global.gtid_binlog_pos";
     const before = Date.now() * 1000 - 1_000_000;
     const contents = await contentsOf(["insert into t values (6, 'f')"]);
-    const [{ last = "" } = {}] = await session.query(`select ${position} as last`);
+    const [{ last = "" } = {}] = await log.session.query(`select ${position} as last`);
     const gtids = contents.filter((content) => content.kind === "gtid");
     expect(gtids).toHaveLength(1);
     const [event] = gtids;
@@ -137,11 +123,11 @@ describe.each(RELEASES)("the log of %s", (release) => {
   });
 
   test("is read on when checksums are turned off and on", async () => {
-    const file = await session.freshLog();
-    await session.query("insert into t values (7, 'with'); set global binlog_checksum = none");
-    await session.query("insert into t values (8, 'without'); set global binlog_checksum = crc32");
-    await session.query("insert into t values (9, 'with')");
-    const { contents } = await decodeLog(flavour, session, await recordLog(server.url(), file));
+    const file = await log.session.freshLog();
+    await log.session.query("insert into t values (7, 'with'); set global binlog_checksum = none");
+    await log.session.query("insert into t values (8, 'without'); set global binlog_checksum = crc32");
+    await log.session.query("insert into t values (9, 'with')");
+    const { contents } = await decodeLog(log.flavour, log.session, await recordLog(log.server.url(), file));
     const values = contents.flatMap((content) => (content.kind === "rows" ? content.events : []));
     expect(values.map((event) => (event.kind === "insert" ? event.after : null))).toEqual([
       ["7", "with"],
@@ -153,21 +139,21 @@ describe.each(RELEASES)("the log of %s", (release) => {
   });
 
   test("with a broken event is refused", async () => {
-    const file = await session.freshLog();
-    await session.query("insert into t values (10, 'whole')");
-    const events = await recordLog(server.url(), file);
+    const file = await log.session.freshLog();
+    await log.session.query("insert into t values (10, 'whole')");
+    const events = await recordLog(log.server.url(), file);
     const rows = events.find((event) => event.includes("whole"));
     rows?.write("WHOLE", rows.indexOf("whole"));
-    await expect(decodeLog(flavour, session, events)).rejects.toMatchObject({
+    await expect(decodeLog(log.flavour, log.session, events)).rejects.toMatchObject({
       code: "protocol-violation",
       message: expect.stringContaining("an event's checksum is wrong") as unknown,
     });
   });
 
   test("with LOAD DATA or rows as statements says so", async () => {
-    await session.query("set session binlog_format = statement");
+    await log.session.query("set session binlog_format = statement");
     const contents = await contentsOf(["insert into t values (11, 'statement')"]);
-    await session.query("set session binlog_format = row");
+    await log.session.query("set session binlog_format = row");
     expect(story(contents)).toContain("insert into t values (11, 'statement')");
     expect(contents.some(({ kind }) => kind === "rows")).toBe(false);
   });

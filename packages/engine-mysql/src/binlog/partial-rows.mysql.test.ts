@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startMysql, type MysqlServer } from "@lockstep/testkit";
-import { decodeLog, openSession, recordLog, type Session } from "./recorded-log.fixture.ts";
+import { describe, expect, test } from "vitest";
+import { decodeLog, recordLog } from "./recorded-log.fixture.ts";
+import { recordedServer } from "./recorded-server.fixture.ts";
 
 /** What makes documents long enough for a part to be shorter. */
 const PAD = "x".repeat(2_000);
@@ -33,51 +33,39 @@ const CHANGES: readonly string[] = [
 ];
 
 describe("parts of JSON documents", () => {
-  let server: MysqlServer;
-  let session: Session;
-
-  beforeAll(async () => {
-    server = await startMysql("mysql");
-    await server.query(
-      "create database parts; create table parts.t (id int primary key, j json, n int, k json, l json)",
-    );
-    session = await openSession(server.url("parts"));
-    await session.query("set session binlog_row_value_options = 'PARTIAL_JSON'");
-    await session.query(`insert into t values (1, ${quoted(FIRST)}, 5, '{"b": ["${PAD}"]}', null)`);
-  });
-
-  afterAll(async () => {
-    await session[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
-  });
+  const log = recordedServer("mysql", "parts", [
+    "create table t (id int primary key, j json, n int, k json, l json)",
+    "set session binlog_row_value_options = 'PARTIAL_JSON'",
+    `insert into t values (1, ${quoted(FIRST)}, 5, '{"b": ["${PAD}"]}', null)`,
+  ]);
 
   test("make the document that the server has", async () => {
-    const file = await session.freshLog();
+    const file = await log.session.freshLog();
     const expected: (string | null | undefined)[][] = [];
     for (const change of CHANGES) {
-      await session.query(`update t set j = ${change}, k = json_set(k, '$.b[1]', ${expected.length})`);
-      const [row] = await session.query("select id, j, n, k, l from t");
+      await log.session.query(`update t set j = ${change}, k = json_set(k, '$.b[1]', ${expected.length})`);
+      const [row] = await log.session.query("select id, j, n, k, l from t");
       expected.push([row?.["id"], row?.["j"], row?.["n"], row?.["k"], row?.["l"]]);
     }
-    const log = await recordLog(server.url(), file);
+    const recorded = await recordLog(log.server.url(), file);
     // The test is of parts: most of them are.
-    expect(log.filter((event) => event[4] === 39).length).toBeGreaterThan(CHANGES.length - 4);
-    const { contents } = await decodeLog("mysql", session, log, { wholeBefore: false });
+    expect(recorded.filter((event) => event[4] === 39).length).toBeGreaterThan(CHANGES.length - 4);
+    const { contents } = await decodeLog("mysql", log.session, recorded, { wholeBefore: false });
     const events = contents.flatMap((content) => (content.kind === "rows" ? content.events : []));
     expect(events.map((event) => (event.kind === "update" ? event.after : event.kind))).toEqual(expected);
   });
 
   test("are refused where the log lacks the document before", async () => {
-    const file = await session.freshLog();
-    await session.query(
+    const file = await log.session.freshLog();
+    await log.session.query(
       "set session binlog_row_image = minimal; update t set j = json_set(j, '$.a', 'minimal'); set session binlog_row_image = full",
     );
-    const log = await recordLog(server.url(), file);
-    await expect(decodeLog("mysql", session, log)).rejects.toMatchObject({
+    const recorded = await recordLog(log.server.url(), file);
+    await expect(decodeLog("mysql", log.session, recorded)).rejects.toMatchObject({
       code: "row-incomplete",
       message: expect.stringContaining("parts.t.j"),
     });
-    await expect(decodeLog("mysql", session, log, { includes: () => false })).resolves.toBeDefined();
+    await expect(decodeLog("mysql", log.session, recorded, { includes: () => false })).resolves.toBeDefined();
   });
 });
 

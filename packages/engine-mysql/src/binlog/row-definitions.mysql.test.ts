@@ -1,32 +1,18 @@
 import { crc32 } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startMysql, type MysqlRelease, type MysqlServer } from "@lockstep/testkit";
-import { decodeLog, openSession, recordLog, type Session } from "./recorded-log.fixture.ts";
+import { describe, expect, test } from "vitest";
+import { startMysql, type MysqlRelease } from "@lockstep/testkit";
+import { decodeLog, openSession, recordLog } from "./recorded-log.fixture.ts";
+import { recordedServer } from "./recorded-server.fixture.ts";
 
 /* What the log says of the columns of the rows that follow. */
 
 const RELEASES: readonly MysqlRelease[] = ["mysql", "mariadb", "mariadb-10.11"];
 
 describe.each(RELEASES)("rows of %s", (release) => {
-  let server: MysqlServer;
-  let session: Session;
-  const flavour = release === "mysql" ? "mysql" : "mariadb";
-
-  beforeAll(async () => {
-    server = await startMysql(release, {
-      settings: { "sync-binlog": "0", "innodb-flush-log-at-trx-commit": "0" },
-    });
-    await server.query("create database defined");
-    session = await openSession(server.url("defined"));
-  });
-
-  afterAll(async () => {
-    await session[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
-  });
+  const log = recordedServer(release, "defined");
 
   test("follow the table's definition through its changes", async () => {
-    const file = await session.freshLog();
+    const file = await log.session.freshLog();
     for (const sql of [
       "drop table if exists a",
       "create table a (x int, id int, primary key (id))",
@@ -40,10 +26,15 @@ describe.each(RELEASES)("rows of %s", (release) => {
       "insert into a values ('s', 4)",
       "drop table a",
     ])
-      await session.query(sql);
-    const { contents, decoder } = await decodeLog(flavour, session, await recordLog(server.url(), file), {
-      wholeBefore: false,
-    });
+      await log.session.query(sql);
+    const { contents, decoder } = await decodeLog(
+      log.flavour,
+      log.session,
+      await recordLog(log.server.url(), file),
+      {
+        wholeBefore: false,
+      },
+    );
     const events = contents.flatMap((content) => (content.kind === "rows" ? content.events : []));
     expect(events).toEqual([
       { kind: "insert", table: 0, after: ["1", "2"] },
@@ -66,7 +57,7 @@ describe.each(RELEASES)("rows of %s", (release) => {
   });
 
   test("are read by the newest definition that their table id has", async () => {
-    const file = await session.freshLog();
+    const file = await log.session.freshLog();
     for (const sql of [
       "drop table if exists a",
       "create table a (id int primary key, v varchar(5))",
@@ -74,9 +65,9 @@ describe.each(RELEASES)("rows of %s", (release) => {
       "alter table a add column n int first",
       "insert into a values (7, 2, 'w')",
     ])
-      await session.query(sql);
-    const events = (await recordLog(server.url(), file)).map(withOneTableId);
-    const { contents } = await decodeLog(flavour, session, events);
+      await log.session.query(sql);
+    const events = (await recordLog(log.server.url(), file)).map(withOneTableId);
+    const { contents } = await decodeLog(log.flavour, log.session, events);
     expect(contents.flatMap((content) => (content.kind === "rows" ? content.events : []))).toEqual([
       { kind: "insert", table: 0, after: ["1", "v"] },
       { kind: "schema", table: 1 },
@@ -85,15 +76,17 @@ describe.each(RELEASES)("rows of %s", (release) => {
   });
 
   test("without the names of their columns are refused", async () => {
-    await session.query(`set global binlog_row_metadata = ${flavour === "mysql" ? "minimal" : "no_log"}`);
-    const file = await session.freshLog();
-    await session.query("create table named (id int primary key); insert into named values (1)");
-    const events = decodeLog(flavour, session, await recordLog(server.url(), file));
+    await log.session.query(
+      `set global binlog_row_metadata = ${log.flavour === "mysql" ? "minimal" : "no_log"}`,
+    );
+    const file = await log.session.freshLog();
+    await log.session.query("create table named (id int primary key); insert into named values (1)");
+    const events = decodeLog(log.flavour, log.session, await recordLog(log.server.url(), file));
     await expect(events).rejects.toMatchObject({
       code: "setup-incomplete",
       fix: expect.stringContaining("binlog_row_metadata = FULL") as unknown,
     });
-    await session.query("set global binlog_row_metadata = full");
+    await log.session.query("set global binlog_row_metadata = full");
   });
 });
 

@@ -1,40 +1,25 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { NOT_CARRIED, type ReplicationEvent } from "@lockstep/core";
-import { startMysql, type MysqlRelease, type MysqlServer } from "@lockstep/testkit";
-import {
-  decodeLog,
-  openSession,
-  recordLog,
-  type DecoderSettings,
-  type Session,
-} from "./recorded-log.fixture.ts";
+import { startMysql, type MysqlRelease } from "@lockstep/testkit";
+import { decodeLog, openSession, recordLog, type DecoderSettings } from "./recorded-log.fixture.ts";
+import { recordedServer } from "./recorded-server.fixture.ts";
 
 const RELEASES: readonly MysqlRelease[] = ["mysql", "mariadb", "mariadb-10.11"];
 const NONE = NOT_CARRIED;
 
 describe.each(RELEASES)("rows of %s", (release) => {
-  let server: MysqlServer;
-  let session: Session;
-  const flavour = release === "mysql" ? "mysql" : "mariadb";
-
-  beforeAll(async () => {
-    server = await startMysql(release, {
-      settings: { "sync-binlog": "0", "innodb-flush-log-at-trx-commit": "0" },
-    });
-    await server.query("create database images");
-    session = await openSession(server.url("images"));
-  });
-
-  afterAll(async () => {
-    await session[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
-  });
+  const log = recordedServer(release, "images");
 
   /** The events that statements leave in the log, without ids of tables. */
   async function eventsOf(statements: readonly string[], settings: DecoderSettings = {}): Promise<object[]> {
-    const file = await session.freshLog();
-    for (const sql of statements) await session.query(sql);
-    const { contents } = await decodeLog(flavour, session, await recordLog(server.url(), file), settings);
+    const file = await log.session.freshLog();
+    for (const sql of statements) await log.session.query(sql);
+    const { contents } = await decodeLog(
+      log.flavour,
+      log.session,
+      await recordLog(log.server.url(), file),
+      settings,
+    );
     return contents.flatMap((content) => (content.kind === "rows" ? content.events.map(withoutTable) : []));
   }
 
@@ -86,10 +71,10 @@ describe.each(RELEASES)("rows of %s", (release) => {
       ["1", "one", "5", null],
     ],
   ])("say what they do not carry: %s", async (image, inserted, moved, updated, blobbed) => {
-    await session.query(`set session binlog_row_image = ${image}`);
+    await log.session.query(`set session binlog_row_image = ${image}`);
     const insert = "insert into t values (1, 'one', 7, 'blob'), (2, null, 7, null)";
     const events = await eventsOf([...CREATE, insert, ...CHANGES.slice(1)], { wholeBefore: false });
-    await session.query("set session binlog_row_image = full");
+    await log.session.query("set session binlog_row_image = full");
     expect(events[0]).toEqual({ kind: "insert", after: inserted });
     expect(events.slice(2)).toEqual([
       { kind: "update", after: updated },
@@ -104,16 +89,16 @@ describe.each(RELEASES)("rows of %s", (release) => {
       "drop table if exists d",
       `create table d (id int primary key, n int default 7, b blob, c text default ('x'), twice int as (n * 2) stored)`,
     ];
-    await session.query("set session binlog_row_image = noblob");
+    await log.session.query("set session binlog_row_image = noblob");
     const noblob = await eventsOf([...created, "insert into d (id) values (1)"]);
     expect(noblob).toEqual([{ kind: "insert", after: ["1", "7", null, "x", "14"] }]);
-    await session.query("set session binlog_row_image = minimal");
+    await log.session.query("set session binlog_row_image = minimal");
     const minimal = eventsOf([...created, "insert into d (id) values (1)"]);
     await expect(minimal).rejects.toMatchObject({
       code: "row-incomplete",
       message: expect.stringContaining("images.d.n out of a new row"),
     });
-    await session.query("set session binlog_row_image = full");
+    await log.session.query("set session binlog_row_image = full");
   });
 
   test("of a table without a key carry their old rows whole", async () => {
@@ -135,7 +120,7 @@ describe.each(RELEASES)("rows of %s", (release) => {
   });
 
   test("keep a NULL that only the old row carries", async () => {
-    await session.query("set session binlog_row_image = minimal");
+    await log.session.query("set session binlog_row_image = minimal");
     const events = await eventsOf(
       [
         "drop table if exists k",
@@ -145,7 +130,7 @@ describe.each(RELEASES)("rows of %s", (release) => {
       ],
       { wholeBefore: false },
     );
-    await session.query("set session binlog_row_image = full");
+    await log.session.query("set session binlog_row_image = full");
     expect(events.at(-1)).toEqual({ kind: "update", before: ["1", null], after: ["2", null] });
   });
 
@@ -173,15 +158,15 @@ describe.each(RELEASES)("rows of %s", (release) => {
   });
 
   test("that carry nothing are refused", async () => {
-    await session.query("set session binlog_row_image = minimal");
+    await log.session.query("set session binlog_row_image = minimal");
     const events = eventsOf([
       "drop table if exists e",
       "create table e (a int default 1, b int default 2)",
       "insert into e () values ()",
     ]);
-    if (flavour === "mysql") await expect(events).rejects.toMatchObject({ code: "row-incomplete" });
+    if (log.flavour === "mysql") await expect(events).rejects.toMatchObject({ code: "row-incomplete" });
     else expect(await events).toEqual([{ kind: "insert", after: ["1", "2"] }]);
-    await session.query("set session binlog_row_image = full");
+    await log.session.query("set session binlog_row_image = full");
   });
 });
 

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { tableLabel, type Column, type ReplicationEvent } from "@lockstep/core";
-import { startMysql, type MysqlRelease, type MysqlServer } from "@lockstep/testkit";
+import { type MysqlRelease, type MysqlServer } from "@lockstep/testkit";
 import { connect } from "../connection.ts";
 import { readCommonTables } from "../schema/common-tables.ts";
 import type { EventContent } from "./decoded-event.ts";
-import { decodeLog, openSession, recordLog, type Session } from "./recorded-log.fixture.ts";
+import { decodeLog, recordLog, type Session } from "./recorded-log.fixture.ts";
+import { recordedServer } from "./recorded-server.fixture.ts";
 import type { Comparison, TypeCase } from "./type-case.fixture.ts";
 import { typeCases } from "./type-cases.fixture.ts";
 
@@ -156,42 +157,28 @@ async function expectCatalogAgrees(server: MysqlServer, tables: readonly MatrixT
 }
 
 describe.each(RELEASES)("every type of %s", (release) => {
-  let server: MysqlServer;
-  let session: Session;
-  const flavour = release === "mysql" ? "mysql" : "mariadb";
-
-  beforeAll(async () => {
-    server = await startMysql(release, {
-      settings: { "sync-binlog": "0", "innodb-flush-log-at-trx-commit": "0" },
-    });
-    await server.query("create database matrix character set utf8mb4");
-    session = await openSession(server.url("matrix"));
-  });
-
-  afterAll(async () => {
-    await session[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
-  });
+  const log = recordedServer(release, "matrix");
 
   /** Every row moved to another key and removed: with its old and its new values. */
   async function change(tables: readonly MatrixTable[], by: number): Promise<void> {
-    for (const { name } of tables) await session.query(`update ${name} set id = id + ${by}`);
+    for (const { name } of tables) await log.session.query(`update ${name} set id = id + ${by}`);
   }
 
   test("arrives as the server itself shows it, in every image and when compressed", async () => {
-    const file = await session.freshLog();
+    const file = await log.session.freshLog();
     const tables: MatrixTable[] = [];
-    for (const [index, of] of typeCases(release).entries()) tables.push(await fill(session, `t${index}`, of));
+    for (const [index, of] of typeCases(release).entries())
+      tables.push(await fill(log.session, `t${index}`, of));
     await change(tables, 1000);
-    if (flavour === "mysql") await session.query("set session binlog_transaction_compression = on");
-    else await session.query("set global log_bin_compress = on, global log_bin_compress_min_len = 10");
+    if (log.flavour === "mysql") await log.session.query("set session binlog_transaction_compression = on");
+    else await log.session.query("set global log_bin_compress = on, global log_bin_compress_min_len = 10");
     await change(tables, 1000);
-    for (const { name } of tables) await session.query(`delete from ${name}`);
-    if (flavour === "mariadb") await session.query("set global log_bin_compress = off");
+    for (const { name } of tables) await log.session.query(`delete from ${name}`);
+    if (log.flavour === "mariadb") await log.session.query("set global log_bin_compress = off");
 
-    const events = await recordLog(server.url(), file);
+    const events = await recordLog(log.server.url(), file);
     const hidden = new Map(tables.map(({ name, of }) => [name, of.hidden ?? null]));
-    const { contents } = await decodeLog(flavour, session, events, {
+    const { contents } = await decodeLog(log.flavour, log.session, events, {
       nativeTypeOf: (table, column) => (column === "v" ? (hidden.get(table.name) ?? null) : null),
     });
     const found = rowsOf(contents);
@@ -213,7 +200,7 @@ describe.each(RELEASES)("every type of %s", (release) => {
       }
     }
     expect(wrong.slice(0, 40)).toEqual([]);
-    await expectCatalogAgrees(server, tables);
+    await expectCatalogAgrees(log.server, tables);
     expect(tables.length).toBeGreaterThan(110);
   });
 });
