@@ -80,6 +80,12 @@ describe("what is malformed is refused", () => {
     ["literals by no tree", frame(block(LAST_COMPRESSED, "238000010100")), /tree that was not there/],
     ["a tree without weights", frame(block(LAST_COMPRESSED, "22c00080000100")), /weights that make none/],
     ["a tree that is not full", frame(block(LAST_COMPRESSED, "22c00081310100")), /weights that make none/],
+    [
+      "a tree of endless weights",
+      frame(block(LAST_COMPRESSED, "22c0010510f80100040100")),
+      /too many weights/,
+    ],
+    ["a tree of no streams", frame(block(LAST_COMPRESSED, "22c0010510f80102000100")), /has no weights/],
     ["a tree without weight 1", frame(block(LAST_COMPRESSED, "22c00081200100")), /without a longest code/],
     ["literals with bits left", frame(block(LAST_COMPRESSED, "22c00080100800")), /literals has another end/],
     ["literals without bits", frame(block(LAST_COMPRESSED, "22c00080100200")), /literals has another end/],

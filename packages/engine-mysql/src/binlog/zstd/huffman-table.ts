@@ -1,5 +1,5 @@
 import type { Cursor } from "../cursor.ts";
-import { backwardBits, nextBits, nextWord } from "./backward-bits.ts";
+import { backwardBits, nextBits, type BackwardBits } from "./backward-bits.ts";
 import { readFseTable, type FseTable } from "./fse-table.ts";
 
 /*
@@ -46,10 +46,7 @@ function fseWeights(cursor: Cursor, size: number): number[] {
 }
 
 /** Two states take turns until one would need more bits than there are; the other's symbol is the last. */
-function alternating(
-  { view, base, left: total }: ReturnType<typeof backwardBits>,
-  table: FseTable,
-): number[] {
+function alternating({ view, base, left: total }: BackwardBits, table: FseTable): number[] {
   const { accuracy, states } = table;
   const weights: number[] = [];
   let left = total;
@@ -58,7 +55,7 @@ function alternating(
   let other = states[nextBits(view, base, left, accuracy)] ?? 0;
   left -= accuracy;
   if (left < 0) throw new RangeError("a zstd tree has no weights");
-  while (weights.length < MAX_WEIGHTS) {
+  while (weights.length < MAX_WEIGHTS - 1) {
     weights.push(entry & 0xff);
     const width = (entry >> 8) & 0xff;
     if (left < width) {
@@ -78,8 +75,7 @@ function huffmanTable(weights: number[]): HuffmanTable {
   const sum = sizes.reduce((all, size) => all + size, 0);
   const width = 32 - Math.clz32(sum);
   const last = (1 << width) - sum;
-  const isTree =
-    weights.length <= MAX_WEIGHTS && sum > 0 && width <= MAX_CODE_BITS && (last & (last - 1)) === 0;
+  const isTree = sum > 0 && width <= MAX_CODE_BITS && (last & (last - 1)) === 0;
   if (!isTree) throw new RangeError("a zstd tree with weights that make none");
   weights.push(32 - Math.clz32(last));
   sizes.push(last);
@@ -94,33 +90,4 @@ function huffmanTable(weights: number[]): HuffmanTable {
       at = end;
     }
   return { width, codes };
-}
-
-/** Reads as many symbols as fill `out` from `from` to `to`; the stream must end with them. */
-export function readHuffmanStream(
-  { width, codes }: HuffmanTable,
-  { view, base, left: total }: ReturnType<typeof backwardBits>,
-  out: Uint8Array,
-  from: number,
-  to: number,
-): void {
-  const shift = 32 - width;
-  const pairs = to - 1;
-  let left = total;
-  let at = from;
-  while (at < pairs && left > 0) {
-    const word = nextWord(view, base, left);
-    const first = codes[word >>> shift] ?? 0;
-    const second = codes[(word << (first & 0xff)) >>> shift] ?? 0;
-    out[at] = first >> 8;
-    out[at + 1] = second >> 8;
-    left -= (first & 0xff) + (second & 0xff);
-    at += 2;
-  }
-  if (at === pairs && left > 0) {
-    const last = codes[nextWord(view, base, left) >>> shift] ?? 0;
-    out[at++] = last >> 8;
-    left -= last & 0xff;
-  }
-  if (at !== to || left !== 0) throw new RangeError("a zstd stream of literals has another end");
 }

@@ -1,7 +1,7 @@
 import type { Cursor } from "../cursor.ts";
-import { backwardBits } from "./backward-bits.ts";
 import { COPIED_BYTES } from "./copied-bytes.ts";
-import { readHuffmanStream, readHuffmanTable, type HuffmanTable } from "./huffman-table.ts";
+import { readHuffmanStreams } from "./huffman-streams.ts";
+import { readHuffmanTable, type HuffmanTable } from "./huffman-table.ts";
 
 /*
  * The literals' section (RFC 8878, 3.1.1.3.1): a head of bits 0-1 type, 2-3 form, then size; of type 2 and 3 also
@@ -37,21 +37,9 @@ export class Literals {
     cursor.at = end - packedSize;
     if (type === COMPRESSED) this.#table = readHuffmanTable(cursor);
     if (this.#table === null) throw new RangeError("zstd literals by a tree that was not there");
-    this.#unpack(this.#table, cursor, streams === 1 ? [end] : endsOf(cursor, end));
+    const ends = streams === 1 ? [end] : endsOf(cursor, end);
+    readHuffmanStreams(this.#table, cursor.view, cursor.at, ends, this.bytes, size);
     cursor.at = end;
-  }
-
-  #unpack(table: HuffmanTable, cursor: Cursor, ends: readonly number[]): void {
-    const part = Math.ceil(this.size / ends.length);
-    let start = cursor.at;
-    let from = 0;
-    for (const [index, end] of ends.entries()) {
-      const to = index === ends.length - 1 ? this.size : from + part;
-      if (to > this.size) throw new RangeError("zstd literals are too few for four streams");
-      readHuffmanStream(table, backwardBits(cursor.view, start, end), this.bytes, from, to);
-      start = end;
-      from = to;
-    }
   }
 
   #resize(size: number, maxBytes: number): void {
