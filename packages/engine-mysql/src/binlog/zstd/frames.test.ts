@@ -85,7 +85,7 @@ describe("what is malformed is refused", () => {
       frame(block(LAST_COMPRESSED, "22c0010510f80100040100")),
       /too many weights/,
     ],
-    ["a tree of no streams", frame(block(LAST_COMPRESSED, "22c0010510f80102000100")), /has no weights/],
+    ["a tree of no streams", frame(block(LAST_COMPRESSED, "22c0010510f80100020100")), /has no weights/],
     ["a tree without weight 1", frame(block(LAST_COMPRESSED, "22c00081200100")), /without a longest code/],
     ["literals with bits left", frame(block(LAST_COMPRESSED, "22c00080100800")), /literals has another end/],
     ["literals without bits", frame(block(LAST_COMPRESSED, "22c00080100200")), /literals has another end/],
