@@ -4,7 +4,7 @@ import { startMysql, type MysqlRelease, type MysqlServer } from "@lockstep/testk
 import { connect } from "../connection.ts";
 import { readCommonTables } from "../schema/common-tables.ts";
 import type { EventContent } from "./decoded-event.ts";
-import { decodeLog, openSession, recordLog, type Session } from "./recorded-log.fixture.ts";
+import { decodeLog, hiddenIn, openSession, recordLog, type Session } from "./recorded-log.fixture.ts";
 import type { Comparison, TypeCase } from "./type-case.fixture.ts";
 import { typeCases } from "./type-cases.fixture.ts";
 
@@ -192,7 +192,7 @@ describe.each(RELEASES)("every type of %s", (release) => {
     const events = await recordLog(server.url(), file);
     const hidden = new Map(tables.map(({ name, of }) => [name, of.hidden ?? null]));
     const { contents } = await decodeLog(flavour, session, events, {
-      nativeTypeOf: (table, column) => (column === "v" ? (hidden.get(table.name) ?? null) : null),
+      factsOf: (table) => hiddenIn(table, hidden.get(table.name) ?? null),
     });
     const found = rowsOf(contents);
     const wrong: string[] = [];

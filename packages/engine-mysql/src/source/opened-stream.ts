@@ -7,14 +7,14 @@ import { StreamGate } from "../gate/stream-gate.ts";
 import { readNameCase } from "../schema/name-case.ts";
 import { Assembler } from "./assembler.ts";
 import { besideReaders } from "./beside-readers.ts";
-import type { CatalogFacts, Reading } from "./catalog-facts.ts";
+import type { CatalogFacts } from "./catalog-facts.ts";
+import type { Reading } from "./catalog-reading.ts";
 import { decoderOptions, followingDecoder } from "./decoder-options.ts";
 import { NamedTables } from "./named-tables.ts";
 import type { PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import { serverIdOf } from "./server-id.ts";
 import type { MysqlSourceOptions } from "./source.ts";
-import { mayConcern } from "./statement-ahead.ts";
 import { emptyOf, fromOf } from "./stream-place.ts";
 import { TransactionStream } from "./transaction-stream.ts";
 
@@ -71,14 +71,19 @@ export async function openedStream(opened: OpenedStream): Promise<TransactionStr
   return new TransactionStream({
     ...common,
     from: fromOf(start),
-    prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
+    prepare: async (until) =>
+      await facts?.lookAhead(readers, { from: start, newest, isWithin: false }, until),
     onDefinition: async (statement, until) => {
+      if (facts === null) return;
+      const { includes } = options;
       // What is read for others' sake tells of ours what they will be, and no longer what they are.
-      if (facts?.passes(mayConcern(statement, options.includes)) !== true) return;
-      const isAnswered = (): boolean => gate.isAnswered(reached.position);
-      await opened.readAgain(facts, { statement, includes: options.includes, isAnswered }, until);
+      const isPast = !facts.passes(statement, includes);
       decoder.forget();
-      await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
+      if (isPast) return;
+      const isAnswered = (): boolean => gate.isAnswered(reached.position);
+      await opened.readAgain(facts, { statement, includes, isAnswered }, until);
+      const from = { from: reached.position, isWithin: assembler.isInTransaction };
+      await facts.lookAhead(readers, { ...from, newest: Infinity }, until);
     },
   });
 }
