@@ -1,4 +1,10 @@
-import { Arrived, type Position, type ServerClock, type SourceSession } from "@lockstep/core";
+import {
+  Arrived,
+  ReplicationError,
+  type Position,
+  type ServerClock,
+  type SourceSession,
+} from "@lockstep/core";
 import { BinlogStream } from "../binlog/binlog-stream.ts";
 import type { Charsets } from "../binlog/charsets.ts";
 import type { Connected } from "../connection.ts";
@@ -20,6 +26,12 @@ import { TransactionStream } from "./transaction-stream.ts";
 
 /** A larger transaction is handed on in pieces of this size: a record's worth. */
 const PIECE_BYTES = 512 * 1024;
+
+/**
+ * So many definitions and names of what was dropped are kept: what is handed on refers to any of them, for as long as it
+ * likes. Another stream begins without them (M1).
+ */
+const MAX_KEPT = 10_000;
 
 /** Where a stream begins, and what is known by then. */
 interface Begin extends GatedStart, Pick<SourceSession, "tables"> {
@@ -74,6 +86,7 @@ export async function openedStream(opened: OpenedStream): Promise<TransactionStr
     prepare: async (until) =>
       await facts?.lookAhead(readers, { from: start, newest, isWithin: false }, until),
     onDefinition: async (statement, until) => {
+      if (!assembler.isInTransaction && decoder.tables.size + named.keptCount > MAX_KEPT) throw fullOfNames();
       if (facts === null) return;
       const { includes } = options;
       // What is read for others' sake tells of ours what they will be, and no longer what they are.
@@ -86,4 +99,9 @@ export async function openedStream(opened: OpenedStream): Promise<TransactionStr
       await facts.lookAhead(readers, { ...from, newest: Infinity }, until);
     },
   });
+}
+
+function fullOfNames(): ReplicationError {
+  const message = `${MAX_KEPT} definitions of tables have come, of tables that are gone, too: the log is read on without them`;
+  return new ReplicationError("connection-lost", message);
 }
