@@ -21,6 +21,8 @@ export interface ConnectOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Rows may be sent by LOAD DATA LOCAL. Default: they may not. */
   readonly loads?: boolean;
+  /** The url's database need not be there: no statement is to need one. Default: it is used. */
+  readonly isAnywhere?: boolean;
   /** As an application connects: the driver's and the server's own settings. Default: as we do. */
   readonly isClient?: boolean;
 }
@@ -181,9 +183,9 @@ function driverOptions(
   target: Target,
   socket: Socket,
   ssl: SslOptions | null,
-  { isClient = false, loads = false }: ConnectOptions,
+  { isClient = false, loads = false, isAnywhere = false }: ConnectOptions,
 ): ConnectionOptions {
-  const { database } = target;
+  const database = isAnywhere ? null : target.database;
   // Left to itself the driver looks for placeholders in every statement, however long: ours have none.
   const queryFormat = (sql: string): string => sql;
   const ours = { charset: "UTF8MB4_BIN", multipleStatements: true, queryFormat };

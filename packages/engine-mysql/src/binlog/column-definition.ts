@@ -21,13 +21,16 @@ export interface ColumnDefinition {
   readonly reader: ColumnReader;
 }
 
-export interface DefinitionContext {
+export interface DefinitionContext extends CharsetContext {
+  readonly maxRowBytes: number;
+  /** The catalog's own name of a type that the log shows as bytes, where there is one. */
+  readonly hiddenType: string | null;
+}
+
+interface CharsetContext {
   readonly charsets: Charsets;
   /** `schema.table.column`. */
   readonly label: string;
-  readonly maxRowBytes: number;
-  /** The catalog's own name of a type that the log shows as bytes, where there is one. */
-  readonly hiddenTypeOf: () => string | null;
 }
 
 const BLOB_NAMES: readonly string[] = ["", "tiny", "", "medium", "long"];
@@ -118,12 +121,17 @@ function defineString(column: MappedColumn, context: DefinitionContext): ColumnD
     );
   }
   if (decode !== null) return define("string", nameOf(column, charset), text(width, decode, place));
-  const hidden = isBlob ? null : hiddenType(context.hiddenTypeOf(), size);
+  const hidden = isBlob ? null : hiddenType(context.hiddenType, size);
   if (hidden !== null) return hidden;
   return define("bytes", nameOf(column, charset), bytes(width, type === TYPE.STRING ? size : 0));
 }
 
-function charsetOf({ collation }: MappedColumn, { charsets, label }: DefinitionContext): Charset {
+/** Whether its values are no text. */
+export function isBytes(column: MappedColumn, context: CharsetContext): boolean {
+  return charsetOf(column, context).decode === null;
+}
+
+function charsetOf({ collation }: MappedColumn, { charsets, label }: CharsetContext): Charset {
   if (collation === null)
     throw new ReplicationError("protocol-violation", `${label} has no collation in its table map`);
   return charsets.ofCollation(collation, label);

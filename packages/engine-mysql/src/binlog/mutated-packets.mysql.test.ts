@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { ReplicationError } from "@lockstep/core";
+import { ReplicationError, type TableName } from "@lockstep/core";
 import { startMysql, type MysqlRelease } from "@lockstep/testkit";
+import type { ColumnFacts } from "../schema/column-facts.ts";
 import type { BinlogDecoder } from "./binlog-decoder.ts";
 import { readCharsetTable, readCollations, type RunQuery } from "./charset-query.ts";
 import { Charsets } from "./charsets.ts";
 import { altered, cpuMsSince, dice } from "./mutation.fixture.ts";
-import { decodeAll, decoderOf, openSession, recordLog } from "./recorded-log.fixture.ts";
+import { decodeAll, decoderOf, hiddenIn, openSession, recordLog } from "./recorded-log.fixture.ts";
 import { typeCases } from "./type-cases.fixture.ts";
 
 /** 10 runs a million. */
@@ -27,7 +28,7 @@ const MAX_EVENT_BYTES = 4_000;
 interface Recorded {
   readonly events: readonly Buffer[];
   readonly charsets: Charsets;
-  readonly nativeTypeOf: (table: { readonly name: string }) => string | null;
+  readonly factsOf: (table: TableName) => ColumnFacts;
 }
 
 /** Events of a real server, without checksums: they would hide what the decoder does with what is wrong. */
@@ -73,7 +74,7 @@ async function record(release: MysqlRelease): Promise<Recorded> {
     if (charset.name === "latin1") break;
   }
   const events = (await recordLog(server.url(), file)).filter(({ length }) => length < MAX_EVENT_BYTES);
-  return { events, charsets, nativeTypeOf: ({ name }) => hidden.get(name) ?? null };
+  return { events, charsets, factsOf: (table) => hiddenIn(table, hidden.get(table.name) ?? null) };
 }
 
 /** Mostly with a length that is right again, so that what follows the head is read. */
@@ -108,9 +109,9 @@ describe.each(["mysql", "mariadb"] as const)("a mutated event of %s", (release) 
   test(
     "is an error or an answer, never a crash, and never read beyond its end",
     async () => {
-      const { events, charsets, nativeTypeOf } = await record(release);
+      const { events, charsets, factsOf } = await record(release);
       const primed = (): BinlogDecoder => {
-        const decoder = decoderOf(release, charsets, { nativeTypeOf });
+        const decoder = decoderOf(release, charsets, { factsOf });
         decodeAll(decoder, events);
         return decoder;
       };

@@ -1,5 +1,7 @@
 import { createConnection, type Connection } from "mysql2/promise";
+import type { TableName } from "@lockstep/core";
 import type { Flavour } from "../flavour.ts";
+import type { ColumnFacts } from "../schema/column-facts.ts";
 import { BinlogDecoder, type BinlogDecoderOptions } from "./binlog-decoder.ts";
 import { readCharsetTable, readCollations, type RunQuery } from "./charset-query.ts";
 import { Charsets, UnknownCharset } from "./charsets.ts";
@@ -95,7 +97,6 @@ export function decoderOf(
     charsets,
     maxRowBytes: 16 * 1024 * 1024,
     includes: () => true,
-    nativeTypeOf: () => null,
     wholeBefore: true,
     ...settings,
   });
@@ -113,4 +114,9 @@ export function decodeAll(decoder: BinlogDecoder, events: readonly Buffer[]): Ev
 
 function isRows(rows: unknown): rows is Record<string, string | null>[] {
   return Array.isArray(rows);
+}
+
+/** Of a table whose column v may be of a type that the log does not tell. */
+export function hiddenIn(table: TableName, type: string | null): ColumnFacts {
+  return { table, hidden: new Map(type === null ? [] : [["v", type]]), generated: new Set() };
 }

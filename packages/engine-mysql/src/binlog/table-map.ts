@@ -8,8 +8,9 @@ import {
   type TableName,
 } from "@lockstep/core";
 import type { Flavour } from "../flavour.ts";
+import type { ColumnFacts } from "../schema/column-facts.ts";
 import type { Charsets } from "./charsets.ts";
-import { defineColumn, type ColumnDefinition } from "./column-definition.ts";
+import { defineColumn, isBytes } from "./column-definition.ts";
 import type { ColumnReader } from "./column-reader.ts";
 import { readColumn } from "./column-sizes.ts";
 import { TYPE, type MappedColumn } from "./column-type.ts";
@@ -44,13 +45,13 @@ export interface TableMapOptions {
   readonly maxRowBytes: number;
   /** Whether the table's rows are wanted; of others nothing is looked at. */
   readonly includes: (table: TableName) => boolean;
-  /** What the catalog calls a type that the log shows as bytes: MariaDB's UUID, INET4, INET6, VECTOR. */
-  readonly nativeTypeOf: (table: TableName, column: string) => string | null;
-  /** Whether changes tell a column's value; default: all do. */
-  readonly arrives?: ((table: TableName, column: string) => boolean) | undefined;
-  /** What else is to be known of a table before its rows are read; rejects what is not. */
-  readonly requireSettled?:
-    ((table: TableName, timestamp: number, doubtful: readonly string[]) => void) | undefined;
+  /**
+   * What the log does not say of a table's columns, for rows that were logged at a time; rejects where nobody knows.
+   * `doubtful`: those that it shows as bytes, and that may be MariaDB's UUID, INET4, INET6 or VECTOR. Default: it says
+   * all.
+   */
+  readonly factsOf?:
+    ((table: TableName, timestamp: number, doubtful: readonly string[]) => ColumnFacts) | undefined;
   /** Those of another reader of the same log, whose events are put together with this one's. */
   readonly known?: KnownTables | undefined;
 }
@@ -127,7 +128,7 @@ export class TableMaps {
     const known = this.#byTableId.get(tableId);
     if (known !== undefined && known.raw.compare(bytes, cursor.at, end) === 0) {
       const { mapped } = known;
-      if (mapped !== null) this.#options.requireSettled?.(mapped.table, timestamp, mapped.doubtful);
+      if (mapped !== null) this.#options.factsOf?.(mapped.table, timestamp, mapped.doubtful);
       return;
     }
     // Delete first: the map forgets the oldest.
@@ -160,24 +161,24 @@ export class TableMaps {
     );
     const metadata = readOptionalMetadata(cursor, columns, this.#options.flavour);
     if (!metadata.hasNames) throw metadataMissing(label);
-    const context = (column: string) => ({
-      charsets: this.#options.charsets,
-      label: `${label}.${column}`,
-      maxRowBytes: this.#options.maxRowBytes,
-      hiddenTypeOf: () => this.#options.nativeTypeOf({ schema, name }, column),
+    const { charsets, maxRowBytes } = this.#options;
+    const labelled = columns.map((column) => ({ column, label: `${label}.${column.name ?? ""}` }));
+    const doubtful = labelled
+      .filter((of) => isDoubtful(of.column) && isBytes(of.column, { charsets, label: of.label }))
+      .map(({ column }) => column.name ?? "");
+    const facts = this.#options.factsOf?.({ schema, name }, timestamp, doubtful);
+    const defined = labelled.map((of) => {
+      const hiddenType = facts?.hidden.get(of.column.name ?? "") ?? null;
+      return defineColumn(of.column, { charsets, label: of.label, maxRowBytes, hiddenType });
     });
-    const defined = columns.map((column) => defineColumn(column, context(column.name ?? "")));
-    const doubtful = columns.flatMap((column, index) =>
-      isDoubtful(column, defined[index]) ? [column.name ?? ""] : [],
-    );
-    this.#options.requireSettled?.({ schema, name }, timestamp, doubtful);
     const isKey = columns.map((_, index) => metadata.key.includes(index));
     const fields = columns.map((column, index): Column => {
       const { type = "other", nativeType = "" } = defined[index] ?? {};
       return { name: column.name ?? "", type, nativeType, isKey: isKey[index] ?? false };
     });
-    const arrives = this.#options.arrives ?? ((): boolean => true);
-    const keeps = fields.flatMap((field, index) => (arrives({ schema, name }, field.name) ? [index] : []));
+    const keeps = fields.flatMap((field, index) =>
+      facts?.generated.has(field.name) === true ? [] : [index],
+    );
     const kept = fields.filter((_, index) => keeps.includes(index));
     return {
       ...this.#known.of({ schema, name }, kept),
@@ -192,9 +193,8 @@ export class TableMaps {
 }
 
 /** MariaDB's log shows UUID, INET and VECTOR as bytes. */
-function isDoubtful({ type }: MappedColumn, defined: ColumnDefinition | undefined): boolean {
-  if (type !== TYPE.STRING && type !== TYPE.VARCHAR) return false;
-  return defined?.type !== "string" || defined.nativeType.startsWith("inet");
+function isDoubtful({ type }: MappedColumn): boolean {
+  return type === TYPE.STRING || type === TYPE.VARCHAR;
 }
 
 function readName(cursor: Cursor): string {

@@ -4,7 +4,7 @@ import { type MysqlRelease, type MysqlServer } from "@lockstep/testkit";
 import { connect } from "../connection.ts";
 import { readCommonTables } from "../schema/common-tables.ts";
 import type { EventContent } from "./decoded-event.ts";
-import { decodeLog, recordLog, type Session } from "./recorded-log.fixture.ts";
+import { decodeLog, hiddenIn, recordLog, type Session } from "./recorded-log.fixture.ts";
 import { recordedServer } from "./recorded-server.fixture.ts";
 import type { Comparison, TypeCase } from "./type-case.fixture.ts";
 import { typeCases } from "./type-cases.fixture.ts";
@@ -179,7 +179,7 @@ describe.each(RELEASES)("every type of %s", (release) => {
     const events = await recordLog(log.server.url(), file);
     const hidden = new Map(tables.map(({ name, of }) => [name, of.hidden ?? null]));
     const { contents } = await decodeLog(log.flavour, log.session, events, {
-      nativeTypeOf: (table, column) => (column === "v" ? (hidden.get(table.name) ?? null) : null),
+      factsOf: (table) => hiddenIn(table, hidden.get(table.name) ?? null),
     });
     const found = rowsOf(contents);
     const wrong: string[] = [];

@@ -185,7 +185,7 @@ export class GateKeeper implements AsyncDisposable {
 
   /** Of what is committed from now on a commit waits; who waits already must not wait for all that lies before. */
   async #armWhenReached(connected: Connected, state: SemiSyncState): Promise<void> {
-    const { pipeline, degradeAfterMs, logger, failpoints } = this.#options;
+    const { pipeline, degradeAfterMs, logger, failpoints, connect, stream } = this.#options;
     const { clients } = state;
     if (this.#state === "armed") this.#state = "degraded"; // They were let go, and it was said.
     this.#wait();
@@ -196,21 +196,13 @@ export class GateKeeper implements AsyncDisposable {
       const { isWanted } = await readGateNote(server.session, pipeline);
       if (!isWanted) return;
       await arm(server, degradeAfterMs, failpoints);
-      await this.#prove(connected);
+      const hold = (isHeld: boolean): void => stream.hold(isHeld);
+      await proveArmed({ ...server, connect, hold, degradeAfterMs }, this.#ended.signal);
       await noteGate(server.session, pipeline, { isArmed: true });
       logger.info({ pipeline }, "the gate is armed: every commit of the primary waits for the quorum");
-      this.#seen = state;
+      this.#seen = await readSemiSync(server.session, server.flavour); // A proof may leave a commit unanswered.
       this.#become("armed");
     });
-  }
-
-  async #prove({ session: observer, server: { flavour } }: Connected): Promise<void> {
-    const { connect, stream, pipeline, degradeAfterMs } = this.#options;
-    const { signal } = this.#ended;
-    await using connected = await connect(signal);
-    const hold = (isHeld: boolean): void => stream.hold(isHeld);
-    const sessions = { prober: connected.session, observer };
-    await proveArmed({ ...sessions, flavour, pipeline, hold, degradeAfterMs }, signal);
   }
 
   async #beArmed(connected: Connected, state: SemiSyncState): Promise<void> {

@@ -5,6 +5,7 @@ import { nameOf } from "./among.ts";
 
 /** What MariaDB's log does not say of a table's columns, and its catalog does. */
 export interface ColumnFacts {
+  readonly table: TableName;
   /** The types of those that the log shows as bytes. */
   readonly hidden: ReadonlyMap<string, string>;
   /** Those that the log does not carry when a row is updated. */
@@ -62,10 +63,11 @@ async function readFacts(
             ${HIDDEN} as is_hidden, ${GENERATED} as is_generated
        from information_schema.columns where (${HIDDEN} or ${GENERATED} or ordinal_position = 1)${isOnly(only)}`,
   );
-  const facts = new Map<string, { hidden: Map<string, string>; generated: Set<string> }>();
+  const facts = new Map<string, { table: TableName; hidden: Map<string, string>; generated: Set<string> }>();
   for (const row of rows) {
-    const key = tableKey(nameOf(row));
-    const of = facts.get(key) ?? { hidden: new Map(), generated: new Set() };
+    const table = nameOf(row);
+    const key = tableKey(table);
+    const of = facts.get(key) ?? { table, hidden: new Map(), generated: new Set() };
     facts.set(key, of);
     if (row["is_hidden"] === "1") of.hidden.set(row["col"] ?? "", row["type"] ?? "");
     if (row["is_generated"] === "1") of.generated.add(row["col"] ?? "");

@@ -14,7 +14,7 @@ import {
 import { freshMysqlDatabase, queryMysql, silentLogger, uniqueName } from "@lockstep/testkit";
 import type { Flavour } from "../flavour.ts";
 import type { MysqlSchema } from "../schema/definition.ts";
-import { ROWS_FORMAT } from "../snapshot/snapshot.ts";
+import { ROWS_FORMAT } from "../snapshot/description.ts";
 import { CREATE_ITEMS, never, progressAt } from "./replica.fixture.ts";
 import { createMysqlSink } from "./sink.ts";
 

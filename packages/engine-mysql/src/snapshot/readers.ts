@@ -1,5 +1,5 @@
 import { abortable, Deferred, ReplicationError } from "@lockstep/core";
-import { isTableChanged, toReplicationError } from "../server-error.ts";
+import { isLockWait, isTableChanged, toReplicationError } from "../server-error.ts";
 import type { Session } from "../session.ts";
 import type { CopiedColumn } from "./columns.ts";
 
@@ -51,7 +51,8 @@ export class Readers {
       isWhole = true;
     } catch (error) {
       if (isStalled) throw stalled();
-      throw isTableChanged(error) ? changedMeanwhile(label, error) : toReplicationError(error, PLACE);
+      const isChanged = isTableChanged(error) || isLockWait(error);
+      throw isChanged ? changedMeanwhile(label, error) : toReplicationError(error, PLACE);
     } finally {
       clearTimeout(timer);
       this.#giveBack(session, isWhole);

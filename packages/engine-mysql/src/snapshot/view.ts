@@ -3,6 +3,7 @@ import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { readPrimaryLog } from "../source/primary-log.ts";
 import { readPrimarySettings } from "../setup-check/primary-settings.ts";
 import { readBirthdays } from "./birthdays.ts";
+import { withoutWaiting } from "../schema/without-waiting.ts";
 import { isLockWait, isRightMissing } from "../server-error.ts";
 
 /**
@@ -12,6 +13,8 @@ import { isLockWait, isRightMissing } from "../server-error.ts";
 const LOCK_SECONDS = 1;
 const ATTEMPTS = 20;
 const ASK_EVERY = 2;
+/** Who alters a table that is copied, and waits for the copy, at the gate, must not be waited for without an end. */
+const RANGE_LOCK_SECONDS = 30;
 /** A link that has died is known to the server after so long, and what it held is free. */
 const LINK_SECONDS = 3;
 
@@ -46,8 +49,10 @@ export async function openView(
     for (const reader of readers) await prepare(reader);
     const { session, server } = locker;
     const { hasIds } = await readPrimarySettings(session, server);
-    const birthdays = await readBirthdays(session, tables);
+    const before = await withoutWaiting(locker, async () => await readBirthdays(session, tables));
     await lock(locker, heldUp, signal);
+    // One that somebody altered just then has one now.
+    const birthdays = before.size < tables.length ? await readBirthdays(session, tables) : before;
     for (const { session } of readers)
       await session.run("start transaction with consistent snapshot, read only");
     const { end } = await readPrimaryLog(session, server.flavour, hasIds);
@@ -62,6 +67,7 @@ export async function openView(
 
 async function prepare({ session, server }: Connected): Promise<void> {
   await session.run("set session transaction isolation level repeatable read");
+  await session.run(`set session lock_wait_timeout = ${RANGE_LOCK_SECONDS}`);
   if (server.flavour !== "mariadb") return;
   // MariaDB keeps a session's locks on tables through a savepoint, while what the session does would be logged (H1).
   // Without the right to say so, who alters a table waits until all are copied.

@@ -1,19 +1,16 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { ReplicationError, tableKey, tableLabel, type Position, type TableName } from "@lockstep/core";
 import type { Gtid } from "../binlog/gtid.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { parsed } from "../parsed-position.ts";
-import { readAllFacts, readFactsAtOnce, readOneAtOnce, type ColumnFacts } from "../schema/column-facts.ts";
+import type { ColumnFacts } from "../schema/column-facts.ts";
 import { readMade, type MadeTable } from "../schema/tables.ts";
 import type { Session } from "../session.ts";
+import { readCatalog, readCatalogAtOnce, type CatalogReading, type Reading } from "./catalog-reading.ts";
 import { NotComparable } from "./compared-start.ts";
+import { createdTable, tells, type CreatedTable } from "./created-table.ts";
+import type { DefiningStatement } from "./defining-statement.ts";
 import type { LogReaders } from "./prepared-reader.ts";
-import { mayName, mayRetype, statementsAhead, type StatementAhead, type Stretch } from "./statement-ahead.ts";
-
-/** How often a table is looked up that its statement's own commit holds. */
-const LOOK_MS = 20;
-/** So long after the answer to that commit somebody else is in the way. */
-const RELEASED_MS = 300;
+import { statementsAhead, type Stretch } from "./statement-ahead.ts";
 
 /** A definition may be another further on in the log: it is looked there, and the stream read anew. */
 export class UnsettledDefinition extends ReplicationError {
@@ -25,23 +22,24 @@ export class UnsettledDefinition extends ReplicationError {
 /**
  * What MariaDB's log does not say of its tables, and its catalog does: which columns are generated, UUID, INET or VECTOR.
  * The catalog tells of now, and the log of then: rows that were logged before the catalog was read are understood by it
- * only where no statement in between may have made other columns of theirs.
+ * only where no statement in between may have made other columns of theirs. What is known of a table where the stream is
+ * holds until a statement comes that may be of it, whatever the catalog tells meanwhile.
  */
 export class CatalogFacts {
-  #facts: ReadonlyMap<string, ColumnFacts> = new Map();
-  /** Tables that could not be looked up: they are as before until a statement of theirs comes, … */
-  #kept: ReadonlySet<string> = new Set();
-  /** … and those of which nothing is known. */
-  #unknown: ReadonlySet<string> = new Set();
-  #made: readonly MadeTable[] = [];
-  #madeAt: ReadonlyMap<string, number> = new Map();
-  /** What the catalog knows of was logged up to there at least, … */
-  #included = new DomainPositions();
-  /** … and up to there at most. */
-  #end = new DomainPositions();
-  /** The statements up to there that are still to come; null: nobody has looked. */
-  #ahead: StatementAhead[] | null = null;
-  /** The transaction that is being read may have been logged before the catalog was read, … */
+  #latest: CatalogReading;
+  /** What holds where the stream is, by the readings before. */
+  #held: ReadonlyMap<string, ColumnFacts> = new Map();
+  /** What statements of the stream said themselves of tables that they made. */
+  readonly #told = new Map<string, CreatedTable>();
+  readonly #made: readonly MadeTable[];
+  readonly #madeAt: ReadonlyMap<string, number>;
+  /** The statements up to the latest reading that are still to come; null: nobody has looked. */
+  #ahead: DefiningStatement[] | null = null;
+  /** Tables, with columns, that none of them is of. */
+  #settled = new Map<string, readonly string[]>();
+  /** Statements in the transaction that is being read. */
+  #within = 0;
+  /** That one may have been logged before the catalog was read, … */
   #isBehind = false;
   /** … and was. */
   #isIncluded = false;
@@ -52,45 +50,29 @@ export class CatalogFacts {
   /** `compared`: through where the topic has what is read; null: it has nothing of it. */
   static async read(session: Session, compared: Position | null): Promise<CatalogFacts> {
     const published = compared === null ? null : parsed(compared);
-    const facts = new CatalogFacts(published?.kind === "domains" ? published.ids : new DomainPositions());
-    facts.#included = await readLogged(session);
-    facts.#facts = await readAllFacts(session);
-    facts.#made = await readMade(session);
-    facts.#madeAt = new Map(facts.#made.map(({ table, atS }) => [tableKey(table), atS]));
-    facts.#end = await readLogged(session);
-    return facts;
+    const latest = await readCatalog(session);
+    const made = await readMade(session);
+    return new CatalogFacts(
+      latest,
+      made,
+      published?.kind === "domains" ? published.ids : new DomainPositions(),
+    );
   }
 
-  private constructor(published: DomainPositions) {
+  private constructor(latest: CatalogReading, made: readonly MadeTable[], published: DomainPositions) {
+    this.#latest = latest;
+    this.#made = made;
+    this.#madeAt = new Map(made.map(({ table, atS }) => [tableKey(table), atS]));
     this.#published = published;
   }
 
-  /**
-   * After a statement that has come. Whoever changes another table just now may be waiting for us, at the gate: so
-   * that one is not waited for. `lookAhead` must follow.
-   */
+  /** After a statement that has come, of which `passes` was told. `lookAhead` must follow. */
   async readAgain(session: Session, reading: Reading, signal: AbortSignal): Promise<void> {
-    const isPast = !this.#isBehind; // All that the catalog told before has come.
-    const included = await readLogged(session);
-    const read = await readFactsAtOnce(session);
-    const facts = new Map(read.facts);
-    const [kept, unknown] = [new Set<string>(), new Set<string>()];
-    for (const table of read.left.filter(reading.includes)) {
-      const key = tableKey(table);
-      const former = isPast || this.#kept.has(key) ? this.#facts.get(key) : undefined;
-      const isNamed = mayName(reading.statement, table);
-      const named = isNamed ? await readNamed(session, table, reading, signal) : null;
-      if (named !== null) for (const [of, known] of named) facts.set(of, known);
-      else if (isNamed || former === undefined) unknown.add(key);
-      else {
-        facts.set(key, former);
-        kept.add(key);
-      }
-    }
-    this.#end = await readLogged(session);
-    this.#included = included;
+    const held = this.#holding(reading);
+    this.#latest = await readCatalogAtOnce(session, reading, signal);
+    this.#held = held;
     this.#ahead = null;
-    [this.#facts, this.#kept, this.#unknown] = [facts, kept, unknown];
+    this.#settled = new Map();
   }
 
   /** When the newest of these tables was made or altered last. */
@@ -99,86 +81,101 @@ export class CatalogFacts {
     return made.reduce((newest, atS) => Math.max(newest, atS), 0);
   }
 
-  /** Looks for the statements between a place of the log and what was there when the catalog was read. */
+  /**
+   * Looks for the statements between a place of the log and what was there when the catalog was read. `isWithin`: the
+   * place lies before the transaction that is being read.
+   */
   async lookAhead(
     readers: LogReaders,
-    { from, newest }: Pick<Stretch, "from" | "newest">,
+    { from, newest, isWithin }: Pick<Stretch, "from" | "newest"> & { readonly isWithin: boolean },
     signal: AbortSignal,
   ): Promise<void> {
-    this.#ahead = await statementsAhead(readers, { from, newest, until: this.#end }, signal);
+    const ahead = await statementsAhead(readers, { from, newest, until: this.#latest.end }, signal);
+    this.#ahead = ahead?.slice(isWithin ? this.#within : 0) ?? null;
   }
 
   /** A transaction begins in the stream. */
   begins(gtid: Gtid | null): void {
+    this.#within = 0;
     if (gtid?.flavour !== "mariadb") return;
     const { domainId, serverId, sequence } = gtid;
-    this.#isBehind = this.#end.has(domainId, serverId, sequence);
-    this.#isIncluded = this.#isBehind && this.#included.has(domainId, serverId, sequence);
+    const { end, included } = this.#latest;
+    this.#isBehind = end.has(domainId, serverId, sequence);
+    this.#isIncluded = this.#isBehind && included.has(domainId, serverId, sequence);
     this.#isPublished = this.#published.has(domainId, serverId, sequence);
   }
 
-  /** A statement that changes definitions has come in the stream, of our tables or not. True: the catalog is to be read again. */
-  passes(isOurs: boolean): boolean {
-    const isKnown = this.#isIncluded && this.#kept.size + this.#unknown.size === 0;
-    if (isOurs && !isKnown) return true;
-    if (this.#isBehind) this.#ahead?.shift();
-    return false;
-  }
-
-  nativeTypeOf(table: TableName, column: string): string | null {
-    return this.#facts.get(tableKey(table))?.hidden.get(column) ?? null;
-  }
-
-  arrives(table: TableName, column: string): boolean {
-    return this.#facts.get(tableKey(table))?.generated.has(column) !== true;
+  /**
+   * A statement that changes definitions has come in the stream, of these tables or not. True: the catalog is to be read
+   * again.
+   */
+  passes(statement: DefiningStatement, includes: (table: TableName) => boolean): boolean {
+    this.#within += 1;
+    if (this.#ahead?.[0]?.isSame(statement) === true) this.#ahead.shift();
+    this.#held = new Map([...this.#held].filter(([, { table }]) => !statement.mayChange(table)));
+    for (const [key, { table }] of this.#told) if (statement.mayChange(table)) this.#told.delete(key);
+    const told = createdTable(statement);
+    if (told !== null && includes(told.table)) this.#told.set(tableKey(told.table), told);
+    if (!statement.mayConcern(includes)) return false;
+    const isLeft = [...this.#latest.left].some(
+      ([key, table]) => !this.#held.has(key) || statement.mayChange(table),
+    );
+    return !this.#isIncluded || isLeft;
   }
 
   /**
-   * Rejects rows of a table, logged at a time, whose columns may have been others than the catalog says; `doubtful`:
-   * those whose type the log does not tell.
+   * What is known of a table whose rows were logged at a time; rejects where its columns may have been others than the
+   * catalog says. `doubtful`: those whose type the log does not tell.
    */
-  requireSettled(table: TableName, timestamp: number, doubtful: readonly string[]): void {
+  factsOf(table: TableName, timestamp: number, doubtful: readonly string[]): ColumnFacts {
     const key = tableKey(table);
-    if (this.#unknown.has(key)) throw new UnsettledDefinition(table);
-    if (!this.#isBehind || this.#kept.has(key)) return;
-    if (this.#ahead === null) {
-      const madeAt = this.#madeAt.get(key);
-      if (madeAt !== undefined && madeAt < timestamp) return;
-      throw new UnsettledDefinition(table);
-    }
-    if (this.#ahead.some((statement) => mayRetype(statement, table, doubtful)))
+    const held = this.#held.get(key);
+    if (held !== undefined) return held;
+    const read = this.#latest.facts.get(key);
+    const standing = this.#standing(table, timestamp, doubtful);
+    if (read !== undefined && standing === "settled") return read;
+    const told = this.#told.get(key);
+    if (told !== undefined && tells(told, doubtful)) return told;
+    if (standing === "unsettled") throw new UnsettledDefinition(table);
+    if (standing === "unknown")
       throw this.#isPublished ? new NotComparable(unknownThen(table)) : unknownThen(table);
+    return { table, hidden: new Map(), generated: new Set() };
   }
-}
 
-/** Looks a table up that its statement's own commit may hold until it is answered. Null: somebody else does. */
-async function readNamed(
-  session: Session,
-  table: TableName,
-  { isAnswered }: Reading,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, ColumnFacts> | null> {
-  for (let untilMs = Infinity; performance.now() < untilMs;) {
-    const facts = await readOneAtOnce(session, table);
-    if (facts !== null) return facts;
-    if (untilMs === Infinity && isAnswered()) untilMs = performance.now() + RELEASED_MS;
-    await sleep(LOOK_MS, undefined, { signal });
+  /** Whether what the catalog told last of a table holds where the stream is. */
+  #standing(
+    table: TableName,
+    timestamp: number,
+    doubtful: readonly string[],
+  ): "settled" | "unsettled" | "unknown" {
+    const key = tableKey(table);
+    const { facts, left } = this.#latest;
+    if (left.has(key)) return "unsettled";
+    if (this.#isBehind && this.#ahead === null) {
+      const madeAt = this.#madeAt.get(key);
+      return madeAt !== undefined && madeAt < timestamp ? "settled" : "unsettled";
+    }
+    if (this.#isBehind && this.#settled.get(key) !== doubtful) {
+      if (this.#ahead?.some((statement) => statement.mayRetype(table, doubtful)) === true) return "unknown";
+      this.#settled.set(key, doubtful);
+    }
+    // One that is gone without a word in the log is to have one soon.
+    if (doubtful.length > 0 && !facts.has(key)) return this.#isBehind ? "unknown" : "unsettled";
+    return "settled";
   }
-  return null;
-}
 
-/** What the catalog is read again for. */
-export interface Reading {
-  readonly statement: StatementAhead;
-  /** Of other tables nothing needs to be known. */
-  readonly includes: (table: TableName) => boolean;
-  /** Commits wait for us, and none does any more that has been read. */
-  readonly isAnswered: () => boolean;
-}
-
-async function readLogged(session: Session): Promise<DomainPositions> {
-  const [row] = await session.query("select @@global.gtid_binlog_pos as reached");
-  return DomainPositions.parse(row?.["reached"] ?? "") ?? new DomainPositions();
+  /** What holds behind a statement, whatever the next reading tells. */
+  #holding({ statement, includes }: Reading): ReadonlyMap<string, ColumnFacts> {
+    const held = new Map(this.#held);
+    const ahead = this.#ahead ?? (this.#isBehind ? null : []);
+    if (ahead === null) return held;
+    for (const [key, facts] of this.#latest.facts) {
+      const { table } = facts;
+      const isChanged = [statement, ...ahead].some((one) => one.mayChange(table));
+      if (!held.has(key) && includes(table) && !isChanged) held.set(key, facts);
+    }
+    return held;
+  }
 }
 
 function unknownThen(table: TableName): ReplicationError {

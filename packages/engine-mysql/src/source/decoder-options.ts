@@ -26,8 +26,7 @@ export async function decoderOptions(
     charsets,
     maxRowBytes,
     includes: (table) => isForUsers(table) && matchesTable(tables, table) && !sequences.has(tableKey(table)),
-    nativeTypeOf: (table, column) => facts?.nativeTypeOf(table, column) ?? null,
-    arrives: (table, column) => facts?.arrives(table, column) ?? true,
+    factsOf: facts === null ? undefined : (...rows) => facts.factsOf(...rows),
     wholeBefore: false,
     known: new KnownTables(),
   };
@@ -37,7 +36,6 @@ export async function decoderOptions(
 export function followingDecoder(options: BinlogDecoderOptions, facts: CatalogFacts | null): BinlogDecoder {
   return new BinlogDecoder({
     ...options,
-    requireSettled: (...rows) => facts?.requireSettled(...rows),
     onBegin: (gtid) => facts?.begins(gtid),
   });
 }

@@ -1,24 +1,15 @@
 import { expect, test } from "vitest";
-import { Deferred, hasCode, NOT_CARRIED, type Cell } from "@lockstep/core";
+import { Deferred, hasCode, NOT_CARRIED } from "@lockstep/core";
 import { eventually, freshMysqlDatabase, queryMysql, type Following } from "@lockstep/testkit";
-import { follow, run, sourceOf } from "./source.fixture.ts";
+import { follow, heldBy, rowsOf, run, sourceOf } from "./source.fixture.ts";
 
 /* What MariaDB's log does not say of columns, and its catalog does, while tables change. */
 
 const UUID = "00112233-4455-6677-8899-aabbccddeeff";
 const AS_BYTES = `\\x${UUID.replaceAll("-", "")}`;
+/** A statement that says nothing certain of the table that is there afterwards. */
+const UNTOLD = "if not exists";
 const HALTS = { code: "table-not-supported", message: expect.stringContaining("rows of ") as unknown };
-
-/** New rows of what has come, with the types of their columns. */
-function rowsOf(following: Following): (readonly [types: string, cells: readonly Cell[]])[] {
-  return following.transactions.flatMap(({ events }) =>
-    events.flatMap((event) => {
-      if (event.kind !== "insert" && event.kind !== "update") return [];
-      const columns = following.tables.get(event.table)?.columns ?? [];
-      return [[columns.map(({ nativeType }) => nativeType).join(" "), event.after] as const];
-    }),
-  );
-}
 
 test("columns that become UUID, INET, VECTOR or generated while it streams, and back, are what they are from there on", async () => {
   const url = await freshMysqlDatabase("mariadb");
@@ -52,7 +43,7 @@ test("columns that become UUID, INET, VECTOR or generated while it streams, and 
 
 test("rows from before such a statement, which the catalog no longer knows, end the stream by name", async () => {
   const url = await freshMysqlDatabase("mariadb");
-  await run(url, "create table items (id int primary key, u binary(16), note int)");
+  await run(url, `create table ${UNTOLD} items (id int primary key, u binary(16), note int)`);
   await run(url, "create table plain (id int primary key, n int)");
   const before = await follow(sourceOf(url));
   const { start } = before.session;
@@ -94,7 +85,7 @@ test("a statement of others in between is no reason to look at ours, which chang
   const others = await freshMysqlDatabase("mariadb");
   await run(url, "create table items (id int primary key, u binary(16))");
   const held = new Deferred<void>();
-  await using following = await follow(sourceOf(url), null, async () => await held.promise);
+  await using following = await follow(sourceOf(url), null, heldBy(held));
   await run(url, "insert into items values (0, null)");
   await following.waitFor(1);
   await run(others, "create table items (id int primary key)", "alter table items add u uuid");
@@ -127,7 +118,7 @@ test("a column that is now one and now the other, as fast as it can be: never a 
 
 test("rows that the topic has already are not compared with it where a statement stands behind them, and stop nobody", async () => {
   const url = await freshMysqlDatabase("mariadb");
-  await run(url, "create table items (id int primary key, n int)");
+  await run(url, `create table ${UNTOLD} items (id int primary key, n int)`);
   const source = sourceOf(url);
   const first = await follow(source);
   await run(url, "insert into items values (1, 1)", "alter table items add g int as (n * 2) stored");

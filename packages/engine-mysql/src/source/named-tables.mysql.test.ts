@@ -88,3 +88,29 @@ describe.each(MYSQL_FLAVOURS)("a database of %s that is dropped", (flavour) => {
     ]);
   });
 });
+
+test("however many databases are dropped, a stream keeps no more than so many names: the next one goes on behind them", async () => {
+  await using server = await startMysql("mysql", { settings: { "sync-binlog": "0" } });
+  await server.query("create database shop; create table shop.items (id int primary key)");
+  const source = sourceOf(server.url("shop"));
+  await using following = await follow(source);
+  await run(server.url(), "insert into shop.items values (1)");
+  for (let from = 0; from <= 10_000; from += 1_000) {
+    const drops = Array.from({ length: 1_000 }, (_, index) => `drop database if exists gone${from + index}`);
+    await server.query(drops.join("; "));
+  }
+  await eventually("it ends", async () => {
+    expect(following.failure).toMatchObject({ code: "connection-lost" });
+    await Promise.resolve();
+  });
+  expect(String(following.failure)).toContain("the log is read on without them");
+  await following[Symbol.asyncDispose]();
+  await using next = await follow(source, following.position);
+  await run(server.url(), "insert into shop.items values (2)");
+  await eventually("it goes on", async () => {
+    if (next.failure !== null) throw next.failure;
+    expect(eventsOf(next).at(-1)).toBe("insert shop.items");
+    await Promise.resolve();
+  });
+  expect(next.position).not.toBe(following.position);
+});

@@ -14,6 +14,8 @@ export class NamedTables {
   readonly #listed: ReadonlyMap<string, TableName>;
   /** Databases that were dropped, with what was made in them since. */
   readonly #dropped = new Map<string, Set<string>>();
+  /** So many names they are. */
+  keptCount = 0;
 
   /** `listed`: those of the catalog when the stream begins, of which it may tell no row. */
   constructor(listed: readonly TableName[], options: NamedTablesOptions) {
@@ -32,6 +34,8 @@ export class NamedTables {
   /** A database is dropped: the tables that it may have had. */
   drop(schema: string): TableName[] {
     const { told, streamed } = this.#options;
+    const former = this.#dropped.get(told(schema));
+    this.keptCount += former === undefined ? 1 : -former.size;
     this.#dropped.set(told(schema), new Set());
     const tables = [...this.#listed.values(), ...streamed.values()];
     return tables.filter((table) => told(table.schema) === told(schema));
@@ -42,6 +46,7 @@ export class NamedTables {
     const made = this.#dropped.get(this.#options.told(table.schema));
     if (made === undefined || made.has(this.#key(table))) return false;
     made.add(this.#key(table));
+    this.keptCount += 1;
     return true;
   }
 

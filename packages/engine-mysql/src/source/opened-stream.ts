@@ -1,4 +1,10 @@
-import { Arrived, type Position, type ServerClock, type SourceSession } from "@lockstep/core";
+import {
+  Arrived,
+  ReplicationError,
+  type Position,
+  type ServerClock,
+  type SourceSession,
+} from "@lockstep/core";
 import { BinlogStream } from "../binlog/binlog-stream.ts";
 import type { Charsets } from "../binlog/charsets.ts";
 import type { Connected } from "../connection.ts";
@@ -7,19 +13,25 @@ import { StreamGate } from "../gate/stream-gate.ts";
 import { readNameCase } from "../schema/name-case.ts";
 import { Assembler } from "./assembler.ts";
 import { besideReaders } from "./beside-readers.ts";
-import type { CatalogFacts, Reading } from "./catalog-facts.ts";
+import type { CatalogFacts } from "./catalog-facts.ts";
+import type { Reading } from "./catalog-reading.ts";
 import { decoderOptions, followingDecoder } from "./decoder-options.ts";
 import { NamedTables } from "./named-tables.ts";
 import type { PrimaryLog } from "./primary-log.ts";
 import { Reached } from "./reached.ts";
 import { serverIdOf } from "./server-id.ts";
 import type { MysqlSourceOptions } from "./source.ts";
-import { mayConcern } from "./statement-ahead.ts";
 import { emptyOf, fromOf } from "./stream-place.ts";
 import { TransactionStream } from "./transaction-stream.ts";
 
 /** A larger transaction is handed on in pieces of this size: a record's worth. */
 const PIECE_BYTES = 256 * 1024;
+
+/**
+ * So many definitions and names of what was dropped are kept: what is handed on refers to any of them, for as long as it
+ * likes. Another stream begins without them (M1).
+ */
+const MAX_KEPT = 10_000;
 
 /** Where a stream begins, and what is known by then. */
 interface Begin extends GatedStart, Pick<SourceSession, "tables"> {
@@ -71,14 +83,25 @@ export async function openedStream(opened: OpenedStream): Promise<TransactionStr
   return new TransactionStream({
     ...common,
     from: fromOf(start),
-    prepare: async (until) => await facts?.lookAhead(readers, { from: start, newest }, until),
+    prepare: async (until) =>
+      await facts?.lookAhead(readers, { from: start, newest, isWithin: false }, until),
     onDefinition: async (statement, until) => {
+      if (!assembler.isInTransaction && decoder.tables.size + named.keptCount > MAX_KEPT) throw fullOfNames();
+      if (facts === null) return;
+      const { includes } = options;
       // What is read for others' sake tells of ours what they will be, and no longer what they are.
-      if (facts?.passes(mayConcern(statement, options.includes)) !== true) return;
-      const isAnswered = (): boolean => gate.isAnswered(reached.position);
-      await opened.readAgain(facts, { statement, includes: options.includes, isAnswered }, until);
+      const isPast = !facts.passes(statement, includes);
       decoder.forget();
-      await facts.lookAhead(readers, { from: reached.position, newest: Infinity }, until);
+      if (isPast) return;
+      const isAnswered = (): boolean => gate.isAnswered(reached.position);
+      await opened.readAgain(facts, { statement, includes, isAnswered }, until);
+      const from = { from: reached.position, isWithin: assembler.isInTransaction };
+      await facts.lookAhead(readers, { ...from, newest: Infinity }, until);
     },
   });
+}
+
+function fullOfNames(): ReplicationError {
+  const message = `${MAX_KEPT} definitions of tables have come, of tables that are gone, too: the log is read on without them`;
+  return new ReplicationError("connection-lost", message);
 }

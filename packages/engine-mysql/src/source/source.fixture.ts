@@ -1,4 +1,4 @@
-import type { Position, SourceBatch } from "@lockstep/core";
+import type { Cell, Deferred, Position, SourceBatch } from "@lockstep/core";
 import { Following, queryMysql, silentLogger, uniqueName } from "@lockstep/testkit";
 import { MysqlSource } from "./source.ts";
 
@@ -30,7 +30,25 @@ export async function follow(
   return new Following(await source.acquire({ reached }, never()), onBatch);
 }
 
+/** Nothing is taken behind the first transaction of ours, until it is let go; others of the server may come before. */
+export function heldBy(held: Deferred<void>): (batch: SourceBatch) => Promise<void> {
+  return async (batch) => {
+    if (batch.kind !== "transactions" || batch.transactions.length > 0) await held.promise;
+  };
+}
+
 /** Runs statements one after the other, each in a transaction of its own. */
 export async function run(url: string, ...statements: readonly string[]): Promise<void> {
   for (const statement of statements) await queryMysql(url, statement);
+}
+
+/** New rows of what has come, with the types of their columns. */
+export function rowsOf(following: Following): (readonly [types: string, cells: readonly Cell[]])[] {
+  return following.transactions.flatMap(({ events }) =>
+    events.flatMap((event) => {
+      if (event.kind !== "insert" && event.kind !== "update") return [];
+      const columns = following.tables.get(event.table)?.columns ?? [];
+      return [[columns.map(({ nativeType }) => nativeType).join(" "), event.after] as const];
+    }),
+  );
 }

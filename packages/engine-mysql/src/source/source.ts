@@ -26,7 +26,8 @@ import { toReplicationError } from "../server-error.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
 import { readPrimarySettings, settingProblems } from "../setup-check/primary-settings.ts";
 import { findTakenIds } from "../setup-check/server-ids.ts";
-import { CatalogFacts, type Reading } from "./catalog-facts.ts";
+import { CatalogFacts } from "./catalog-facts.ts";
+import type { Reading } from "./catalog-reading.ts";
 import { CharsetTables } from "./charset-tables.ts";
 import { startOf } from "./compared-start.ts";
 import { openedStream } from "./opened-stream.ts";
@@ -55,6 +56,7 @@ export class MysqlSource implements Source {
   readonly compare: ComparePositions = comparePositions;
   readonly isPosition: (text: string) => text is Position = isPosition;
   readonly #options: MysqlSourceOptions;
+  /** A database that is dropped is a matter of the log, and its tables' replicas. */
   readonly #connection: ConnectOptions;
   /** What a stream named and no table has any more, too. */
   readonly #charsets: CharsetTables;
@@ -70,7 +72,7 @@ export class MysqlSource implements Source {
 
   constructor(options: MysqlSourceOptions) {
     this.#options = options;
-    this.#connection = { url: options.url, folder: options.folder };
+    this.#connection = { url: options.url, folder: options.folder, isAnywhere: true };
     this.#charsets = new CharsetTables(options.tables);
     const { pipeline, degradeAfterMs = null, logger, failpoints } = options;
     this.#gate = new SourceGate({
@@ -89,7 +91,8 @@ export class MysqlSource implements Source {
     signal: AbortSignal,
   ): Promise<SourceSession> {
     try {
-      await using admin = await connect(this.#connection, signal);
+      const isAnywhere = reached !== null; // Before anything has begun, its name may be wrong.
+      await using admin = await connect({ ...this.#connection, isAnywhere }, signal);
       const lock = await this.#takeLock(signal);
       try {
         const work = async (): Promise<SourceSession> => await this.#stream(admin, lock, reached);

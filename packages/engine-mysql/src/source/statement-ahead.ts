@@ -1,17 +1,11 @@
-import type { Position, TableName } from "@lockstep/core";
+import type { Position } from "@lockstep/core";
 import type { DecodedEvent } from "../binlog/decoded-event.ts";
 import type { Gtid } from "../binlog/gtid.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { parsed } from "../parsed-position.ts";
+import { DefiningStatement } from "./defining-statement.ts";
 import { eventsIn, type LogReaders } from "./prepared-reader.ts";
 import { changesDefinitions } from "./statement.ts";
-import { tokensOf } from "./tokens.ts";
-
-/** A statement that changes definitions, further on in the log than the stream is. */
-export interface StatementAhead {
-  readonly schema: string;
-  readonly sql: string;
-}
 
 export interface Stretch {
   readonly from: Position;
@@ -28,10 +22,10 @@ export async function statementsAhead(
   readers: LogReaders,
   { from, until, newest }: Stretch,
   signal: AbortSignal,
-): Promise<StatementAhead[] | null> {
+): Promise<DefiningStatement[] | null> {
   const start = parsed(from);
   const reached = new Ids(start?.kind === "domains" ? start.ids : new DomainPositions());
-  const found: StatementAhead[] = [];
+  const found: DefiningStatement[] = [];
   if (reached.contains(until)) return found;
   await using stream = readers.open(false);
   await stream.start({ kind: "gtid", gtids: String(reached) }, signal);
@@ -42,49 +36,13 @@ export async function statementsAhead(
         // So says a server that has nothing more to send.
         if (one.content.kind === "heartbeat") return found;
         if (reached.passes(one) && reached.contains(until)) return found;
-        if (one.content.kind === "query" && changesDefinitions(one.content.sql)) found.push(one.content);
+        if (one.content.kind === "query" && changesDefinitions(one.content.sql))
+          found.push(new DefiningStatement(one.content));
         if (one.content.kind === "query" && reached.ends() && reached.contains(until)) return found;
       }
     }
   }
   throw new TypeError("a stream never ends by itself");
-}
-
-/** What may make another column of what it names, or of all that is in a database that it names. */
-const WHOLE =
-  /\b(?:drop\s+(?:temporary\s+)?(?:table|database|schema)|rename|replace|like|select|exchange|import)\b/i;
-const GENERATED = /\b(?:generated|virtual|persistent|stored)\b|\bas\s*\(/i;
-
-/** Whether it may be of any of those tables. A database that is dropped is not: what has its tables' names then is made. */
-export function mayConcern(
-  { schema: database, sql }: StatementAhead,
-  includes: (table: TableName) => boolean,
-): boolean {
-  const words = tokensOf(sql).map(({ text }) => text);
-  return words.some((name, index) => {
-    const schema = words[index - 1] === "." ? (words[index - 2] ?? database) : database;
-    return includes({ schema, name }) || includes({ schema: schema.toLowerCase(), name: name.toLowerCase() });
-  });
-}
-
-/** Whether it may be of a table. */
-export function mayName({ schema: database, sql }: StatementAhead, { schema, name }: TableName): boolean {
-  const words = tokensOf(sql).map((token) => token.text.toLowerCase());
-  if (!words.includes(name.toLowerCase())) return false;
-  return database.toLowerCase() === schema.toLowerCase() || words.includes(schema.toLowerCase());
-}
-
-/** Whether before it a column may have been another than after it; `doubtful`: those that the log does not tell apart. */
-export function mayRetype(statement: StatementAhead, table: TableName, doubtful: readonly string[]): boolean {
-  const { sql } = statement;
-  const { schema } = table;
-  const words = tokensOf(sql).map((token) => token.text.toLowerCase());
-  const text = words.join(" ");
-  const isOfDatabase = /^drop (?:database|schema)\b/.test(text) && words.includes(schema.toLowerCase());
-  if (!isOfDatabase && !mayName(statement, table)) return false;
-  if (GENERATED.test(text)) return true;
-  if (doubtful.length === 0) return false;
-  return WHOLE.test(text) || doubtful.some((column) => words.includes(column.toLowerCase()));
 }
 
 /** How far the log was read. */

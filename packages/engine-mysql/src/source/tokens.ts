@@ -24,3 +24,8 @@ export function tokensOf(sql: string): Token[] {
   }
   return tokens.at(-1)?.text === ";" ? tokens.slice(0, -1) : tokens;
 }
+
+/** Of a statement of so many words not all are there. */
+export function isCutOff(tokens: readonly unknown[]): boolean {
+  return tokens.length >= MAX_TOKENS - 1;
+}

@@ -15,7 +15,7 @@ import { NotComparable } from "./compared-start.ts";
 import { eventsIn, findPrepared, readFrom, type LogReaders } from "./prepared-reader.ts";
 import type { Reached } from "./reached.ts";
 import { changesDefinitions } from "./statement.ts";
-import type { StatementAhead } from "./statement-ahead.ts";
+import { DefiningStatement } from "./defining-statement.ts";
 
 export interface TransactionStreamOptions {
   readonly stream: BinlogStream;
@@ -32,7 +32,7 @@ export interface TransactionStreamOptions {
   /** Before the stream begins. */
   prepare(signal: AbortSignal): Promise<void>;
   /** A statement that changes definitions has come, and nothing behind it was decoded. */
-  onDefinition(statement: StatementAhead, signal: AbortSignal): Promise<void>;
+  onDefinition(statement: DefiningStatement, signal: AbortSignal): Promise<void>;
 }
 
 /** The transactions of a log that is read from one place on, and who waits for it to pass another. */
@@ -109,7 +109,7 @@ export class TransactionStream implements AsyncDisposable {
         if (reached.position !== before) this.#passed(reached.position);
         if (one.content.kind === "query" && changesDefinitions(one.content.sql)) {
           yield* this.#taken(); // Until it is answered, whoever committed it may hold what is to be looked up.
-          await this.#options.onDefinition(one.content, signal);
+          await this.#options.onDefinition(new DefiningStatement(one.content), signal);
         }
         if (arrived.isLarge) yield* this.#taken();
       }

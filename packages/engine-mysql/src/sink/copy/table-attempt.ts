@@ -9,7 +9,7 @@ import {
 } from "@lockstep/core";
 import { quoteText } from "../../quoting.ts";
 import type { Session } from "../../session.ts";
-import { ROWS_FORMAT } from "../../snapshot/snapshot.ts";
+import { ROWS_FORMAT } from "../../snapshot/description.ts";
 import type { TablePlan } from "../table-plan.ts";
 import { amongTables, changeTableRows, markAssignments } from "../table-rows.ts";
 import { notOurs } from "./copy-refused.ts";

@@ -1,8 +1,12 @@
 import { expect, test } from "vitest";
 import type { TableName } from "@lockstep/core";
-import { mayConcern, mayRetype } from "./statement-ahead.ts";
+import { DefiningStatement, type LoggedStatement } from "./defining-statement.ts";
 
 const ITEMS = { schema: "shop", name: "items" };
+
+function mayRetype(logged: LoggedStatement, table: TableName, doubtful: readonly string[]): boolean {
+  return new DefiningStatement(logged).mayRetype(table, doubtful);
+}
 
 test.each([
   ["alter table items modify u uuid", ["u"]],
@@ -43,7 +47,7 @@ test.each([
   ["audit", "create database shop", false],
 ])("in %s, %s is of one of ours: %s", (schema, sql, isOurs) => {
   const includes = (table: TableName): boolean => table.schema === "shop" && table.name === "items";
-  expect(mayConcern({ schema, sql }, includes)).toBe(isOurs);
+  expect(new DefiningStatement({ schema, sql }).mayConcern(includes)).toBe(isOurs);
 });
 
 test("a statement of another database, and a name that is written with backticks in it", () => {
@@ -52,4 +56,11 @@ test("a statement of another database, and a name that is written with backticks
   expect(mayRetype({ schema: "audit", sql: sql.replace("items", "shop.items") }, ITEMS, ["u"])).toBe(true);
   const quoted = { schema: "shop", sql: "alter table `it``ems` modify u uuid" };
   expect(mayRetype(quoted, { schema: "shop", name: "it`ems" }, ["u"])).toBe(true);
+});
+
+test("what stands behind more words than are looked at may be of any table", () => {
+  const names = Array.from({ length: 60_000 }, (_, index) => `t${index}`);
+  const statement = new DefiningStatement({ schema: "shop", sql: `drop table ${names.join(", ")}, items` });
+  expect(statement.mayConcern(() => false)).toBe(true);
+  expect(statement.mayRetype(ITEMS, ["u"])).toBe(true);
 });
