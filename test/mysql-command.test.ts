@@ -56,7 +56,7 @@ const RIGHTS: Readonly<Record<MysqlFlavour, { readonly primary: string; readonly
   },
   mariadb: {
     primary: `grant replication slave, binlog monitor, binlog admin, reload on *.* to lockstep;
-              grant select on shop.* to lockstep`,
+              grant select, references on shop.* to lockstep`,
     replica: `grant select, insert, update, delete, create, references on shop.* to lockstep;
               grant select, insert, update, delete, create, drop, lock tables on lockstep.* to lockstep`,
   },

@@ -162,6 +162,9 @@ const UNKNOWN_SETTING = "42704";
 /** Every session of ours sets it. PostgreSQL has it from 14 on, where also `pg_terminate_backend` waits. */
 const SETTING_OF_14 = "idle_session_timeout";
 
+/** Of the driver itself, which has none to answer with. */
+const NO_PASSWORD = /client password must be a (?:non-empty )?string/;
+
 /** Sorts what `pg` throws; what it does not know comes back as it is. Never with a password (S1). */
 export function toReplicationError(error: unknown, where: string): unknown {
   if (error instanceof ReplicationError || !(error instanceof Error)) return error;
@@ -178,6 +181,15 @@ export function toReplicationError(error: unknown, where: string): unknown {
   }
   const tls = tlsFailure(error, where, TLS_NAMES);
   if (tls !== null) return tls;
+  if (NO_PASSWORD.test(error.message))
+    return new ReplicationError(
+      "authentication-failed",
+      `${where}: the server asks for a password, and its url has none`,
+      {
+        cause: error,
+        fix: "put it into the url as ${NAME}, with the variable set, or as ${file:PATH}",
+      },
+    );
   if (!LOST.test(code) && !LOST_MESSAGE.test(error.message)) return error;
   return new ReplicationError("connection-lost", `${where} cannot be reached: ${error.message || code}`, {
     cause: error,

@@ -1,9 +1,10 @@
 import { tableKey, type CommonTable, type TableName } from "@lockstep/core";
 import type { Flavour } from "../flavour.ts";
+import { quoteIdentifier } from "../quoting.ts";
 import type { Session } from "../session.ts";
 import { among, nameOf } from "./among.ts";
 import { readCommonColumns } from "./common-columns.ts";
-import { noKeys, readCommonKeys } from "./common-keys.ts";
+import { noKeys, readCommonKeys, type CommonKeys } from "./common-keys.ts";
 
 /** What tables are, in words that every engine has. Tables that are gone are left out. */
 export async function readCommonTables(
@@ -18,7 +19,10 @@ export async function readCommonTables(
     const key = tableKey({ schema, name });
     const own = columns.get(key);
     if (own === undefined) return [];
-    const { primaryKey, uniques, indexes, foreignKeys, leftOut } = keys.get(key) ?? noKeys();
+    const { primaryKey, uniques, indexes, foreignKeys, leftOut } = keysOn(
+      own.columns,
+      keys.get(key) ?? noKeys(),
+    );
     return [
       {
         schema,
@@ -32,6 +36,31 @@ export async function readCommonTables(
       },
     ];
   });
+}
+
+/** Without those of columns that no replica gets. */
+function keysOn(columns: CommonTable["columns"], keys: CommonKeys): CommonKeys {
+  const carried = new Set(columns.map(({ name }) => name));
+  const isCarried = (key: { readonly columns: readonly string[] }): boolean =>
+    key.columns.every((column) => carried.has(column));
+  const wordsOf = (kind: string) => (key: { readonly name: string; readonly columns: readonly string[] }) =>
+    `${kind} ${quoteIdentifier(key.name)} (${key.columns.map(quoteIdentifier).join(", ")})`;
+  const without = <T extends { readonly name: string; readonly columns: readonly string[] }>(
+    list: readonly T[],
+    kind: string,
+  ): string[] => list.filter((key) => !isCarried(key)).map(wordsOf(kind));
+  return {
+    primaryKey: keys.primaryKey,
+    uniques: keys.uniques.filter(isCarried),
+    indexes: keys.indexes.filter(isCarried),
+    foreignKeys: keys.foreignKeys.filter(isCarried),
+    leftOut: [
+      ...keys.leftOut,
+      ...without(keys.uniques, "unique index"),
+      ...without(keys.indexes, "index"),
+      ...without(keys.foreignKeys, "foreign key"),
+    ],
+  };
 }
 
 /** Checks, partitions and comments, in the server's own words. */

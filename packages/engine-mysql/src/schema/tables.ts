@@ -73,15 +73,19 @@ async function readUnloggedCascades(session: Session, { flavour }: Server): Prom
        from information_schema.referential_constraints
       where delete_rule in ('CASCADE', 'SET NULL', 'SET DEFAULT') or update_rule in ('CASCADE', 'SET NULL', 'SET DEFAULT')`,
   );
-  return new Map(
-    rows.map((row) => {
-      const table = nameOf(row);
-      const parent = tableLabel({ schema: table.schema, name: row["parent"] ?? "" });
-      const sql = `alter table ${quoteTable(table)} drop foreign key ${quoteIdentifier(row["fk"] ?? "")}`;
-      const reason = `is changed by foreign key ${row["fk"] ?? ""} when rows of ${parent} are, and the primary does not log that (${sql}, and add it again without CASCADE or SET NULL)`;
-      return [tableKey(table), { reason, sql }];
-    }),
-  );
+  const found = new Map<string, Refusal>();
+  for (const row of rows) {
+    const table = nameOf(row);
+    const parent = tableLabel({ schema: table.schema, name: row["parent"] ?? "" });
+    const sql = `alter table ${quoteTable(table)} drop foreign key ${quoteIdentifier(row["fk"] ?? "")}`;
+    const reason = `is changed by foreign key ${row["fk"] ?? ""} when rows of ${parent} are, and the primary does not log that (${sql}, and add it again without CASCADE or SET NULL)`;
+    const former = found.get(tableKey(table));
+    found.set(tableKey(table), {
+      reason: former === undefined ? reason : `${former.reason}; it ${reason}`,
+      sql: former === undefined ? sql : `${former.sql ?? ""}; ${sql}`,
+    });
+  }
+  return found;
 }
 
 /** MariaDB's sequences: their values are in the log as rows of a table, and they are none. */

@@ -9,20 +9,22 @@ import {
   type TableFilter,
   type TableName,
 } from "@lockstep/core";
-import { quoteText } from "../quoting.ts";
 import { isForUsers } from "../schema/tables.ts";
+import { quoteIdentifier, quoteText } from "../quoting.ts";
 import type { Session } from "../session.ts";
+import type { Grants } from "./grants.ts";
 
 export interface NotReplicatedOptions {
   readonly filter: TableFilter;
   /** Those that are, or would be but for what is refused. */
   readonly named: readonly TableName[];
+  readonly grants: Grants;
 }
 
 /** What of the databases that tables are replicated of does not reach replicas. */
 export async function findNotReplicated(
   session: Session,
-  { filter, named: replicated }: NotReplicatedOptions,
+  { filter, named: replicated, grants }: NotReplicatedOptions,
 ): Promise<Finding[]> {
   const schemas = [...new Set(replicated.map(({ schema }) => schema))];
   if (schemas.length === 0) return [];
@@ -69,6 +71,7 @@ export async function findNotReplicated(
       "create them there where they are called",
     ),
     ...named(events, "event", "not made on replicas, where the primary's effects arrive as rows"),
+    ...schemas.flatMap((schema) => unseen(grants, schema)),
     ...(excluded.length > 0
       ? [
           info(
@@ -76,6 +79,22 @@ export async function findNotReplicated(
           ),
         ]
       : []),
+  ];
+}
+
+/** Servers show neither triggers nor events to who may only read. */
+function unseen(grants: Grants, schema: string): Finding[] {
+  const lacked = ["TRIGGER", "EVENT"].filter((privilege) => !grants.may(privilege, schema, null));
+  if (lacked.length === 0) return [];
+  const privileges = lacked.join(", ").toLowerCase();
+  return [
+    {
+      ...info(
+        `user ${grants.user} may not see every ${privileges.replace(", ", " and ")} of database ${schema}: they are not made on replicas, where the primary's effects arrive as rows`,
+        "run on the primary, to have them named here",
+      ),
+      sql: `grant ${privileges} on ${quoteIdentifier(schema)}.* to ${grants.user}`,
+    },
   ];
 }
 

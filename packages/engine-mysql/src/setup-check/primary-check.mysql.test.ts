@@ -78,6 +78,42 @@ describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
     expect(errors(await checkPrimary(url))).toEqual([]);
   });
 
+  test("a user who may only read: what the server hides from such is asked for, and then told", async () => {
+    const admin = await freshMysqlDatabase(flavour);
+    const name = databaseOf(admin);
+    await queryMysql(
+      admin,
+      `create table parents (id int primary key); create table others (id int primary key);
+       create table children (id int primary key, p int, o int,
+         constraint one foreign key (p) references parents (id) on delete cascade,
+         constraint two foreign key (o) references others (id) on update cascade);
+       create trigger noted after insert on others for each row set @x = 1`,
+    );
+    const url = await newUser(admin);
+    const { username } = new URL(url);
+    await queryMysql(
+      admin,
+      `grant replication slave, replication client, reload on *.* to '${username}'@'%'`,
+    );
+    await queryMysql(admin, `grant select on \`${name}\`.* to '${username}'@'%'`);
+    const refused = { code: "table-not-supported", what: expect.stringMatching(/key one .*key two /) };
+    const [hidden, ...none] = errors(await checkPrimary(url));
+    expect(none).toEqual([]);
+    if (flavour === "mysql") expect(hidden).toBeUndefined();
+    else {
+      expect(hidden?.sql).toMatch(/^grant references on /);
+      await queryMysql(admin, hidden?.sql ?? "");
+      expect(errors(await checkPrimary(url))).toMatchObject([refused]);
+    }
+    const { findings } = await checkPrimary(url);
+    const unseen = findings.find(({ what }) => what.includes("may not see every trigger and event"));
+    expect(findings.some(({ what }) => what.startsWith("1 trigger"))).toBe(false);
+    await queryMysql(admin, unseen?.sql ?? "");
+    const all = (await checkPrimary(url)).findings.map(({ what }) => what);
+    expect(all).toContainEqual(expect.stringContaining(`1 trigger, ${name}.noted`));
+    expect(all).not.toContainEqual(expect.stringContaining("may not see every"));
+  });
+
   test("that is set all wrong: everything is named at once, with its statement", async () => {
     const settings = {
       "binlog-format": "STATEMENT",

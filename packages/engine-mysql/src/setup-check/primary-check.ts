@@ -68,7 +68,7 @@ async function checkServer(
     ...(await findRelay(session, server)),
     ...findTables(filter, listed),
     ...findMissingRights(grants, { server, hasIds, filter, tables: named }),
-    ...(await findNotReplicated(session, { filter, named })),
+    ...(await findNotReplicated(session, { filter, named, grants })),
   ];
   const opened = await readOpened(connected, listed.tables);
   findings.push(...opened.findings);

@@ -37,9 +37,18 @@ export function findMissingRights(grants: Grants, options: RightsOptions): Findi
   const unread = tables.filter(({ schema, name }) => !grants.may("SELECT", schema, name));
   for (const table of unread)
     findings.push(denied(`read table ${tableLabel(table)}`, "select", quoteTable(table)));
+  if (isMariadb) {
+    // It shows foreign keys to nobody who may only read the tables.
+    const closed = tables.filter(({ schema, name }) => !grants.may("REFERENCES", schema, name));
+    for (const database of new Set(closed.map(({ schema }) => schema))) {
+      const what = `see the foreign keys of database ${database} (rows that a cascade changes are not in the binlog)`;
+      findings.push(denied(what, "references", `${quoteIdentifier(database)}.*`));
+    }
+  }
   for (const database of hiddenDatabases(grants, options)) {
     const what = `see any table of database ${database}`;
-    findings.push(denied(what, "select", `${quoteIdentifier(database)}.*`));
+    const privileges = isMariadb ? "select, references" : "select";
+    findings.push(denied(what, privileges, `${quoteIdentifier(database)}.*`));
   }
   if (isMariadb && !grants.mayEverywhere("BINLOG ADMIN", "SUPER")) {
     findings.push({

@@ -65,6 +65,31 @@ describe.each(MYSQL_FLAVOURS)("%s as replica", (flavour) => {
     expect(others).toEqual([]);
   });
 
+  test("triggers are told, and that our user may not see them where it may not", async () => {
+    const [primary] = await primaryWith(flavour, "create table items (id int primary key)");
+    const admin = await freshMysqlDatabase(flavour);
+    const name = databaseOf(admin);
+    await queryMysql(
+      admin,
+      "create table items (id int primary key); create trigger noted before insert on items for each row set @x = 1",
+    );
+    const url = await newUser(admin);
+    const rights = "select, insert, update, delete, create, references";
+    await queryMysql(admin, `grant ${rights} on \`${name}\`.* to '${new URL(url).username}'@'%'`);
+    const tables = primary.tables.map((table) => ({ ...table, schema: name }));
+    const asked = async (): Promise<readonly Finding[]> =>
+      (await checkReplica(url, { ...primary, tables, database: null })).findings.filter(
+        ({ code }) => code === "trigger-fires",
+      );
+    if (flavour === "mysql") {
+      const [unseen, ...none] = await asked();
+      expect(none).toEqual([]);
+      expect(unseen?.what).toContain("may not see the triggers");
+      await queryMysql(admin, unseen?.sql ?? "");
+    }
+    expect(await asked()).toMatchObject([{ what: expect.stringContaining("trigger noted") }]);
+  });
+
   test("an enum that lacks labels is refused, and that one may halt at what is no label is said", async () => {
     const kinds = "enum('a','it''s','b,c') not null default 'a'";
     const [primary] = await primaryWith(

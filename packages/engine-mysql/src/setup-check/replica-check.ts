@@ -85,7 +85,7 @@ async function checkServer(
       ...(durability === null ? [] : [durability]),
       ...own.findings,
       ...(await readNamesakes(session, primary.tables, replica)),
-      ...findReplicaRights(grants, { replica, there, hasOwn: own.isThere }),
+      ...findReplicaRights(grants, { replica, flavour: server.flavour, there, hasOwn: own.isThere }),
       ...findings,
     ],
     database,

@@ -1,3 +1,4 @@
+import type { Flavour } from "../flavour.ts";
 import { errorFinding, nameList, tableLabel, type Finding } from "@lockstep/core";
 import { quoteIdentifier, quoteTable } from "../quoting.ts";
 import type { Grants } from "./grants.ts";
@@ -11,13 +12,17 @@ const OURS = ["CREATE", "DROP", "LOCK TABLES", ...ROWS];
 
 interface RightsOptions {
   readonly replica: string;
+  readonly flavour: Flavour;
   readonly there: ReadonlyMap<string, ThereRow>;
   /** Our tables are there. */
   readonly hasOwn: boolean;
 }
 
 /** What our user may not do on a replica, each with the grant. */
-export function findReplicaRights(grants: Grants, { replica, there, hasOwn }: RightsOptions): Finding[] {
+export function findReplicaRights(
+  grants: Grants,
+  { replica, flavour, there, hasOwn }: RightsOptions,
+): Finding[] {
   const { user } = grants;
   const denied = (privileges: readonly string[], what: string, on: string): Finding => {
     const list = privileges.join(", ").toLowerCase();
@@ -42,7 +47,26 @@ export function findReplicaRights(grants: Grants, { replica, there, hasOwn }: Ri
     const lacks = lacking(ROWS, table.schema, table.name);
     if (lacks.length > 0) findings.push(denied(lacks, `on table ${tableLabel(table)}`, quoteTable(table)));
   }
-  return [...findings, ...findTriggers(replica, tables)];
+  return [
+    ...findings,
+    ...(flavour === "mysql" ? findUnseenTriggers(grants, replica, tables) : []),
+    ...findTriggers(replica, tables),
+  ];
+}
+
+/** MySQL shows no trigger to who may not make one; MariaDB shows them to who may write to the table. */
+function findUnseenTriggers(grants: Grants, replica: string, tables: readonly ThereRow[]): Finding[] {
+  const unseen = tables.filter(
+    ({ isThere, triggers, schema, name }) =>
+      isThere && triggers.length === 0 && !grants.may("TRIGGER", schema, name),
+  );
+  return [...new Set(unseen.map(({ schema }) => schema))].map((schema) => ({
+    level: "warning",
+    code: "trigger-fires",
+    what: `user ${grants.user} on replica ${replica} may not see the triggers of database ${schema}, which fire also for what lockstep applies: whether there are any is not known`,
+    fix: "run there, or look there by hand (show triggers)",
+    sql: `grant trigger on ${quoteIdentifier(schema)}.* to ${grants.user}`,
+  }));
 }
 
 /** No session can switch them off. */

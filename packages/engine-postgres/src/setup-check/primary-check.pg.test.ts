@@ -259,6 +259,7 @@ describe("a server that is not set up", () => {
   test("a wrong password, a database that is absent, a server that is absent: without a secret", async () => {
     const cases = [
       [as(url, "locked", "wrong-password"), "authentication-failed"],
+      [as(url, "locked", ""), "authentication-failed"],
       [server.url("absent"), "setup-incomplete"],
       [as(url, "locked", "wrong-password").replace(`:${server.port}/`, ":1/"), "connection-lost"],
       ["postgres://u:wrong-password@[/", "config-invalid"],
