@@ -19,14 +19,14 @@ const REPLICAS: Readonly<Record<EngineName, Durability>> = {
     native: "subscriptions as they come: they commit with synchronous_commit = off, fsync on",
   },
   mysql: {
-    ours: "replicas commit with innodb_flush_log_at_trx_commit = 1, and log what they commit, with sync_binlog = 1",
+    ours: "replicas commit with innodb_flush_log_at_trx_commit = 1, and have no binary log",
     native:
-      "one applier thread, replicas commit with innodb_flush_log_at_trx_commit = 1, and log nothing (log_replica_updates = OFF)",
+      "one applier thread, replicas commit with innodb_flush_log_at_trx_commit = 1, and have no binary log",
   },
   mariadb: {
-    ours: "replicas commit with innodb_flush_log_at_trx_commit = 1, and log what they commit, with sync_binlog = 1",
+    ours: "replicas commit with innodb_flush_log_at_trx_commit = 1, and have no binary log",
     native:
-      "one applier thread, replicas commit with innodb_flush_log_at_trx_commit = 1, and log nothing (log_slave_updates = OFF)",
+      "one applier thread, replicas commit with innodb_flush_log_at_trx_commit = 1, and have no binary log",
   },
 };
 

@@ -16,9 +16,12 @@ export interface OwnReplication {
   hasApplied(position: string): string;
 }
 
+/** Nobody follows a replica; both sides commit to it at the same cost. */
+const WITHOUT_BINLOG = { "log-bin": "OFF", "skip-log-bin": "ON" };
+
 export const OWN_REPLICATION: Readonly<Record<MysqlFlavour, OwnReplication>> = {
   mysql: {
-    settings: { "log-replica-updates": "OFF", "replica-parallel-workers": "1" },
+    settings: { ...WITHOUT_BINLOG, "replica-parallel-workers": "1" },
     position: "select replace(@@global.gtid_executed, '\\n', '') as position",
     beginAt: (position) => `reset binary logs and gtids; set global gtid_purged = '${position}'`,
     follow: (primary) => {
@@ -32,9 +35,9 @@ export const OWN_REPLICATION: Readonly<Record<MysqlFlavour, OwnReplication>> = {
     hasApplied: (position) => `select gtid_subset('${position}', @@global.gtid_executed) as applied`,
   },
   mariadb: {
-    settings: { "log-slave-updates": "OFF", "slave-parallel-threads": "0" },
+    settings: { ...WITHOUT_BINLOG, "slave-parallel-threads": "0" },
     position: "select @@global.gtid_binlog_pos as position",
-    beginAt: (position) => `reset master; set global gtid_slave_pos = '${position}'`,
+    beginAt: (position) => `set global gtid_slave_pos = '${position}'`,
     follow: (primary) => {
       const { user, password } = accountOf(primary);
       return `change master to master_host = '127.0.0.1', master_port = ${primary.port}, master_user = '${user}',

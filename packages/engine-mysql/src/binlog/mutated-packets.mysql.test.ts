@@ -10,7 +10,7 @@ import { altered, cpuMsSince, dice } from "./mutation.fixture.ts";
 import { decodeAll, decoderOf, hiddenIn, openSession, recordLog } from "./recorded-log.fixture.ts";
 import { typeCases } from "./type-cases.fixture.ts";
 
-/** 10 runs a million. */
+/** `LOCKSTEP_TEST_SCALE=50` runs a million. */
 const SCALE = Number(process.env["LOCKSTEP_TEST_SCALE"] ?? 1);
 /** Of each flavour. */
 const PACKETS = 20_000 * SCALE;
