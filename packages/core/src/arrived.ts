@@ -74,7 +74,8 @@ export class Arrived {
 
   #takeTransactions(): SourceBatch | null {
     const position = this.#position;
-    if (position === null || (position === this.#delivered && !this.#isUrgent)) return null;
+    if (position === null) return null;
+    if (position === this.#delivered && !this.#isUrgent && this.#transactions.length === 0) return null;
     const { count, bytes } = this.#batchSize();
     const transactions = this.#transactions.splice(0, count);
     this.#sizes.splice(0, count);

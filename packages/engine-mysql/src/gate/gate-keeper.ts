@@ -49,7 +49,7 @@ export interface GatedStream {
   /** It was asked to. */
   readonly isAskedFor: boolean;
   readonly replicated: Position | null;
-  confirm(replicated: Position | null): void;
+  confirm(confirmation: Confirmation): void;
   /** Commits wait for every word of ours. */
   hurry(isHurried: boolean): void;
   /** Says nothing that would let a commit go, until told otherwise. */
@@ -86,7 +86,7 @@ export class GateKeeper implements AsyncDisposable {
 
   confirm(confirmation: Confirmation): void {
     this.#options.onConfirmed(confirmation);
-    this.#options.stream.confirm(confirmation.replicated);
+    this.#options.stream.confirm(confirmation);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,4 @@
-import { includes, type Position, type ReplicationError } from "@lockstep/core";
+import { includes, type Confirmation, type Position, type ReplicationError } from "@lockstep/core";
 import type { BinlogStream } from "../binlog/binlog-stream.ts";
 import type { DecodedEvent } from "../binlog/decoded-event.ts";
 import { comparePositions } from "../position.ts";
@@ -15,6 +15,7 @@ export class StreamGate implements GatedStream {
   /** Commits have begun to wait, perhaps for what came before. */
   #isPressing = false;
   #replicated: Position | null = null;
+  #durable: Position | null = null;
 
   constructor(stream: BinlogStream, { isSemiSync, isWanted }: Omit<GatedStart, "start">) {
     this.isAskedFor = isSemiSync;
@@ -53,7 +54,14 @@ export class StreamGate implements GatedStream {
     );
   }
 
-  confirm(replicated: Position | null): void {
+  /** The topic has more by now than everything through there. */
+  isPublishedPast(position: Position): boolean {
+    const durable = this.#durable;
+    return durable !== null && durable !== position && includes(comparePositions, durable, position);
+  }
+
+  confirm({ durable, replicated }: Confirmation): void {
+    this.#durable = durable;
     this.#replicated = replicated;
     this.#acks.confirm(replicated);
   }

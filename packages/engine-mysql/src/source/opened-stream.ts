@@ -37,6 +37,8 @@ const MAX_KEPT = 10_000;
 interface Begin extends GatedStart, Pick<SourceSession, "tables"> {
   /** As `TransactionStreamOptions` have it. */
   readonly compared: Position | null;
+  /** Through where the topic is when it begins. */
+  readonly published: Position;
   readonly clock: ServerClock;
 }
 
@@ -58,7 +60,7 @@ export async function openedStream(opened: OpenedStream): Promise<TransactionStr
   const { connected, log, source, facts, charsets } = opened;
   const { session, server, account, place } = connected;
   const { pipeline, failpoints } = source;
-  const { start, compared, clock, tables, ...gated } = opened.begin;
+  const { start, compared, published, clock, tables, ...gated } = opened.begin;
   const options = await decoderOptions(session, { ...source, charsets, facts, flavour: server.flavour });
   const decoder = followingDecoder(options, facts);
   const reached = new Reached(start, emptyOf(log));
@@ -86,7 +88,8 @@ export async function openedStream(opened: OpenedStream): Promise<TransactionStr
     prepare: async (until) =>
       await facts?.lookAhead(readers, { from: start, newest, isWithin: false }, until),
     onDefinition: async (statement, until) => {
-      if (!assembler.isInTransaction && decoder.tables.size + named.keptCount > MAX_KEPT) throw fullOfNames();
+      const isFull = decoder.tables.size + named.keptCount > MAX_KEPT && !assembler.isInTransaction;
+      if (isFull && gate.isPublishedPast(published)) throw fullOfNames(); // Else the next one would come no further.
       if (facts === null) return;
       const { includes } = options;
       // What is read for others' sake tells of ours what they will be, and no longer what they are.

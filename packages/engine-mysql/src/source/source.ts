@@ -164,7 +164,7 @@ export class MysqlSource implements Source {
       connected: admin,
       log,
       source: this.#options,
-      begin: { ...begin, compared, tables, clock: lock.clock },
+      begin: { ...begin, compared, published: first, tables, clock: lock.clock },
       facts,
       charsets: await this.#charsets.read(session),
       looksAhead: this.#looksAhead,
