@@ -61,7 +61,10 @@ function* eventsOf(chunks: Iterable<Buffer>, size: number, maxEventBytes: number
     length += chunk.length;
     total += chunk.length;
     if (total > size) break;
-    if (length < wanted(rest, length, maxEventBytes)) continue;
+    if (length < wanted(rest, length, maxEventBytes)) {
+      rest[rest.length - 1] = Buffer.from(chunk); // It would keep all of what its frame is unpacked into.
+      continue;
+    }
     let bytes = Buffer.concat(rest);
     while (bytes.length >= EVENT_HEAD_BYTES) {
       const next = eventBytes(bytes, maxEventBytes);

@@ -200,7 +200,8 @@ export class GateKeeper implements AsyncDisposable {
       await proveArmed({ ...server, connect, hold, degradeAfterMs }, this.#ended.signal);
       await noteGate(server.session, pipeline, { isArmed: true });
       logger.info({ pipeline }, "the gate is armed: every commit of the primary waits for the quorum");
-      this.#seen = await readSemiSync(server.session, server.flavour); // A proof may leave a commit unanswered.
+      // A proof may leave a commit unanswered; that others were let go meanwhile is still to be said.
+      this.#seen = { ...(await readSemiSync(server.session, server.flavour)), lapses: state.lapses };
       this.#become("armed");
     });
   }

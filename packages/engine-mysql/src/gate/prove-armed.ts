@@ -112,7 +112,7 @@ class Probe {
     await observer.run(`kill ${prober.id}`).catch((error: unknown) => {
       if (!this.isOver) throw error;
     });
-    await this.#over;
+    await Promise.race([this.#over, sleep(END_MS, undefined, { ref: false })]); // Else the link is cut.
   }
 
   async #commit(): Promise<void> {

@@ -30,8 +30,8 @@ export class DefiningStatement implements LoggedStatement {
 
   /** Whether it may be of any of those tables. A database that is dropped is not: what has its tables' names then is made. */
   mayConcern(includes: (table: TableName) => boolean): boolean {
-    const { list, isCut } = this.#words;
-    if (isCut) return true;
+    const list = wordsOf(this.sql);
+    if (isCutOff(list)) return true;
     return list.some((name, index) => {
       const schema = list[index - 1] === "." ? (list[index - 2] ?? this.schema) : this.schema;
       return (
@@ -50,32 +50,45 @@ export class DefiningStatement implements LoggedStatement {
 
   /** As `mayName`, or it drops its database. */
   mayChange(table: TableName): boolean {
-    const { lower, text } = this.#words;
-    return (DROPS_DATABASE.test(text) && lower.has(table.schema.toLowerCase())) || this.mayName(table);
+    const { lower, dropsDatabase } = this.#words;
+    return (dropsDatabase && lower.has(table.schema.toLowerCase())) || this.mayName(table);
   }
 
   /** Whether before it a column may have been another than after it; `doubtful`: those that the log does not tell apart. */
   mayRetype(table: TableName, doubtful: readonly string[]): boolean {
     if (!this.mayChange(table)) return false;
-    const { lower, text } = this.#words;
-    if (GENERATED.test(text)) return true;
+    const { lower, isGenerating, isWhole } = this.#words;
+    if (isGenerating) return true;
     if (doubtful.length === 0) return false;
-    return WHOLE.test(text) || doubtful.some((column) => lower.has(column.toLowerCase()));
+    return isWhole || doubtful.some((column) => lower.has(column.toLowerCase()));
   }
 
   get #words(): Words {
     if (this.#read !== null) return this.#read;
-    const list = tokensOf(this.sql).map(({ text }) => text);
+    const list = wordsOf(this.sql);
     const lower = list.map((word) => word.toLowerCase());
-    this.#read = { list, lower: new Set(lower), text: lower.join(" "), isCut: isCutOff(list) };
+    const text = lower.join(" ");
+    this.#read = {
+      lower: new Set(lower),
+      dropsDatabase: DROPS_DATABASE.test(text),
+      isGenerating: GENERATED.test(text),
+      isWhole: WHOLE.test(text),
+      isCut: isCutOff(list),
+    };
     return this.#read;
   }
 }
 
+function wordsOf(sql: string): string[] {
+  return tokensOf(sql).map(({ text }) => text);
+}
+
+/** What is asked of it more than once; there may be many of them ahead. */
 interface Words {
-  readonly list: readonly string[];
   readonly lower: ReadonlySet<string>;
-  readonly text: string;
+  readonly dropsDatabase: boolean;
+  readonly isGenerating: boolean;
+  readonly isWhole: boolean;
   /** It goes on, and may name anything. */
   readonly isCut: boolean;
 }
