@@ -172,9 +172,7 @@ export class Applier {
     const { at, open } = await locate(log, progress, compare, signal);
     this.#sayFollowing(progress, at);
     if (carried.through !== null) onWaiting(carried.through);
-    const { epoch, position, offset: stored } = progress;
-    const reached = { epoch, position, offset: stored, stored, isWhole: carried.isWhole };
-    this.#acked(reached, { events: 0, conflicts: 0 });
+    this.#ackStored(progress, carried);
     const isChanged = (): boolean => joining.hasEnded || tables !== published.tables;
     const follower = this.#followWith({ session, joining, progress, open, carried, isChanged });
     try {
@@ -218,6 +216,10 @@ export class Applier {
         return carried;
       },
     });
+  }
+
+  #ackStored({ epoch, position, offset: stored }: Progress, { isWhole }: CarriedTables): void {
+    this.#acked({ epoch, position, offset: stored, stored, isWhole }, { events: 0, conflicts: 0 });
   }
 
   #acked(reached: Reached, applied: Applied): void {
@@ -273,6 +275,7 @@ export class Applier {
     if (passed.length === 0) return false;
     const schema = await source.readSchema(carried.consistent(passed), signal);
     await session.completeTables(schema, passed, signal);
+    this.#ackStored(expectProgress(session), new CarriedTables(session.tables, source)); // From now on it counts.
     logger.info({ replica: sink.replica, tables: passed.length }, "tables are live");
     return true;
   }
