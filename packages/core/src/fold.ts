@@ -1,15 +1,24 @@
 import { NOT_CARRIED, tableKey, tableLabel, type EventGroup, type Row, type Table } from "./event.ts";
 import type { ReplicationEvent } from "./event.ts";
 import { FoldedRows } from "./folded-rows.ts";
-import { unreachable } from "./unreachable.ts";
 
 /**
- * The net effect of a window, per table and key. `ordered` says that order does not allow one: then the
- * window must be applied change by change.
+ * The net effect of a window, per table and key. Where order does not allow one for some tables, the changes of those
+ * are applied one by one, behind the others' rows and in the same target transaction. `ordered` says that no table has
+ * one, or that a definition changes: then the window must be applied change by change.
  */
 export type Folded =
-  | { readonly kind: "bulk"; readonly tables: readonly FoldedTable[] }
+  | {
+      readonly kind: "bulk";
+      readonly tables: readonly FoldedTable[];
+      readonly unfolded: readonly UnfoldedTable[];
+    }
   | { readonly kind: "ordered"; readonly reason: string };
+
+export interface UnfoldedTable {
+  readonly table: Table;
+  readonly reason: string;
+}
 
 /**
  * Applied in this order: truncate, deletes, updates, inserts. Deletes and updates name rows that existed
@@ -39,10 +48,23 @@ export function fold(groups: readonly EventGroup[]): Folded {
       }
     }
   }
-  return { kind: "bulk", tables: [...tables.values()].map((rows) => rows.result()) };
+  return resultOf([...tables.values()]);
 }
 
-/** Returns why the event cannot be folded, or null. */
+function resultOf(all: readonly FoldedRows[]): Folded {
+  const tables: FoldedTable[] = [];
+  const unfolded: UnfoldedTable[] = [];
+  for (const rows of all) {
+    const { table, reason } = rows;
+    if (reason === null) tables.push(rows.result());
+    else unfolded.push({ table, reason });
+  }
+  const [first] = unfolded;
+  if (first === undefined || tables.length > 0) return { kind: "bulk", tables, unfolded };
+  return { kind: "ordered", reason: first.reason };
+}
+
+/** Returns why nothing of the window can be folded, or null. */
 function foldEvent(
   event: ReplicationEvent,
   group: EventGroup,
@@ -59,18 +81,8 @@ function foldEvent(
   }
   const rows = byId.get(event.table) ?? rowsOf(event.table, group, byId, tables);
   if (typeof rows === "string") return rows;
-  switch (event.kind) {
-    case "insert":
-      return rows.insert(event.after);
-    case "update":
-      return rows.update(event.before, event.after);
-    case "delete":
-      return rows.delete(event.before);
-    case "schema":
-      return null;
-    default:
-      return unreachable(event);
-  }
+  rows.change(event);
+  return null;
 }
 
 function rowsOf(

@@ -1,5 +1,6 @@
-import { NOT_CARRIED, tableLabel, type Cell, type Row, type Table } from "./event.ts";
+import { NOT_CARRIED, tableLabel, type Cell, type ReplicationEvent, type Row, type Table } from "./event.ts";
 import type { FoldedTable } from "./fold.ts";
+import { unreachable } from "./unreachable.ts";
 
 /** What became of one key. `existed`: a row with it was there before the window. */
 interface Net {
@@ -10,7 +11,7 @@ interface Net {
   readonly keyRow: Row;
 }
 
-/** The net effect of a window on one table. Methods return why an event cannot be folded, or null. */
+/** The net effect of a window on one table, as long as there is one. */
 export class FoldedRows {
   readonly table: Table;
   readonly keyColumns: readonly number[];
@@ -20,6 +21,7 @@ export class FoldedRows {
   readonly #singleKey: number | null;
   #isTruncated = false;
   #restartIdentity = false;
+  #reason: string | null = null;
 
   constructor(table: Table) {
     this.table = table;
@@ -28,7 +30,33 @@ export class FoldedRows {
     this.#singleKey = first !== undefined && others.length === 0 ? first : null;
   }
 
-  insert(after: Row): string | null {
+  /** Why an event could not be folded; null while all could. */
+  get reason(): string | null {
+    return this.#reason;
+  }
+
+  change(event: Exclude<ReplicationEvent, { readonly kind: "truncate" }>): void {
+    if (this.#reason !== null) return;
+    this.#reason = this.#change(event);
+    if (this.#reason !== null) this.#clear();
+  }
+
+  #change(event: Exclude<ReplicationEvent, { readonly kind: "truncate" }>): string | null {
+    switch (event.kind) {
+      case "insert":
+        return this.#insert(event.after);
+      case "update":
+        return this.#update(event.before, event.after);
+      case "delete":
+        return this.#deleteRow(event.before);
+      case "schema":
+        return null;
+      default:
+        return unreachable(event);
+    }
+  }
+
+  #insert(after: Row): string | null {
     if (this.keyColumns.length === 0) {
       this.#keyless.push(after);
       return null;
@@ -45,7 +73,7 @@ export class FoldedRows {
     return null;
   }
 
-  update(before: Row | undefined, after: Row): string | null {
+  #update(before: Row | undefined, after: Row): string | null {
     if (this.keyColumns.length === 0) return `${tableLabel(this.table)} has no key`;
     const key = this.#keyOf(after);
     if (key === null) return "a key cell is missing";
@@ -65,7 +93,7 @@ export class FoldedRows {
     return null;
   }
 
-  delete(before: Row): string | null {
+  #deleteRow(before: Row): string | null {
     if (this.keyColumns.length === 0) return `${tableLabel(this.table)} has no key`;
     const key = this.#keyOf(before);
     if (key === null) return "a key cell is missing";
@@ -73,10 +101,14 @@ export class FoldedRows {
   }
 
   truncate(restartIdentity: boolean): void {
-    this.#nets.clear();
-    this.#keyless.length = 0;
+    this.#clear();
     this.#isTruncated = true;
     this.#restartIdentity ||= restartIdentity;
+  }
+
+  #clear(): void {
+    this.#nets.clear();
+    this.#keyless.length = 0;
   }
 
   result(): FoldedTable {
@@ -109,7 +141,7 @@ export class FoldedRows {
     const former = this.#nets.get(formerKey)?.row ?? null;
     const row = former === null ? after : merge(former, after);
     if (row.includes(NOT_CARRIED)) return "a key changed and not every column was carried";
-    return this.#delete(formerKey, before) ?? this.insert(row);
+    return this.#delete(formerKey, before) ?? this.#insert(row);
   }
 
   #delete(key: string, before: Row): string | null {

@@ -61,6 +61,7 @@ export {
   type FindingLevel,
 } from "./finding.ts";
 export { fold, isWhole, sameColumns, type Folded, type FoldedTable } from "./fold.ts";
+export { changesOneByOne, eventsOf, type OneByOne } from "./one-by-one.ts";
 export type { Gate, GateReport, GateStandby } from "./gate.ts";
 export { watchLink, type LinkWatchOptions } from "./link-watch.ts";
 export type { Logger } from "./logger.ts";

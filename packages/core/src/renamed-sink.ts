@@ -1,4 +1,4 @@
-import type { SourceTable, TableName } from "./event.ts";
+import type { SourceTable, Table, TableName } from "./event.ts";
 import type { Folded } from "./fold.ts";
 import type { Renaming } from "./renaming.ts";
 import { RenamedCopy, renamedSchema } from "./renamed-copy.ts";
@@ -195,6 +195,9 @@ function renamedChanges<T extends ChangeSet>(changes: T, renaming: Renaming): T 
 
 function renamedFold(folded: Folded, renaming: Renaming): Folded {
   if (folded.kind === "ordered") return folded;
-  const tables = folded.tables.map((table) => ({ ...table, table: renaming.table(table.table) }));
-  return { ...folded, tables };
+  const renamed = <T extends { readonly table: Table }>(one: T): T => ({
+    ...one,
+    table: renaming.table(one.table),
+  });
+  return { ...folded, tables: folded.tables.map(renamed), unfolded: folded.unfolded.map(renamed) };
 }

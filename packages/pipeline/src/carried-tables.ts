@@ -1,4 +1,5 @@
 import {
+  eventsOf,
   includes,
   tableKey,
   type ComparePositions,
@@ -122,11 +123,7 @@ export class CarriedTables {
   ): readonly ReplicationEvent[] {
     if (this.takesAll) return events;
     const takes = (id: number): boolean => this.#takes(tables.get(id), place);
-    const taken = events.flatMap((event): readonly ReplicationEvent[] => {
-      if (event.kind !== "truncate") return takes(event.table) ? [event] : [];
-      const left = event.tables.filter(takes);
-      return left.length === 0 ? [] : [{ ...event, tables: left }];
-    });
+    const taken = eventsOf(events, takes);
     return taken.length === events.length && taken.every((event, at) => event === events[at])
       ? events
       : taken;

@@ -1,5 +1,6 @@
 import {
   abortable,
+  changesOneByOne,
   hasCode,
   lastOrigin,
   NotAppended,
@@ -134,7 +135,7 @@ export class TargetSession implements CatchUpSession {
     const { connected, replica, logger, failpoints } = this.#options;
     await this.#plans.prepare(window.groups);
     const { folded } = window;
-    let reason = folded.kind === "ordered" ? folded.reason : null;
+    let reason: string | null = null;
     let conflicts = 0;
     if (folded.kind === "ordered") await this.#begin(window.progress);
     try {
@@ -149,10 +150,11 @@ export class TargetSession implements CatchUpSession {
           await this.#begin(window.progress);
         }
       }
-      if (reason !== null) {
-        logger.debug({ replica, reason }, "applying change by change");
+      const oneByOne = changesOneByOne(window, reason);
+      if (oneByOne !== null) {
+        logger.debug({ replica, reason: oneByOne.reason }, "applying change by change");
         const ordered = this.#newOrderedApply();
-        await ordered.apply(window.groups);
+        await ordered.apply(oneByOne.groups);
         conflicts = ordered.conflicts;
       }
       failpoints?.hit("applied");

@@ -1,11 +1,12 @@
-import type {
-  ApplyResult,
-  ChangeSet,
-  Logger,
-  Progress,
-  RecordChanges,
-  ReplicaTable,
-  TargetTransaction,
+import {
+  changesOneByOne,
+  type ApplyResult,
+  type ChangeSet,
+  type Logger,
+  type Progress,
+  type RecordChanges,
+  type ReplicaTable,
+  type TargetTransaction,
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
 import { applyBulk } from "./bulk.ts";
@@ -84,8 +85,9 @@ export class MysqlTargetTransaction implements TargetTransaction {
   }
 
   /** In bulk; where that meets another state than it names, change by change. Returns the conflicts. */
-  async #apply({ folded, groups }: ChangeSet): Promise<number> {
-    if (folded.kind === "ordered") return await this.#applyOrdered(groups, folded.reason);
+  async #apply(piece: ChangeSet): Promise<number> {
+    const { folded } = piece;
+    if (folded.kind === "ordered") return await this.#applyOneByOne(piece, null);
     const { connected, plans } = this.#options;
     const { session } = connected;
     await session.run("savepoint piece");
@@ -94,15 +96,17 @@ export class MysqlTargetTransaction implements TargetTransaction {
       explainedOrThrown,
     );
     if (reason !== null) await session.run("rollback to savepoint piece");
-    const conflicts = reason === null ? 0 : await this.#applyOrdered(groups, reason);
+    const conflicts = await this.#applyOneByOne(piece, reason);
     await session.run("release savepoint piece");
     return conflicts;
   }
 
-  async #applyOrdered(groups: readonly RecordChanges[], reason: string): Promise<number> {
-    this.#options.logger.debug({ reason }, "applying a piece change by change");
+  async #applyOneByOne(piece: ChangeSet, failed: string | null): Promise<number> {
+    const oneByOne = changesOneByOne(piece, failed);
+    if (oneByOne === null) return 0;
+    this.#options.logger.debug({ reason: oneByOne.reason }, "applying a piece change by change");
     const ordered = this.#options.newOrderedApply();
-    await ordered.apply(groups);
+    await ordered.apply(oneByOne.groups);
     return ordered.conflicts;
   }
 }

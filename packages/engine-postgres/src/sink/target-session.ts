@@ -1,5 +1,6 @@
 import {
   abortable,
+  changesOneByOne,
   NotAppended,
   type ApplyResult,
   type ApplyWindow,
@@ -7,6 +8,7 @@ import {
   type ConflictPolicy,
   type Failpoints,
   type Logger,
+  type OneByOne,
   type Progress,
   type RecordChanges,
   type ReplicaTable,
@@ -128,34 +130,37 @@ export class TargetSession implements CatchUpSession {
   /** Returns how many conflicts were met. */
   async #applyWindow(window: ApplyWindow, appended: Promise<void> | undefined): Promise<number> {
     await this.#plans.prepare(window.groups);
-    const { folded } = window;
-    if (folded.kind === "ordered") return await this.#applyOrdered(window, appended, folded.reason);
+    const { folded, groups } = window;
     try {
-      const statements = bulkStatements(folded, ({ table }) => this.#plans.of(table));
+      const bulk = folded.kind === "bulk" ? bulkStatements(folded, ({ table }) => this.#plans.of(table)) : [];
+      const oneByOne = changesOneByOne(window, null);
+      if (oneByOne !== null) return await this.#applyOneByOne(window, appended, { ...oneByOne, bulk });
       const options = { beforeCommit: this.#beforeCommit(), appended };
-      await this.#batches.run([this.#advance(window.progress), ...statements], options);
+      await this.#batches.run([this.#advance(window.progress), ...bulk], options);
       return 0;
     } catch (error) {
       const reason = explainedByOrder(error);
-      if (reason === null) throw error;
-      return await this.#applyOrdered(window, appended, reason);
+      if (reason === null || folded.kind === "ordered") throw error;
+      return await this.#applyOneByOne(window, appended, { groups, reason, bulk: [] });
     }
   }
 
-  async #applyOrdered(
-    window: ApplyWindow,
+  /** Behind the statements of those tables that fold. */
+  async #applyOneByOne(
+    { progress }: ApplyWindow,
     appended: Promise<void> | undefined,
-    reason: string,
+    { groups, reason, bulk }: OneByOne & { readonly bulk: readonly Statement[] },
   ): Promise<number> {
     const { connected, replica, logger, failpoints } = this.#options;
     const { client } = connected;
-    logger.debug({ replica, reason }, "applying change by change");
     await client.query("begin");
-    const advance = this.#advance(window.progress);
+    const advance = this.#advance(progress);
     await client.query(advance.text, [...advance.values]);
     const ordered = this.#newOrderedApply();
     try {
-      await ordered.apply(window.groups);
+      if (bulk.length > 0) await this.#batches.run(bulk);
+      logger.debug({ replica, reason }, "applying change by change");
+      await ordered.apply(groups);
       failpoints?.hit("applied");
       await appended;
     } catch (error) {

@@ -1,13 +1,14 @@
-import type {
-  ApplyResult,
-  ChangeSet,
-  EventGroup,
-  FoldedTable,
-  Logger,
-  Progress,
-  RecordChanges,
-  ReplicaTable,
-  TargetTransaction,
+import {
+  changesOneByOne,
+  type ApplyResult,
+  type ChangeSet,
+  type EventGroup,
+  type FoldedTable,
+  type Logger,
+  type Progress,
+  type RecordChanges,
+  type ReplicaTable,
+  type TargetTransaction,
 } from "@lockstep/core";
 import type { Client } from "pg";
 import type { BatchRunner, Statement } from "./batch.ts";
@@ -92,8 +93,9 @@ export class PostgresTargetTransaction implements TargetTransaction {
   }
 
   /** In bulk; where that meets another state than it names, change by change. Returns the conflicts. */
-  async #apply({ folded, groups }: ChangeSet): Promise<number> {
-    if (folded.kind === "ordered") return await this.#applyOrdered(groups, folded.reason);
+  async #apply(piece: ChangeSet): Promise<number> {
+    const { folded } = piece;
+    if (folded.kind === "ordered") return await this.#applyOneByOne(piece, null);
     const { batches, plans, client } = this.#options;
     const planOf = ({ table }: FoldedTable): TablePlan => plans.of(table);
     let isOpen = false;
@@ -101,21 +103,23 @@ export class PostgresTargetTransaction implements TargetTransaction {
       const statements = bulkStatements(folded, planOf);
       isOpen = true;
       await batches.run([SAVEPOINT, ...statements, RELEASE]);
-      return 0;
     } catch (error) {
       const reason = explainedByOrder(error);
       if (reason === null) throw error;
       await client.query(isOpen ? "rollback to savepoint piece" : "savepoint piece");
-      const conflicts = await this.#applyOrdered(groups, reason);
+      const conflicts = await this.#applyOneByOne(piece, reason);
       await client.query("release savepoint piece");
       return conflicts;
     }
+    return await this.#applyOneByOne(piece, null);
   }
 
-  async #applyOrdered(groups: readonly RecordChanges[], reason: string): Promise<number> {
-    this.#options.logger.debug({ reason }, "applying a piece change by change");
+  async #applyOneByOne(piece: ChangeSet, failed: string | null): Promise<number> {
+    const oneByOne = changesOneByOne(piece, failed);
+    if (oneByOne === null) return 0;
+    this.#options.logger.debug({ reason: oneByOne.reason }, "applying a piece change by change");
     const ordered = this.#options.newOrderedApply();
-    await ordered.apply(groups);
+    await ordered.apply(oneByOne.groups);
     return ordered.conflicts;
   }
 }

@@ -26,6 +26,8 @@ export interface ApplyOptions {
   /** Change by change, as where nothing can be folded. */
   readonly isOrdered?: boolean;
   readonly table?: Table;
+  /** Others that events name, by their id. */
+  readonly others?: readonly Table[];
 }
 
 interface ReplicaOptions {
@@ -111,10 +113,10 @@ export class FollowedReplica implements AsyncDisposable {
   }
 
   windowOf(events: readonly ReplicationEvent[], step: number, options: ApplyOptions = {}): ApplyWindow {
-    const { isOrdered = false, table = this.items } = options;
+    const { isOrdered = false, table = this.items, others = [] } = options;
     const progress = this.progressAt(step);
     const transaction = { position: progress.position, xid: String(step), committedAtUs: 0, events };
-    const tables = new Map([[0, table]]);
+    const tables = new Map([[0, table], ...others.map((other) => [other.id, other] as const)]);
     const groups: RecordChanges[] = [{ offset: progress.offset, tables, transactions: [transaction] }];
     return {
       groups,
