@@ -54,20 +54,20 @@ export class Session {
 
   /** Runs statements that give no rows, sent together; one that fails is the last that is run. */
   async run(sql: string): Promise<Done[]> {
-    const result = await this.#send(sql);
-    return (Array.isArray(result) ? result : [result]).flatMap((one: unknown) => doneOf(one) ?? []);
+    return allDone(await this.#send(sql));
   }
 
-  /** Runs one LOAD DATA LOCAL, whose file is `text`, whatever name the server asks for. */
-  async load(sql: string, text: string, maxPacketBytes: number): Promise<Done> {
-    const bytes = Buffer.from(text);
-    const pieces: Buffer[] = [];
+  /**
+   * As `run`; the last statement is a LOAD DATA LOCAL, whose file are `texts`, whatever name the server asks for. They
+   * are taken while the server reads those before; what making one throws is thrown once it has read what there was.
+   */
+  async load(sql: string, texts: Iterable<string>, maxPacketBytes: number): Promise<Done[]> {
     const size = Math.min(MAX_LOADED_BYTES, Math.floor(maxPacketBytes / 2)); // One of all that it takes ends the link.
-    for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
+    const packets = new FilePackets(texts, size);
     try {
-      const result = await this.#answer({ sql, infileStreamFactory: () => Readable.from(pieces) });
-      return doneOf(result) ?? { rows: 0, warnings: 0 };
+      return allDone(await this.#answer({ sql, infileStreamFactory: () => Readable.from(packets) }));
     } catch (error) {
+      if (packets.failure !== null) throw packets.failure;
       this.hasRefusedLoad = true;
       throw serverErrorOf(error);
     }
@@ -125,12 +125,42 @@ export class Session {
   }
 }
 
+/** The packets of a file whose texts are made when it is read. */
+class FilePackets implements Iterable<Buffer> {
+  readonly #texts: Iterable<string>;
+  readonly #size: number;
+  /** What making a text has thrown. */
+  failure: unknown = null;
+
+  constructor(texts: Iterable<string>, size: number) {
+    this.#texts = texts;
+    this.#size = size;
+  }
+
+  *[Symbol.iterator](): Generator<Buffer> {
+    try {
+      for (const text of this.#texts) {
+        const bytes = Buffer.from(text);
+        for (let at = 0; at < bytes.length; at += this.#size) yield bytes.subarray(at, at + this.#size);
+      }
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
+  }
+}
+
 function isBuffers(row: unknown): row is readonly (Buffer | null)[] {
   return Array.isArray(row);
 }
 
 function isRows<R extends TextRow>(result: unknown): result is R[] {
   return Array.isArray(result);
+}
+
+/** Of each statement. */
+function allDone(result: unknown): Done[] {
+  return (Array.isArray(result) ? result : [result]).flatMap((one: unknown) => doneOf(one) ?? []);
 }
 
 function doneOf(result: unknown): Done | null {

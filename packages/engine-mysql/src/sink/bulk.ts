@@ -53,7 +53,8 @@ function* bulkChanges(
     yield* deletes(plan, table.deletes);
     for (const rows of table.updates) yield* updates(plan, rows);
     const isLoaded = table.inserts.length >= MIN_LOADED_ROWS && mayLoad(connected);
-    yield* isLoaded ? loaded(plan, table.inserts) : inserts(plan, table.inserts);
+    if (isLoaded) yield loaded(plan, table.inserts);
+    else yield* inserts(plan, table.inserts);
   }
 }
 
@@ -82,17 +83,9 @@ function* inserts(plan: TablePlan, rows: readonly Row[]): Generator<Change> {
   }
 }
 
-function* loaded(plan: TablePlan, rows: readonly Row[]): Generator<Change> {
+function loaded(plan: TablePlan, rows: readonly Row[]): Change {
   const lines = new LoadedRows(plan, plan.quoted, writtenColumns(plan));
-  let [file, count] = ["", 0];
-  for (const row of rows) {
-    file += lines.line(row);
-    count += 1;
-    if (file.length < MAX_STATEMENT_CHARS) continue;
-    yield { sql: lines.sql, rows: count, file };
-    [file, count] = ["", 0];
-  }
-  if (count > 0) yield { sql: lines.sql, rows: count, file };
+  return { sql: lines.sql, rows: rows.length, file: lines.texts(rows) };
 }
 
 /** A list of rows joined by their key; nothing where the rows carry nothing but that. */

@@ -10,8 +10,8 @@ const MAX_BYTES_A_CHAR = 3;
 export interface Change {
   readonly sql: string;
   readonly rows: number;
-  /** Of LOAD DATA: its file. */
-  readonly file?: string;
+  /** Of LOAD DATA: the texts of its file. */
+  readonly file?: Iterable<string>;
 }
 
 /** What begins a transaction, in the packet of its first changes: a round trip less. */
@@ -42,20 +42,16 @@ export async function runChanges(
   let first = opening;
   let chars = first?.sql.length ?? 0;
   const flush = async (): Promise<void> => {
-    if (packet.length > 0 || first !== null) await send(session, packet, first);
+    if (packet.length > 0 || first !== null) await send(session, { packet, opening: first, maxPacketBytes });
     [packet, first, chars] = [[], null, 0];
   };
   for (const change of changes) {
-    if (change.file !== undefined) {
-      await flush();
-      requireOutcome(change, await session.load(change.sql, change.file, maxPacketBytes));
-      continue;
-    }
     requireRoom(change.sql, maxPacketBytes);
     const limit = Math.min(MAX_PACKET_CHARS, maxPacketBytes / MAX_BYTES_A_CHAR);
     if (chars + change.sql.length > limit) await flush();
     packet.push(change);
     chars += change.sql.length + 1;
+    if (change.file !== undefined) await flush();
   }
   await flush();
 }
@@ -68,9 +64,18 @@ export function requireRoom(sql: string, maxPacketBytes: number): void {
     throw new UnfitValue(`a statement of ${bytes} bytes is above max_allowed_packet (${maxPacketBytes})`);
 }
 
-async function send(session: Session, packet: readonly Change[], opening: Opening | null): Promise<void> {
+interface Packet {
+  /** Of those only the last one may have a file. */
+  readonly packet: readonly Change[];
+  readonly opening: Opening | null;
+  readonly maxPacketBytes: number;
+}
+
+async function send(session: Session, { packet, opening, maxPacketBytes }: Packet): Promise<void> {
   const statements = packet.map(({ sql }) => sql);
-  const done = await session.run([...(opening === null ? [] : [opening.sql]), ...statements].join(";"));
+  const sql = [...(opening === null ? [] : [opening.sql]), ...statements].join(";");
+  const file = packet.at(-1)?.file;
+  const done = await (file === undefined ? session.run(sql) : session.load(sql, file, maxPacketBytes));
   const opened = done.splice(0, done.length - packet.length);
   opening?.check(opened);
   for (const [index, change] of packet.entries()) requireOutcome(change, done[index]);

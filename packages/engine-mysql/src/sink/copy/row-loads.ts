@@ -37,10 +37,12 @@ export class RowLoads implements RowWriter {
     const [file, count] = [this.#file, this.#count];
     [this.#file, this.#count] = ["", 0];
     if (count === 0) return 0;
-    const done = await session.load(this.#rows.sql, file, server.maxPacketBytes).catch((error: unknown) => {
-      throw lost.aborted ? error : new LoadRefused({ cause: error });
-    });
-    if (done.rows !== count || done.warnings > 0) throw new LoadRefused();
+    const [done] = await session
+      .load(this.#rows.sql, [file], server.maxPacketBytes)
+      .catch((error: unknown) => {
+        throw lost.aborted ? error : new LoadRefused({ cause: error });
+      });
+    if (done?.rows !== count || done.warnings > 0) throw new LoadRefused();
     return file.length;
   }
 }
