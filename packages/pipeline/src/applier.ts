@@ -2,25 +2,24 @@ import {
   Backoff,
   hasCode,
   NotAppended,
-  offset,
   retry,
   tableLabel,
   type Offset,
   type Position,
   type Progress,
-  type ReplicaTable,
   type SinkSession,
 } from "@lockstep/core";
 import type { Applied, ApplierOptions, Reached } from "./applier-options.ts";
 import { CarriedTables } from "./carried-tables.ts";
 import { byStart, catchUp } from "./catch-up.ts";
-import { copyTables } from "./copy.ts";
 import { earliestStart } from "./earliest.ts";
+import { expectProgress } from "./expect-progress.ts";
 import { Follower } from "./follower.ts";
 import { epochConflict } from "./history-errors.ts";
 import { joinTables } from "./join-tables.ts";
 import { JoiningTables } from "./joining.ts";
 import { locate } from "./locate.ts";
+import { ReplicaCopies } from "./replica-copies.ts";
 import type { ReplicaObserver } from "./replica-observer.ts";
 
 /** How often a replica that waits to be mended is looked at. */
@@ -40,6 +39,7 @@ const MENDABLE = [
  */
 export class Applier {
   readonly #options: ApplierOptions;
+  readonly #copies: ReplicaCopies;
   #hardSignal: AbortSignal;
   #hasClaimed = false;
   /** Said in the log, of this session. */
@@ -52,6 +52,7 @@ export class Applier {
 
   constructor(options: ApplierOptions) {
     this.#options = options;
+    this.#copies = new ReplicaCopies(options);
     this.#hardSignal = options.hardSignal;
     this.#position = options.epoch.start;
   }
@@ -88,55 +89,16 @@ export class Applier {
     using _link = linked(observer, session.lost);
     this.#hasClaimed = true;
     this.#isFollowing = false;
-    if (session.progress === null) await this.#begin(session, signal);
+    if (session.progress === null) await this.#copies.begin(session, signal);
     this.#checkEpoch(session.progress);
     if (session.isCopying) {
       onFirstCopy();
-      await this.#copyFirst(session, signal);
+      const { pending } = await this.#carried(session, signal);
+      await this.#copies.first(session, pending, signal);
     }
     await using joining = this.#joiningTables();
     const both = AbortSignal.any([signal, session.lost]); // Idle, nothing else would tell us that it is lost.
     for (;;) await this.#follow(session, joining, both);
-  }
-
-  /** The explicit first step. Where it will begin is known once there is a view. */
-  async #begin(session: SinkSession, signal: AbortSignal): Promise<void> {
-    const { epoch, published } = this.#options;
-    const { number, id, start } = epoch;
-    const progress = { epoch: { number, id }, position: start, offset: offset(0), open: offset(0), run: "" };
-    await session.beginCopy(progress, published.tables, signal);
-  }
-
-  /** Copies until nothing is pending; then the replica begins at the earliest of its tables' starts. */
-  async #copyFirst(session: SinkSession, signal: AbortSignal): Promise<void> {
-    const { sink, logger, epoch } = this.#options;
-    const { pending } = await this.#carried(session, signal);
-    if (pending.length > 0) {
-      logger.info(
-        { replica: sink.replica, tables: pending.length, epoch: epoch.id },
-        "the replica is copied",
-      );
-      await this.#copy(pending, true, signal);
-    }
-    const start = earliestStart(await session.readTables(signal), this.#options.compare);
-    await session.endCopy(start ?? expectProgress(session), signal);
-  }
-
-  async #copy(
-    tables: readonly ReplicaTable[],
-    isFirst: boolean,
-    signal: AbortSignal,
-  ): Promise<readonly ReplicaTable[]> {
-    const { onCopying, onKeep } = this.#options;
-    const onStart = (from: Offset | null | undefined): void => onKeep("copy", from);
-    try {
-      const options = { ...this.#options, isFirst, onStart, onProgress: onCopying };
-      const copied = await copyTables(options, tables, signal);
-      const state = { kind: "copied" as const, mark: copied.mark };
-      return copied.tables.map((table) => ({ ...table, state }));
-    } finally {
-      onCopying(null);
-    }
   }
 
   #joiningTables(): JoiningTables {
@@ -145,7 +107,7 @@ export class Applier {
     return new JoiningTables(
       sink.replica,
       {
-        copy: async (tables, signal) => await this.#copy(tables, false, signal),
+        copy: async (tables, signal) => await this.#copies.copy(tables, false, signal),
         catchUp: async (group, signal) => await catchUp({ ...this.#options, ...group, reached }, signal),
         onLeftOut: (out) => observer.left(out),
       },
@@ -301,9 +263,4 @@ interface Following {
 function linked(observer: ReplicaObserver, lost: AbortSignal): Disposable {
   observer.linked(lost);
   return { [Symbol.dispose]: () => observer.linked(null) };
-}
-
-function expectProgress({ progress }: SinkSession): Progress {
-  if (progress === null) throw new TypeError("a replica that was begun has progress");
-  return progress;
 }
