@@ -1,4 +1,10 @@
 export { abortable } from "./abortable.ts";
+export { fold, isWhole, sameColumns, type Folded, type FoldedTable } from "./applying/fold.ts";
+export { changesOneByOne, eventsOf, type OneByOne } from "./applying/one-by-one.ts";
+export { OrderedApply, type ChangeWriter } from "./applying/ordered-apply.ts";
+export { lastOrigin, originText, type Origin } from "./applying/origin.ts";
+export type { RefusedChange } from "./applying/refused-change.ts";
+export { keyText, TablePlans, type TargetPlan } from "./applying/table-plans.ts";
 export { Arrived, type DecodedPiece } from "./arrived.ts";
 export { Arrivals } from "./arrivals.ts";
 export type {
@@ -60,8 +66,6 @@ export {
   type FindingCode,
   type FindingLevel,
 } from "./finding.ts";
-export { fold, isWhole, sameColumns, type Folded, type FoldedTable } from "./fold.ts";
-export { changesOneByOne, eventsOf, type OneByOne } from "./one-by-one.ts";
 export type { Gate, GateReport, GateStandby } from "./gate.ts";
 export { watchLink, type LinkWatchOptions } from "./link-watch.ts";
 export type { Logger } from "./logger.ts";
@@ -70,7 +74,6 @@ export { renamedCheck } from "./renamed-check.ts";
 export { renamedSink } from "./renamed-sink.ts";
 export { Renaming } from "./renaming.ts";
 export { nextOffset, offset, type Offset } from "./offset.ts";
-export { firstOrigin, lastOrigin, originOf, originText, type Origin } from "./origin.ts";
 export { secureContextOf, type Pem, type PemFiles } from "./pem-files.ts";
 export { includes, position, type ComparePositions, type Position, type PositionOrder } from "./position.ts";
 export type {

@@ -1,5 +1,5 @@
 import type { SourceTable, Table, TableName } from "./event.ts";
-import type { Folded } from "./fold.ts";
+import type { Folded } from "./applying/fold.ts";
 import type { Renaming } from "./renaming.ts";
 import { RenamedCopy, renamedSchema } from "./renamed-copy.ts";
 import type {

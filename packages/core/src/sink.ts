@@ -1,6 +1,6 @@
 import type { EpochRef } from "./epoch.ts";
 import type { EventGroup, ReplicationEvent, SourceTable, TableName } from "./event.ts";
-import type { Folded } from "./fold.ts";
+import type { Folded } from "./applying/fold.ts";
 import type { Offset } from "./offset.ts";
 import type { Position } from "./position.ts";
 import type { CopyTarget, ReplicaTable, SchemaDefinition } from "./snapshot.ts";

@@ -1,15 +1,14 @@
-import { actionOf, originText, ReplicationError, type ErrorCode, type Origin } from "@lockstep/core";
+import {
+  actionOf,
+  originText,
+  ReplicationError,
+  type ErrorCode,
+  type Origin,
+  type RefusedChange,
+} from "@lockstep/core";
 import { ServerError, toReplicationError } from "../server-error.ts";
 import { UnfitValue } from "./literal.ts";
 import { UnexpectedOutcome } from "./packets.ts";
-
-/** A change that a replica does not take: enough for a person to find it, and nothing of its row (S1). */
-export interface RefusedChange extends Origin {
-  readonly replica: string;
-  /** Quoted. */
-  readonly table: string;
-  readonly key: string;
-}
 
 /**
  * Why changes that were sent together failed where change by change will either succeed, since order or drift explains
@@ -20,23 +19,6 @@ export function explainedOrThrown(error: unknown): string {
   const isLasting = error instanceof ServerError && actionOf(toReplicationError(error, "")) !== "retry";
   if (!isLasting) throw error;
   return `error ${error.number}`;
-}
-
-/** Halted by us: the row is not what the primary had. */
-export function haltedChange(
-  code: "row-incomplete" | "conflict-halted",
-  change: RefusedChange,
-  what: string,
-): ReplicationError {
-  const { replica, table, key } = change;
-  return new ReplicationError(
-    code,
-    `replica ${replica}, table ${table}, key ${key}, ${originText(change)}: ${what}`,
-    {
-      fix: "make that row of the replica what it was on the primary before this change (before an insert: absent), then start again",
-      fields: { ...change },
-    },
-  );
 }
 
 /** What an error about one change means: it passes, or it will come again, and then the change is named. */

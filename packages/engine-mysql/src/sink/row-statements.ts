@@ -43,12 +43,6 @@ export function overwriteStatement(plan: TablePlan, row: Row, policy: ConflictPo
   return `update ${plan.quoted} set ${assignments.join(", ")} where ${condition}`;
 }
 
-/** The key, for messages: it is what a person needs to find the row. */
-export function keyText(plan: TablePlan, row: Row): string {
-  if (plan.keyColumns.length === 0) return "(none)";
-  return plan.keyColumns.map((index) => `${columnOf(plan, index).name}=${String(row[index])}`).join(", ");
-}
-
 /** Where the policy lets a column decide: nothing else, or that the given row is not the older one. */
 function newerCondition(plan: TablePlan, row: Row, policy: ConflictPolicy): string {
   if (policy.kind !== "latest_wins") return "";

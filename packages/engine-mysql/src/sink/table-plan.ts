@@ -293,8 +293,3 @@ export function columnOf(plan: TablePlan, index: number): TargetColumn {
   if (column === undefined) throw new TypeError(`table ${plan.quoted} has no column ${index}`);
   return column;
 }
-
-/** One text for each definition of a table, to remember its plan by. */
-export function definitionKey(table: Table): string {
-  return JSON.stringify([table.schema, table.name, table.columns]);
-}

@@ -4,7 +4,9 @@ import {
   hasCode,
   lastOrigin,
   NotAppended,
+  OrderedApply,
   ReplicationError,
+  TablePlans,
   type ApplyResult,
   type ApplyWindow,
   type CatchUpSession,
@@ -19,12 +21,11 @@ import {
 import type { Connected } from "../connection.ts";
 import type { Dialect } from "../schema/type-rules.ts";
 import { applyBulk } from "./bulk.ts";
+import { MysqlChangeWriter } from "./change-writer.ts";
 import { countEvents } from "./count-events.ts";
-import { OrderedApply } from "./ordered.ts";
 import type { Opening } from "./packets.ts";
-import { TablePlans } from "./plans.ts";
 import { classified, explainedOrThrown, refusedWindow } from "./refusal.ts";
-import type { TablePlan } from "./table-plan.ts";
+import { planTable, type TablePlan } from "./table-plan.ts";
 import { MysqlTargetTransaction } from "./target-transaction.ts";
 
 export interface TargetSessionOptions {
@@ -46,7 +47,7 @@ export interface TargetSessionOptions {
 /** One connection that applies, with the progress in the same target transactions, wherever that is stored. */
 export class TargetSession implements CatchUpSession {
   readonly #options: TargetSessionOptions;
-  readonly #plans: TablePlans;
+  readonly #plans: TablePlans<TablePlan>;
   /** As stored in the replica. */
   progress: Progress | null;
 
@@ -54,7 +55,8 @@ export class TargetSession implements CatchUpSession {
     this.#options = options;
     const { connected, replica, progress, dialect } = options;
     const { session, server } = connected;
-    this.#plans = new TablePlans({ session, replica, isMariadb: server.flavour === "mariadb", dialect });
+    const plan = { session, replica, isMariadb: server.flavour === "mariadb", dialect };
+    this.#plans = new TablePlans(async (table) => await planTable(plan, table));
     this.progress = progress;
   }
 
@@ -206,11 +208,10 @@ export class TargetSession implements CatchUpSession {
     return this.#options.advancedRows ?? 1;
   }
 
-  #newOrderedApply(): OrderedApply {
+  #newOrderedApply(): OrderedApply<TablePlan> {
     const { connected, replica, policy, logger } = this.#options;
     return new OrderedApply({
-      session: connected.session,
-      maxPacketBytes: connected.server.maxPacketBytes,
+      writer: new MysqlChangeWriter(connected.session, connected.server.maxPacketBytes),
       replica,
       policy,
       logger,

@@ -3,23 +3,24 @@ import {
   type ApplyResult,
   type ChangeSet,
   type Logger,
+  type OrderedApply,
   type Progress,
   type RecordChanges,
   type ReplicaTable,
+  type TablePlans,
   type TargetTransaction,
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
 import { applyBulk } from "./bulk.ts";
 import { countEvents } from "./count-events.ts";
-import type { OrderedApply } from "./ordered.ts";
-import type { TablePlans } from "./plans.ts";
 import { explainedOrThrown } from "./refusal.ts";
+import type { TablePlan } from "./table-plan.ts";
 
 export interface TargetTransactionOptions {
   readonly connected: Connected;
-  readonly plans: TablePlans;
+  readonly plans: TablePlans<TablePlan>;
   readonly logger: Logger;
-  readonly newOrderedApply: () => OrderedApply;
+  readonly newOrderedApply: () => OrderedApply<TablePlan>;
   /** Runs work that ends with the connection when aborted, and explains its failures by what was applied. */
   readonly guarded: <T>(
     signal: AbortSignal,

@@ -6,21 +6,14 @@ import {
   type RecordChanges,
   lastOrigin,
   originText,
-  type Origin,
+  type RefusedChange,
+  type TablePlans,
 } from "@lockstep/core";
 import { DatabaseError, type Client } from "pg";
 import { sqlStateOf, toReplicationError } from "../connection.ts";
 import { UnfitValue } from "../schema/exact-values.ts";
-import type { TablePlans } from "./plans.ts";
+import type { TablePlan } from "./table-plan.ts";
 import { PROGRESS_MISMATCH } from "./schema.ts";
-
-/** A change that a replica does not take: enough for a person to find it, and nothing of its row (S1). */
-export interface RefusedChange extends Origin {
-  readonly replica: string;
-  /** Quoted. */
-  readonly table: string;
-  readonly key: string;
-}
 
 /**
  * What ended a statement for many rows that failed where change by change will either succeed, since order or
@@ -31,23 +24,6 @@ export function explainedByOrder(error: unknown): string | null {
   const state = sqlStateOf(error);
   if (state === null || state === PROGRESS_MISMATCH) return null;
   return actionOf(toReplicationError(error, "")) === "retry" ? null : `SQLSTATE ${state}`;
-}
-
-/** Halted by us: the row is not what the primary had. */
-export function haltedChange(
-  code: "row-incomplete" | "conflict-halted",
-  change: RefusedChange,
-  what: string,
-): ReplicationError {
-  const { replica, table, key } = change;
-  return new ReplicationError(
-    code,
-    `replica ${replica}, table ${table}, key ${key}, ${originText(change)}: ${what}`,
-    {
-      fix: "make that row of the replica what it was on the primary before this change (before an insert: absent), then start again",
-      fields: { ...change },
-    },
-  );
 }
 
 /** A change whose value the replica's column would not keep as it is (V1). */
@@ -75,7 +51,7 @@ export function refusedChange(error: unknown, change: RefusedChange, role: strin
 export interface FailureOptions {
   readonly replica: string;
   readonly client: Client;
-  readonly plans: TablePlans;
+  readonly plans: TablePlans<TablePlan>;
   /** What was being applied. */
   readonly groups: readonly RecordChanges[];
 }

@@ -90,14 +90,6 @@ export function sameIdentity(quoted: string, value: string): string {
   return `t.${quoted} operator(pg_catalog.=) ${value}`;
 }
 
-/** The key, for messages: it is what a person needs to find the row. */
-export function keyText(plan: TablePlan, row: Row): string {
-  if (plan.keyColumns.length === 0) return "(none)";
-  return plan.keyColumns
-    .map((index) => `${plan.table.columns[index]?.name ?? "?"}=${String(row[index])}`)
-    .join(", ");
-}
-
 /** Where the policy lets a column decide: nothing else, or that the given row is not the older one. */
 function newerCondition(plan: TablePlan, row: Row, policy: ConflictPolicy, values: Values): string {
   if (policy.kind !== "latest_wins") return "";

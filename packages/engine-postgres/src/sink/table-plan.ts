@@ -276,8 +276,3 @@ export function carriedColumns(
   }
   return { settable, fixed };
 }
-
-/** One text for each definition of a table, to remember its plan by. */
-export function definitionKey(table: Table): string {
-  return JSON.stringify([table.schema, table.name, table.columns]);
-}

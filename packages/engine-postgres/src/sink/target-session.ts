@@ -2,6 +2,8 @@ import {
   abortable,
   changesOneByOne,
   NotAppended,
+  OrderedApply,
+  TablePlans,
   type ApplyResult,
   type ApplyWindow,
   type CatchUpSession,
@@ -17,9 +19,9 @@ import type { Connected } from "../connection.ts";
 import { BatchRunner, type Statement } from "./batch.ts";
 import { bulkStatements } from "./bulk.ts";
 import { cancelledOnceUndone } from "./cancelling.ts";
-import { OrderedApply } from "./ordered.ts";
-import { TablePlans } from "./plans.ts";
+import { PostgresChangeWriter } from "./change-writer.ts";
 import { explainedByOrder, explainFailure } from "./refusal.ts";
+import { planTable, type TablePlan } from "./table-plan.ts";
 import { countEvents, PostgresTargetTransaction } from "./target-transaction.ts";
 
 export interface TargetSessionOptions {
@@ -41,7 +43,7 @@ export interface TargetSessionOptions {
 export class TargetSession implements CatchUpSession {
   readonly #options: TargetSessionOptions;
   readonly #batches: BatchRunner;
-  readonly #plans: TablePlans;
+  readonly #plans: TablePlans<TablePlan>;
   /** As stored in the replica. */
   progress: Progress | null;
 
@@ -49,7 +51,7 @@ export class TargetSession implements CatchUpSession {
     this.#options = options;
     const { connected, progress } = options;
     this.#batches = new BatchRunner(connected.client);
-    this.#plans = new TablePlans(connected.client, options);
+    this.#plans = new TablePlans(async (table) => await planTable(connected.client, options, table));
     this.progress = progress;
   }
 
@@ -171,11 +173,10 @@ export class TargetSession implements CatchUpSession {
     return ordered.conflicts;
   }
 
-  #newOrderedApply(): OrderedApply {
+  #newOrderedApply(): OrderedApply<TablePlan> {
     const { connected, replica, policy, logger } = this.#options;
-    const { client } = connected;
     return new OrderedApply({
-      client,
+      writer: new PostgresChangeWriter(connected.client),
       replica,
       policy,
       logger,

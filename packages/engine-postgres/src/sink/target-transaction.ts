@@ -5,25 +5,25 @@ import {
   type EventGroup,
   type FoldedTable,
   type Logger,
+  type OrderedApply,
   type Progress,
   type RecordChanges,
   type ReplicaTable,
+  type TablePlans,
   type TargetTransaction,
 } from "@lockstep/core";
 import type { Client } from "pg";
 import type { BatchRunner, Statement } from "./batch.ts";
 import { bulkStatements } from "./bulk.ts";
-import type { OrderedApply } from "./ordered.ts";
-import type { TablePlans } from "./plans.ts";
 import { explainedByOrder } from "./refusal.ts";
 import type { TablePlan } from "./table-plan.ts";
 
 export interface TargetTransactionOptions {
   readonly client: Client;
   readonly batches: BatchRunner;
-  readonly plans: TablePlans;
+  readonly plans: TablePlans<TablePlan>;
   readonly logger: Logger;
-  readonly newOrderedApply: () => OrderedApply;
+  readonly newOrderedApply: () => OrderedApply<TablePlan>;
   /** Runs work that ends with the connection when aborted, and explains its failures by what was applied. */
   readonly guarded: <T>(
     signal: AbortSignal,

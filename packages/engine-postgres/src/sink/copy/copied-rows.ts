@@ -1,7 +1,6 @@
-import { ReplicationError, tableLabel, type Row } from "@lockstep/core";
+import { keyText, ReplicationError, tableLabel, type Row } from "@lockstep/core";
 import { UnfitValue } from "../../schema/exact-values.ts";
 import { TAKE_IT } from "../refusal.ts";
-import { keyText } from "../row-statements.ts";
 import { sentText, type TablePlan } from "../table-plan.ts";
 
 /*

@@ -1,6 +1,6 @@
-import type { Offset } from "./offset.ts";
-import type { Position } from "./position.ts";
-import type { RecordChanges } from "./sink.ts";
+import type { Offset } from "../offset.ts";
+import type { Position } from "../position.ts";
+import type { RecordChanges } from "../sink.ts";
 
 /** Which transaction a change comes from, and which record of the topic holds it. */
 export interface Origin {

@@ -1,5 +1,5 @@
-import { NOT_CARRIED, tableKey, tableLabel, type EventGroup, type Row, type Table } from "./event.ts";
-import type { ReplicationEvent } from "./event.ts";
+import { NOT_CARRIED, tableKey, tableLabel, type EventGroup, type Row, type Table } from "../event.ts";
+import type { ReplicationEvent } from "../event.ts";
 import { FoldedRows } from "./folded-rows.ts";
 
 /**

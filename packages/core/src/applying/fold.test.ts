@@ -7,11 +7,11 @@ import {
   type Row,
   type Table,
   type Transaction,
-} from "./event.ts";
+} from "../event.ts";
 import { fold, type FoldedTable } from "./fold.ts";
-import { offset } from "./offset.ts";
+import { offset } from "../offset.ts";
 import { changesOneByOne } from "./one-by-one.ts";
-import { position } from "./position.ts";
+import { position } from "../position.ts";
 
 /*
  * The promise of folding: whatever the history, the folded form leaves the tables as the changes one by one

@@ -1,45 +1,57 @@
-import {
-  hasCode,
-  ReplicationError,
-  tableLabel,
-  type RecordChanges,
-  type ReplicationEvent,
-  type Table,
-  firstOrigin,
-  originText,
-} from "@lockstep/core";
-import type { Client } from "pg";
-import { definitionKey, planTable, type PlanFor, type TablePlan } from "./table-plan.ts";
+import { tableLabel, type ReplicationEvent, type Row, type Table } from "../event.ts";
+import { hasCode, ReplicationError } from "../replication-error.ts";
+import type { RecordChanges } from "../sink.ts";
+import { firstOrigin, originText } from "./origin.ts";
+
+/** What a replica's engine knows of one of the source's tables there. */
+export interface TargetPlan {
+  readonly table: Table;
+  /** The replica's. */
+  readonly quoted: string;
+  /** Of the source's columns, in their order; empty: rows are found by all that they hold. */
+  readonly keyColumns: readonly number[];
+}
+
+/** The key, for messages: it is what a person needs to find the row. */
+export function keyText({ keyColumns, table }: TargetPlan, row: Row): string {
+  if (keyColumns.length === 0) return "(none)";
+  return keyColumns.map((index) => `${table.columns[index]?.name ?? "?"}=${String(row[index])}`).join(", ");
+}
 
 /** What each of the source's tables is in the replica: looked up once a session and definition. */
-export class TablePlans {
-  readonly #client: Client;
-  readonly #for: PlanFor;
-  readonly #byDefinition = new Map<string, TablePlan>();
-  #known = new WeakMap<Table, TablePlan>();
+export class TablePlans<P extends TargetPlan> {
+  readonly #plan: (table: Table) => Promise<P>;
+  readonly #byDefinition = new Map<string, P>();
+  #known = new WeakMap<Table, P>();
 
-  constructor(client: Client, planFor: PlanFor) {
-    this.#client = client;
-    this.#for = planFor;
+  /** `plan` looks one up; it rejects with `schema-mismatch` where the replica's table does not fit. */
+  constructor(plan: (table: Table) => Promise<P>) {
+    this.#plan = plan;
   }
 
   /** Looks up every table of the groups. Rejects with `schema-mismatch`, naming who needs the table first. */
   async prepare(groups: readonly RecordChanges[]): Promise<void> {
     for (const group of groups) {
       if (group.transactions.length === 0) continue;
-      for (const [id, table] of group.tables) await this.#prepare(group, id, table);
+      for (const [id, table] of group.tables) {
+        if (this.#known.has(table)) continue;
+        const key = definitionKey(table);
+        const plan = this.#byDefinition.get(key) ?? (await this.#lookUp(group, id, table));
+        this.#byDefinition.set(key, plan);
+        this.#known.set(table, plan);
+      }
     }
   }
 
   /** The plan of a table that was prepared. */
-  of(table: Table): TablePlan {
+  of(table: Table): P {
     const plan = this.#known.get(table);
     if (plan === undefined) throw new TypeError(`table ${tableLabel(table)} has no plan`);
     return plan;
   }
 
   /** The plan of a table that an event of `group` names. */
-  inGroup(group: RecordChanges, id: number): TablePlan {
+  inGroup(group: RecordChanges, id: number): P {
     const table = group.tables.get(id);
     if (table === undefined) throw new TypeError(`an event names table ${id}, which its batch does not have`);
     return this.of(table);
@@ -59,37 +71,34 @@ export class TablePlans {
     return false;
   }
 
-  async #prepare(group: RecordChanges, id: number, table: Table): Promise<void> {
-    if (this.#known.has(table)) return;
-    const key = definitionKey(table);
-    const plan = this.#byDefinition.get(key) ?? (await this.#lookUp(group, id, table));
-    this.#byDefinition.set(key, plan);
-    this.#known.set(table, plan);
-  }
-
-  async #lookUp(group: RecordChanges, id: number, table: Table): Promise<TablePlan> {
+  async #lookUp(group: RecordChanges, id: number, table: Table): Promise<P> {
     try {
-      return await planTable(this.#client, this.#for, table);
+      return await this.#plan(table);
     } catch (error) {
       const origin = firstOrigin(group, id);
       if (!hasCode(error, "schema-mismatch") || origin === null) throw error;
-      const fix = hasTwoDefinitions(group, id) ? COPY_ANEW : (error.fix ?? "");
+      const fix = hasTwoDefinitions(group, id) ? COPY_ANEW : error.fix;
       throw new ReplicationError("schema-mismatch", `${error.message}, ${originText(origin)}`, {
-        fix,
+        ...(fix === undefined ? {} : { fix }),
         fields: { ...error.fields, ...origin },
       });
     }
   }
 
   /** Null where the table does not fit at all. */
-  async #planNow(table: Table): Promise<TablePlan | null> {
+  async #planNow(table: Table): Promise<P | null> {
     try {
-      return await planTable(this.#client, this.#for, table);
+      return await this.#plan(table);
     } catch (error) {
       if (hasCode(error, "schema-mismatch")) return null;
       throw error;
     }
   }
+}
+
+/** Tables of this have the same plan. */
+function definitionKey(table: Table): string {
+  return JSON.stringify([table.schema, table.name, table.columns]);
 }
 
 const COPY_ANEW =

@@ -1,6 +1,6 @@
-import { NOT_CARRIED, tableLabel, type Cell, type ReplicationEvent, type Row, type Table } from "./event.ts";
+import { NOT_CARRIED, tableLabel, type Cell, type ReplicationEvent, type Row, type Table } from "../event.ts";
 import type { FoldedTable } from "./fold.ts";
-import { unreachable } from "./unreachable.ts";
+import { unreachable } from "../unreachable.ts";
 
 /** What became of one key. `existed`: a row with it was there before the window. */
 interface Net {

@@ -1,6 +1,6 @@
-import { tableKey, type ReplicationEvent } from "./event.ts";
+import { tableKey, type ReplicationEvent } from "../event.ts";
 import type { UnfoldedTable } from "./fold.ts";
-import type { ChangeSet, RecordChanges } from "./sink.ts";
+import type { ChangeSet, RecordChanges } from "../sink.ts";
 
 /** What of some events concerns the tables that are taken, in their order. */
 export function eventsOf(
