@@ -18,6 +18,7 @@ export { loseTail } from "./kafka-segments.ts";
 export { LOCKSTEP_BIN, LockstepProcess, type Exit, type LogLine } from "./lockstep-process.ts";
 export { expectEqualMysqlDatabases } from "./equal-mysql.ts";
 export type { MysqlFlavour, MysqlRelease } from "./mysql-program.ts";
+export { countLockWaits } from "./lock-waits.ts";
 export { openMysql, queryMysql, type MysqlSession } from "./mysql-query.ts";
 export { startMysql, type MysqlServer, type MysqlSettings, type StartMysqlOptions } from "./mysql-server.ts";
 export {

@@ -11,7 +11,7 @@ import {
   type SnapshotTable,
   type Table,
 } from "@lockstep/core";
-import { freshMysqlDatabase, queryMysql, silentLogger, uniqueName } from "@lockstep/testkit";
+import { countLockWaits, freshMysqlDatabase, queryMysql, silentLogger, uniqueName } from "@lockstep/testkit";
 import type { Flavour } from "../flavour.ts";
 import type { MysqlSchema } from "../schema/definition.ts";
 import { ROWS_FORMAT } from "../snapshot/description.ts";
@@ -152,9 +152,6 @@ export class BeingCopied {
 
   /** How many transactions wait for a lock that another of ours holds. */
   async waiting(): Promise<number> {
-    const found = await this.query(
-      `select 1 from information_schema.innodb_trx where trx_state = 'LOCK WAIT' and trx_query like '%${this.pipeline}%'`,
-    );
-    return found.length;
+    return await countLockWaits(this.url, this.pipeline);
   }
 }

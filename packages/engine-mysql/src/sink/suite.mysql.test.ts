@@ -1,6 +1,13 @@
 import { describe } from "vitest";
 import { position } from "@lockstep/core";
-import { freshMysqlDatabase, MYSQL_FLAVOURS, queryMysql, sinkSuite, startMysql } from "@lockstep/testkit";
+import {
+  countLockWaits,
+  freshMysqlDatabase,
+  MYSQL_FLAVOURS,
+  queryMysql,
+  sinkSuite,
+  startMysql,
+} from "@lockstep/testkit";
 import { connect } from "../connection.ts";
 import { createMysqlSink } from "./sink.ts";
 
@@ -29,15 +36,7 @@ describe.each(MYSQL_FLAVOURS)("%s", (flavour) => {
         run: async (sql: string) => void (await connected.session.run(sql)),
       });
     },
-    countWaiting: async (url) => {
-      const waiting = await queryMysql(
-        url,
-        `select 1 from information_schema.innodb_trx t
-           join information_schema.processlist p on p.id = t.trx_mysql_thread_id
-          where t.trx_state = 'LOCK WAIT' and p.info like '%${schemaOf(url)}%'`,
-      );
-      return waiting.length;
-    },
+    countWaiting: async (url) => await countLockWaits(url, schemaOf(url)),
     sink: (options) => createMysqlSink({ ...options, replica: "r", existing: "refuse" }),
     positionAt: (step) => position(`0-1-${step + 1}`),
     words: {
