@@ -28,6 +28,7 @@ export type {
 } from "./common-schema.ts";
 export { CODEC, decodeHeaders, decodeRecord, encodeRecord, type EncodedRecord } from "./codec.ts";
 export { Deferred } from "./deferred.ts";
+export { missingColumns, schemaMismatch, type Difference } from "./difference.ts";
 export { findNoLabel } from "./no-label.ts";
 export type { Epoch, EpochRef, FormerEpoch, ServerIdentity } from "./epoch.ts";
 export { ERRORS, type ErrorAction, type ErrorCode, type ErrorEntry } from "./error-codes.ts";
