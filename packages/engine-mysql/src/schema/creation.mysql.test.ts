@@ -33,6 +33,7 @@ const table = (
   uniques: [],
   indexes: [],
   foreignKeys: [],
+  collations: [],
   leftOut: [],
   ...some,
 });

@@ -44,6 +44,7 @@ function commonOf({ schema, name }: Table): CommonTable {
     uniques: [],
     indexes: [],
     foreignKeys: [],
+    collations: [],
     leftOut: [],
   };
 }

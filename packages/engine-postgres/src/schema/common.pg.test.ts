@@ -134,11 +134,12 @@ test("columns, keys, indexes and foreign keys, and in the server's words whateve
       { columns: ["owner"], referencedColumns: ["id"], onDelete: "cascade", onUpdate: "set null" },
     ],
   });
+  expect(goods?.collations).toEqual([{ collation: "public.lax", columns: ["soft"] }]);
+  expect(owners?.collations).toEqual([]);
   expect(goods?.leftOut).toEqual([
     "column id: increment by 10",
     "column age default 7",
     "column num default nextval('public.shared'::regclass)",
-    "column soft collate public.lax",
     "column picked default lower('A'::text)",
     "column doubled integer generated always as ((id * 2))",
     "CREATE INDEX goods_doubled ON public.goods USING btree (doubled)",

@@ -26,6 +26,7 @@ const table = (more: Partial<CommonTable> = {}): CommonTable => ({
   uniques: [],
   indexes: [],
   foreignKeys: [],
+  collations: [],
   leftOut: [],
   ...more,
 });

@@ -56,6 +56,7 @@ const GOODS: CommonTable = {
       onUpdate: "no action",
     },
   ],
+  collations: [],
   leftOut: [],
 };
 const SHOP: SchemaDefinition = { dialect: "mysql", common: [GOODS] };
