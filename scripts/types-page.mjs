@@ -30,6 +30,9 @@ table (collations for all of them together) before any data moves, and the colum
 log does not have them when a row is updated, nor does PostgreSQL's, so there is no such column on a replica of
 another engine.
 
+An index has the primary's columns, each ascending or descending as there; where NULLs come is as the replica's engine
+has it. The order of a primary key is left out.
+
 The key of a table that is there already must tell apart all texts that the primary's key tells apart: its collation
 is byte by byte, or the primary's own, or of the same family and no less exact (accents, case, spaces at the end).
 Any other is refused, also between databases of one engine; one that tells apart more does no harm.

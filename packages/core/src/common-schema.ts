@@ -54,6 +54,8 @@ export interface CommonIndex {
   readonly name: string;
   /** In the index's order. */
   readonly columns: readonly string[];
+  /** Those of them whose highest values come first; NULLs come where each engine has them unless it is told otherwise. */
+  readonly descending: readonly string[];
 }
 
 export interface CommonCollation {

@@ -58,7 +58,7 @@ test("columns, keys, indexes and foreign keys, and in the server's words whateve
   const [owners, goods, parted, bare] = await commonOf(url);
   expect(owners).toMatchObject({
     primaryKey: ["id"],
-    uniques: [{ name: "owners_code_key", columns: ["code"] }],
+    uniques: [{ name: "owners_code_key", columns: ["code"], descending: [] }],
     columns: [
       { name: "id", type: "int32", isIdentity: true, isNullable: false, default: null },
       { name: "code", type: "string", nativeType: "character(3)", maxLength: 3, default: value("x  ") },
@@ -120,8 +120,8 @@ test("columns, keys, indexes and foreign keys, and in the server's words whateve
   ]);
   expect(goods).toMatchObject({
     primaryKey: ["id"],
-    uniques: [{ name: "goods_two", columns: ["owner", "code"] }],
-    indexes: [{ name: "goods_how", columns: ["how"] }],
+    uniques: [{ name: "goods_two", columns: ["owner", "code"], descending: ["owner"] }],
+    indexes: [{ name: "goods_how", columns: ["how"], descending: [] }],
     foreignKeys: [
       {
         name: "goods_code_fkey",
