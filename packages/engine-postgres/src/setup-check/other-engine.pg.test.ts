@@ -45,6 +45,7 @@ const report = (common: readonly CommonTable[], key = "id"): PrimaryReport => ({
     columns: columns.map((of) => ({ ...of, isKey: of.name === key })),
   })),
   common,
+  hidden: [],
 });
 
 test("an enum that lacks labels is refused, and that one may halt at what is no label is said", async () => {

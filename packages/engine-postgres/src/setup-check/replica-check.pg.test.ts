@@ -64,16 +64,21 @@ test("what lockstep keeps in a replica: each right that is missing, and its stat
     return found.map(({ what }) => what);
   };
   const may = `role ${role} on replica eu may not`;
-  expect(await lacks()).toEqual([`${may} use schema lockstep`]);
-  expect(await lacks()).toEqual([`${may} create the schema lockstep`]);
-  expect(await lacks()).toEqual([`${may} create tables in schema lockstep`]);
+  expect(await lacks()).toEqual([
+    `${may} create the schema lockstep`,
+    `${may} create tables in schema lockstep`,
+  ]);
   expect(await lacks()).toEqual([]);
 
   {
     await using connected = await connect({ url, pipeline: "shop" }, new AbortController().signal);
     await ensureSchema(connected.client);
   }
-  expect(await lacks()).toEqual([`${may} select, insert, update, delete in schema lockstep`]);
+  await execute(url, `revoke usage on schema lockstep from ${role}`);
+  expect(await lacks()).toEqual([
+    `${may} use schema lockstep`,
+    `${may} select, insert, update, delete in schema lockstep`,
+  ]);
   expect(await lacks()).toEqual([]);
 
   await execute(
@@ -83,6 +88,31 @@ test("what lockstep keeps in a replica: each right that is missing, and its stat
   );
   expect(errors(await checkReplica(as(url, role), primary, { pipeline: "shop" }))).toEqual([
     expect.objectContaining({ code: "progress-missing", sql: expect.stringContaining("lockstep.tables") }),
+  ]);
+});
+
+test("schemas of which the primary does not show the tables yet: what a replica needs for them", async () => {
+  const url = await freshDatabase(1);
+  const role = uniqueName("applier");
+  await execute(
+    url,
+    `create role ${role} login; create schema empty; create schema filled; create table filled.items (id int primary key);
+     grant set on parameter session_replication_role to ${role}; grant create on database ${databaseOf(url)} to ${role};
+     revoke create on database ${databaseOf(url)} from public`,
+  );
+  const primary = { ...(await checkPrimary(await freshDatabase(0))), hidden: ["empty", "filled", "absent"] };
+  const found = errors(await checkReplica(as(url, role), primary));
+  const may = `role ${role} on replica eu may not`;
+  expect(found.map(({ what }) => what)).toEqual([
+    `${may} create tables in schema empty`,
+    `${may} use schema filled`,
+  ]);
+  for (const { sql = "" } of found) await execute(url, sql);
+  expect(errors(await checkReplica(as(url, role), primary))).toEqual([]);
+  await execute(url, `revoke create on database ${databaseOf(url)} from ${role}`);
+  expect(errors(await checkReplica(as(url, role), primary)).map(({ what }) => what)).toEqual([
+    `${may} create the schema lockstep`,
+    `${may} create schema absent`,
   ]);
 });
 
