@@ -7,6 +7,7 @@ import {
   type Finding,
   type TableArrival,
 } from "@lockstep/core";
+import { createdType } from "../schema/type-rules.ts";
 
 /** Values of MySQL or MariaDB that PostgreSQL does not have, and which columns may hold them. */
 interface Halting {
@@ -50,11 +51,10 @@ export function findHalting(
   return HALTING.flatMap(({ values, mayHold, fix }): Finding[] => {
     const found = tables.flatMap(({ columns, ...table }): ColumnsOf[] => {
       const types = arrivals.get(tableKey(table))?.columns;
+      if (types === undefined) return [];
+      // One that is missing there is added as it would be created.
       const names = columns
-        .filter((column) => {
-          const nativeType = types?.get(column.name);
-          return nativeType !== undefined && mayHold(column, nativeType);
-        })
+        .filter((column) => mayHold(column, types.get(column.name) ?? createdType(column)))
         .map(({ name }) => name);
       return names.length === 0 ? [] : [{ table, columns: names }];
     });

@@ -158,10 +158,13 @@ test("values that halt the replica, and collations that it loses, are said once 
     tableOf("new", { columns: [...columns, kind, address], collations }),
     tableOf("other", { columns: [column("id"), text], collations }),
     tableOf("there", { columns: [...columns, ...(doc && more ? [doc, more] : [])], collations }),
-    tableOf("made", { columns: [column("id")] }),
+    tableOf("made", { columns: [column("id"), column("late", { type: "date", nativeType: "date" })] }),
   ]);
   const { findings } = await checkReplica(url, primary, { dialect: "mysql" });
-  expect(findings.map(({ level, code, what }) => [level, code, what.replace(/^replica eu /, "")])).toEqual([
+  expect(findings[0]).toMatchObject({ code: "schema-mismatch", fix: expect.stringContaining('"late" date') });
+  expect(
+    findings.slice(1).map(({ level, code, what }) => [level, code, what.replace(/^replica eu /, "")]),
+  ).toEqual([
     [
       "warning",
       "left-out",
@@ -170,7 +173,7 @@ test("values that halt the replica, and collations that it loses, are said once 
     [
       "info",
       "left-out",
-      "halts at a date with a year, month or day of zero, which PostgreSQL does not have and these may hold: public.new (day, at), public.there (at)",
+      "halts at a date with a year, month or day of zero, which PostgreSQL does not have and these may hold: public.new (day, at), public.there (at), public.made (late)",
     ],
     [
       "info",
