@@ -73,12 +73,13 @@ function withoutTransactions(table: Table, engine: string): Difference[] {
 function missingFrom(table: Table, missing: readonly Column[], whole: WholeTable | undefined): Difference[] {
   if (missing.length === 0) return [];
   const wordsOf = ({ name, nativeType }: Column): string =>
-    whole?.definitionOf(name) ?? `… (on the primary it is ${nativeType}; lockstep check says all of it)`;
+    whole?.definitionOf(name) ?? `… (${nativeType} on the primary)`;
   return [
     missingColumns({
       names: missing.map(({ name }) => name),
       alter: `alter table ${quoteTable(table)}`,
       adds: missing.map((column) => `add column ${quoteIdentifier(column.name)} ${wordsOf(column)}`),
+      hint: whole === undefined ? "; lockstep check says all of it" : "",
       rename: `rename ${missing.length === 1 ? "it" : "them"} there`,
     }),
   ];
