@@ -26,9 +26,12 @@ values travel as one text, whichever engine they come from.
 
 What a definition says beyond columns, keys, indexes on columns, foreign keys and constant defaults (checks,
 expressions, generated columns, collations, partitions, comments, …) is left out. \`lockstep check\` names it for each
-table before any data moves. Values of generated columns arrive from MySQL, as those of ordinary columns; MariaDB's
+table (collations for all of them together) before any data moves, and the columns that may hold what halts PostgreSQL. Values of generated columns arrive from MySQL, as those of ordinary columns; MariaDB's
 log does not have them when a row is updated, nor does PostgreSQL's, so there is no such column on a replica of
 another engine.
+
+An index has the primary's columns, each ascending or descending as there; where NULLs come is as the replica's engine
+has it. The order of a primary key is left out.
 
 The key of a table that is there already must tell apart all texts that the primary's key tells apart: its collation
 is byte by byte, or the primary's own, or of the same family and no less exact (accents, case, spaces at the end).

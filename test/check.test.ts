@@ -106,7 +106,7 @@ describe("a pipeline that is fit", () => {
   test("for a person: by place, with a table of columns; a run logs the warnings once, and works", async () => {
     const { text } = await lockstep(["check", "-c", scenario.configPath, "--columns"]);
     expect(text).toMatch(
-      /table +column +primary +replica-1 +replica-2\npublic\.items +id \(key\) +integer +fits +will be created/,
+      /table +column +primary +replica-1 +replica-2\npublic\.items +id \(key\) +integer +-> integer, fits +-> integer, will be created/,
     );
     expect(text).toContain("primary main\n  warning  wal-unbounded: max_slot_wal_keep_size");
     expect(text).toContain("configuration\n  ok\n");

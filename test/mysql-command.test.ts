@@ -209,6 +209,32 @@ test("urls without a database: tables that are named in whole need none, and pub
   expect(said.text).not.toContain("table shop.items has no place");
 });
 
+test("check says what a replica of another engine gets of each column, and which values halt it", async () => {
+  const [primary = ""] = await createDatabases(servers.mysql);
+  const postgres = await freshDatabase(0);
+  await queryMysql(
+    primary,
+    `create table items (id bigint unsigned primary key, name varchar(20), at datetime(3));
+     create table notes (id int primary key, note varchar(20), day date)`,
+  );
+  const scenario = await Scenario.create({ urls: [primary, postgres] });
+  const { code, text } = await command(scenario, "check", "--columns");
+  expect(code).toBe(0);
+  const database = new URL(primary).pathname.slice(1);
+  const row = (...cells: readonly string[]): RegExp => new RegExp(`^${cells.join(" +")}$`, "m");
+  const [id, name] = ["numeric\\(20,0\\)", "varchar\\(20\\)"];
+  expect(text).toMatch(
+    row(`${database}\\.items`, "id \\(key\\)", "bigint unsigned", `-> ${id}, will be created`),
+  );
+  expect(text).toMatch(row(`${database}\\.items`, "name", name, `-> ${name}, will be created`));
+  expect(text.match(/tells texts apart/g)).toHaveLength(1);
+  const [items, notes] = [`${database}.items`, `${database}.notes`];
+  expect(text).toMatch(
+    new RegExp(`year, month or day of zero, .*: .*${items} .*\\(at\\), .*${notes}.* \\(day\\)$`, "m"),
+  );
+  expect(text).toMatch(new RegExp(`U\\+0000, .*: .*${items} .*\\(name\\), .*${notes}.* \\(note\\)$`, "m"));
+});
+
 test("another product behind the url, and a url of another engine, are named with what to write", async () => {
   const [primary = "", replica = ""] = await createDatabases(servers.mysql);
   const scenario = await Scenario.create({

@@ -85,8 +85,27 @@ test("the command is bundled from nothing but what the Dockerfile copies", async
     cwd: context,
   });
   expect(stdout).toContain("follow the primary into every replica");
+  expect(stdout.replaceAll(/\s+/g, " ")).toContain("a PostgreSQL, MySQL or MariaDB primary");
   const terms = await readFile(join(context, "packages/lockstep/bundle/LICENSES.txt"), "utf8");
   for (const one of terms.split(`${"-".repeat(80)}\n`)) expect(one).toMatch(/copyright[^]*warrant/i);
+});
+
+test("the configurations of README load, of any engine", async () => {
+  const readme = await readFile(join(ROOT, "README.md"), "utf8");
+  const [whole = "", places = "", ...others] = [...readme.matchAll(/^```yaml\n([^]*?)^```/gm)].map(
+    ([, text = ""]) => text,
+  );
+  expect(others).toEqual([]);
+  const enginesOf = async (text: string): Promise<string[]> => {
+    const path = join(folder, "readme.yaml");
+    await writeFile(path, text);
+    const passwords = { PGPASSWORD: "p", MYSQL_PASSWORD: "m", MARIADB_PASSWORD: "d" };
+    const { primary, replicas } = await loadConfig(path, passwords);
+    return [primary, ...replicas].map(({ engine }) => engine);
+  };
+  expect(await enginesOf(whole)).toEqual(["postgres", "postgres", "postgres"]);
+  const log = /\(or none: `([^`]*)`\)/.exec(readme)?.[1] ?? "";
+  expect(await enginesOf(`pipeline: shop\n${log}\n${places}`)).toEqual(["mysql", "mariadb", "postgres"]);
 });
 
 test("the configuration of docker-compose.yml is valid, and names the services that there are", async () => {

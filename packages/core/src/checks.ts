@@ -22,6 +22,8 @@ export interface PrimaryReport {
   readonly tables: readonly Table[];
   /** The same tables, for replicas of other engines. */
   readonly common: readonly CommonTable[];
+  /** Schemas of which tables will be replicated, and that rights hide in whole: replicas say now what they lack for them. */
+  readonly hidden: readonly string[];
 }
 
 /** The same text for the same database of the same running server, by whatever name it is reached. */

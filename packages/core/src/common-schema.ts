@@ -14,6 +14,8 @@ export interface CommonTable extends TableName {
   /** Other indexes on columns alone. */
   readonly indexes: readonly CommonIndex[];
   readonly foreignKeys: readonly CommonForeignKey[];
+  /** Those by which texts are equal that are not the same to another engine. */
+  readonly collations: readonly CommonCollation[];
   /** What these words cannot say, each in the engine's own: `check (price > 0)`, `index i on lower(name)`. */
   readonly leftOut: readonly string[];
 }
@@ -51,6 +53,15 @@ export type CommonDefault =
 export interface CommonIndex {
   readonly name: string;
   /** In the index's order. */
+  readonly columns: readonly string[];
+  /** Those of them whose highest values come first; NULLs come where each engine has them unless it is told otherwise. */
+  readonly descending: readonly string[];
+}
+
+export interface CommonCollation {
+  /** The engine's own name. */
+  readonly collation: string;
+  /** Names of columns, one at least. */
   readonly columns: readonly string[];
 }
 

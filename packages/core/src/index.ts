@@ -24,7 +24,9 @@ export type {
   ClientTransaction,
   Committed,
 } from "./client-database.ts";
+export { columnList, type ColumnsOf } from "./column-list.ts";
 export type {
+  CommonCollation,
   CommonColumn,
   CommonDefault,
   CommonForeignKey,
@@ -34,7 +36,9 @@ export type {
 } from "./common-schema.ts";
 export { CODEC, decodeHeaders, decodeRecord, encodeRecord, type EncodedRecord } from "./codec.ts";
 export { Deferred } from "./deferred.ts";
+export { missingColumns, schemaMismatch, type Difference } from "./difference.ts";
 export { findNoLabel } from "./no-label.ts";
+export { findLostCollations } from "./lost-collations.ts";
 export type { Epoch, EpochRef, FormerEpoch, ServerIdentity } from "./epoch.ts";
 export { ERRORS, type ErrorAction, type ErrorCode, type ErrorEntry } from "./error-codes.ts";
 export type { EventLog, LogBounds, LogChunk, LogEntry, LogPublisher, ReadRequest } from "./event-log.ts";

@@ -40,6 +40,7 @@ function placed(primary: PrimaryReport, renaming: Renaming): PrimaryReport {
   return {
     ...primary,
     tables: primary.tables.flatMap((table) => renaming.place(table) ?? []),
+    hidden: primary.hidden.flatMap((schema) => renaming.place({ schema, name: "" })?.schema ?? []),
     common: primary.common.flatMap((table) =>
       renaming.place(table) === null ? [] : [renaming.common(table)],
     ),

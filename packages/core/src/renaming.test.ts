@@ -43,7 +43,14 @@ test("a definition is renamed once: plans are remembered by the object", () => {
 
 test("a check hears the replica's names and tells the primary's, and of tables that have no place", async () => {
   const tables = [tableOf("public", "items"), tableOf("shop", "items"), tableOf("audit", "log")];
-  const primary: PrimaryReport = { findings: [], database: null, hasBegun: false, tables, common: [] };
+  const primary: PrimaryReport = {
+    findings: [],
+    database: null,
+    hasBegun: false,
+    tables,
+    common: [],
+    hidden: [],
+  };
   const heard: string[] = [];
   const check = renamedCheck(
     {
@@ -103,7 +110,14 @@ test("what a check finds names the primary's table and the replica's; a statemen
     },
     new Renaming("public", "shop"),
   );
-  const primary: PrimaryReport = { findings: [], database: null, hasBegun: false, tables, common: [] };
+  const primary: PrimaryReport = {
+    findings: [],
+    database: null,
+    hasBegun: false,
+    tables,
+    common: [],
+    hidden: [],
+  };
   const report = await check.check(primary, new AbortController().signal);
   expect(report.findings.map(({ what }) => what)).toEqual([
     "table public.items (there shop.items) on replica eu: column c is missing",

@@ -151,7 +151,7 @@ const writtenConfig = z.strictObject({
     .string()
     .regex(PIPELINE_NAME, "must be lower-case letters, digits and _, at most 40, a letter first")
     .describe(
-      "its name, of lower-case letters, digits and _: slot and publication are called lockstep_<pipeline>, the topic lockstep.<pipeline>",
+      "its name, of lower-case letters, digits and _: the topic is called lockstep.<pipeline>, and of PostgreSQL slot and publication lockstep_<pipeline>",
     ),
   mode: z
     .enum(["async", "semi-sync", "sync"])

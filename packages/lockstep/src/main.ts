@@ -21,7 +21,9 @@ const DEFAULT_CONFIG = "lockstep.yaml";
 let endsInJson = false;
 
 const program = new Command("lockstep")
-  .description("Keeps databases in lockstep: follows a primary's own log into replicas, through Kafka.")
+  .description(
+    "Keeps databases in lockstep: follows the own log of a PostgreSQL, MySQL or MariaDB primary into replicas on any of these, through Kafka or a folder of this machine.",
+  )
   .version(readVersion())
   .showHelpAfterError("(lockstep --help shows what there is)");
 
@@ -29,15 +31,23 @@ program
   .command("init")
   .description("write a configuration file")
   .option("-c, --config <file>", "the file to write", DEFAULT_CONFIG)
-  .option("--primary <url>", "the primary: postgres://user@host:5432/database")
-  .option("--replica <name=url>", "a replica; may be given several times", collect, [])
+  .option(
+    "--primary <url>",
+    "the primary: postgres://user@host:5432/database, mysql://…:3306/… or mariadb://…",
+  )
+  .option(
+    "--replica <name=url>",
+    "a replica, of any of these engines; may be given several times",
+    collect,
+    [],
+  )
   .option("--kafka <brokers>", "the event log: host:port of one or more brokers, with commas")
   .option("--embedded <folder>", "the event log: a folder of this machine, instead of Kafka")
   .option("--pipeline <name>", "default: the name of the primary's database")
   .option("--force", "overwrite a file that is there", false)
   .addHelpText(
     "after",
-    "\nExample:\n  lockstep init --primary postgres://app@db1/shop --replica reports=postgres://app@db2/shop --kafka localhost:9092\n\nOn a terminal it asks for what is missing. A password does not go into the file, but a reference to a variable.",
+    "\nExamples:\n  lockstep init --primary postgres://app@db1/shop --replica reports=postgres://app@db2/shop --kafka localhost:9092\n  lockstep init --primary mysql://app@db1/shop --replica reports=mariadb://app@db2/shop --replica lake=postgres://app@db3/lake --embedded lockstep-log\n\nOn a terminal it asks for what is missing. A password does not go into the file, but a reference to a variable.",
   )
   .action(async (options: InitOptions) => {
     const { init } = await import("./commands/init.ts");
@@ -46,7 +56,7 @@ program
 
 common(program.command("check"))
   .description("say everything that is missing for a pipeline, with the statement that sets it")
-  .option("--columns", "also how every column arrives on each replica", false)
+  .option("--columns", "also what type every column has, or gets, on each replica", false)
   .option("--json", "one JSON object: ok, findings, columns", false)
   .addHelpText(
     "after",
@@ -155,7 +165,9 @@ const removing = program
   .description("remove what a pipeline keeps on servers; tables and their rows stay");
 
 removal(removing.command("pipeline"))
-  .description("remove the slot, the publication, the event log, and every replica's progress")
+  .description(
+    "remove the event log, what the primary has of it (PostgreSQL: slot and publication), and every replica's progress",
+  )
   .addHelpText("after", "\nExample:\n  lockstep remove pipeline -c lockstep.yaml")
   .action(async (options: RemovalOptions) => {
     await removePart(null, options);

@@ -1,4 +1,4 @@
-import { tableKey, type CommonColumn, type TableName } from "@lockstep/core";
+import { tableKey, type CommonCollation, type CommonColumn, type TableName } from "@lockstep/core";
 import type { Flavour } from "../flavour.ts";
 import { quoteIdentifier } from "../quoting.ts";
 import type { Session, TextRow } from "../session.ts";
@@ -11,6 +11,7 @@ import { logicalTypeOf, nativeTypeOf } from "./common-type.ts";
 /** A table's columns in common words, and what these cannot say. */
 export interface CommonColumns {
   readonly columns: CommonColumn[];
+  readonly collations: readonly CommonCollation[];
   readonly leftOut: string[];
 }
 
@@ -30,21 +31,21 @@ export async function readCommonColumns(
             column_default as dflt, extra as more, generation_expression as made, column_comment as comment
        from information_schema.columns where ${among(tables)} order by table_schema, table_name, ordinal_position`,
   );
-  const found = new Map<string, CommonColumns>();
+  const found = new Map<string, Omit<CommonColumns, "collations">>();
   for (const row of rows) {
     const key = tableKey(nameOf(row));
     const entry = found.get(key) ?? { columns: [], leftOut: [] };
     found.set(key, entry);
     readColumn(entry, row, flavour);
   }
-  for (const [key, { leftOut }] of found) {
-    const own = rows.filter((row) => tableKey(nameOf(row)) === key);
-    leftOut.push(...collationsOf(own));
-  }
-  return found;
+  return new Map([...found].map(([key, of]) => [key, { ...of, collations: collationsOf(of.columns) }]));
 }
 
-function readColumn({ columns, leftOut }: CommonColumns, row: TextRow, flavour: Flavour): void {
+function readColumn(
+  { columns, leftOut }: Omit<CommonColumns, "collations">,
+  row: TextRow,
+  flavour: Flavour,
+): void {
   const type = {
     dataType: (row["kind"] ?? "").toLowerCase(),
     columnType: row["type"] ?? "",
@@ -91,14 +92,13 @@ function maxLengthOf(dataType: string, columnType: string, row: TextRow): number
 }
 
 /** Those that take for equal what is not the same: another engine tells it apart. */
-function collationsOf(rows: readonly TextRow[]): string[] {
+function collationsOf(columns: readonly CommonColumn[]): CommonCollation[] {
   const names = new Map<string, string[]>();
-  for (const row of rows) {
-    const collation = row["collation"] ?? null;
+  for (const { name, collation } of columns) {
     if (collation === null || collation.endsWith("_bin")) continue;
-    names.set(collation, [...(names.get(collation) ?? []), quoteIdentifier(row["col"] ?? "")]);
+    names.set(collation, [...(names.get(collation) ?? []), name]);
   }
-  return [...names].map(([collation, columns]) => `collation ${collation} of ${columns.join(", ")}`);
+  return [...names].map(([collation, own]) => ({ collation, columns: own }));
 }
 
 function numberIn(row: TextRow, name: string): number | null {

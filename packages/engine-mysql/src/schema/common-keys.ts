@@ -47,7 +47,7 @@ async function readIndexRows(
   const expression = flavour === "mysql" ? "expression" : "null"; // MariaDB has no indexes on expressions.
   return await session.query(
     `select table_schema as \`schema\`, table_name as name, index_name as i, non_unique as multiple, column_name as col,
-            sub_part as part, index_type as kind, ${expression} as expression
+            sub_part as part, collation as sorted, index_type as kind, ${expression} as expression
        from information_schema.statistics where ${among(tables)} order by table_schema, table_name, index_name, seq_in_index`,
   );
 }
@@ -93,14 +93,21 @@ function readIndex(keys: CommonKeys, rows: readonly TextRow[]): void {
     if (name === "PRIMARY") keys.primaryKey = columns;
     return;
   }
-  if (name === "PRIMARY") keys.primaryKey = columns;
-  else (isUnique ? keys.uniques : keys.indexes).push({ name, columns });
+  const descending = rows.flatMap((row) => (row["sorted"] === "D" ? [row["col"] ?? ""] : []));
+  if (name !== "PRIMARY") {
+    (isUnique ? keys.uniques : keys.indexes).push({ name, columns, descending });
+    return;
+  }
+  keys.primaryKey = columns;
+  if (descending.length > 0)
+    keys.leftOut.push(`the order of the primary key (${rows.map(partOf).join(", ")})`);
 }
 
 function partOf(row: TextRow): string {
-  const { col, part, expression } = row;
-  if (col === null || col === undefined) return `(${expression ?? ""})`;
-  return quoteIdentifier(col) + (part === null ? "" : `(${part})`);
+  const { col, part, sorted, expression } = row;
+  const order = sorted === "D" ? " desc" : "";
+  if (col === null || col === undefined) return `(${expression ?? ""})${order}`;
+  return quoteIdentifier(col) + (part === null ? "" : `(${part})`) + order;
 }
 
 function foreignKeyOf(rows: readonly TextRow[]): CommonForeignKey {

@@ -32,6 +32,7 @@ export async function readCommonTables(
         uniques,
         indexes,
         foreignKeys,
+        collations: own.collations,
         leftOut: [...own.leftOut, ...leftOut, ...(others.get(key) ?? [])],
       },
     ];

@@ -1,4 +1,10 @@
-import { tableKey, tableLabel, type CommonForeignKey, type CommonTable } from "@lockstep/core";
+import {
+  tableKey,
+  tableLabel,
+  type CommonForeignKey,
+  type CommonIndex,
+  type CommonTable,
+} from "@lockstep/core";
 import { quoteIdentifier, quoteTable } from "../quoting.ts";
 import { BYTES_A_CHARACTER, indexBytesOf, isText } from "./created-type.ts";
 import { MAX_INDEX_COLUMNS, sharesOf } from "./key-room.ts";
@@ -9,20 +15,21 @@ export function keysOf(table: CommonTable, types: ReadonlyMap<string, string>, l
   const { primaryKey, uniques, indexes } = table;
   const typeOf = (name: string): string => types.get(name) ?? "";
   const keys = primaryKey === null ? [] : [`primary key ${listOf(primaryKey)}`];
-  for (const { name, columns } of uniques) {
-    if (columns.length <= MAX_INDEX_COLUMNS) keys.push(`unique key ${indexName(name)} ${listOf(columns)}`);
+  for (const { name, columns, descending } of uniques) {
+    const parts = columns.map((column) => quoteIdentifier(column) + orderOf(column, descending));
+    if (columns.length <= MAX_INDEX_COLUMNS) keys.push(`unique key ${indexName(name)} (${parts.join(", ")})`);
     else leftOut.push(`unique index ${quoteIdentifier(name)} of ${columns.length} columns`);
   }
-  for (const { name, columns } of indexes) {
-    const parts = indexParts(columns, typeOf);
-    if (parts === null) leftOut.push(`index ${quoteIdentifier(name)} ${listOf(columns)}`);
-    else keys.push(`key ${indexName(name)} (${parts.join(", ")})`);
+  for (const index of indexes) {
+    const parts = indexParts(index, typeOf);
+    if (parts === null) leftOut.push(`index ${quoteIdentifier(index.name)} ${listOf(index.columns)}`);
+    else keys.push(`key ${indexName(index.name)} (${parts.join(", ")})`);
   }
   return keys;
 }
 
 /** The beginnings of what is too long; null where a column has none. */
-function indexParts(columns: readonly string[], typeOf: (name: string) => string): string[] | null {
+function indexParts({ columns, descending }: CommonIndex, typeOf: (name: string) => string): string[] | null {
   if (columns.length > MAX_INDEX_COLUMNS) return null;
   const shares = sharesOf(columns, typeOf);
   const parts: string[] = [];
@@ -32,9 +39,13 @@ function indexParts(columns: readonly string[], typeOf: (name: string) => string
     if (/^(?:json|geometry|vector|\w*point|\w*linestring|\w*polygon|geom)/.test(type)) return null;
     const beginning =
       share === undefined ? "" : `(${Math.floor(share / (isText(type) ? BYTES_A_CHARACTER : 1))})`;
-    parts.push(quoteIdentifier(column) + beginning);
+    parts.push(quoteIdentifier(column) + beginning + orderOf(column, descending));
   }
   return parts;
+}
+
+function orderOf(column: string, descending: readonly string[]): string {
+  return descending.includes(column) ? " desc" : "";
 }
 
 /** The server has a use for that name itself. */

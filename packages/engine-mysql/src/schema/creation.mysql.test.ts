@@ -33,6 +33,7 @@ const table = (
   uniques: [],
   indexes: [],
   foreignKeys: [],
+  collations: [],
   leftOut: [],
   ...some,
 });
@@ -81,12 +82,12 @@ describe.each(MYSQL_FLAVOURS)("a table of another engine on %s", (flavour) => {
         {
           primaryKey: ["a", "b", "c"],
           uniques: [
-            { name: "primary", columns: ["u"] },
-            { name: "v", columns: ["bin"] },
+            { name: "primary", columns: ["u"], descending: [] },
+            { name: "v", columns: ["bin"], descending: [] },
           ],
           indexes: [
-            { name: "i", columns: ["free"] },
-            { name: "j", columns: ["free", "c", "bin"] },
+            { name: "i", columns: ["free"], descending: [] },
+            { name: "j", columns: ["free", "c", "bin"], descending: [] },
           ],
         },
       ),
@@ -119,6 +120,38 @@ describe.each(MYSQL_FLAVOURS)("a table of another engine on %s", (flavour) => {
     ).toHaveLength(1);
   });
 
+  test("has the order of its indexes, of what is too long, too", async () => {
+    const number = key("n", { type: "int64", nativeType: "bigint", isIdentity: true });
+    const index = (
+      name: string,
+      columns: string[],
+      descending: string[],
+    ): CommonTable["indexes"][number] => ({
+      name,
+      columns,
+      descending,
+    });
+    await created(
+      table("sorted", [number, column("free"), column("word", { maxLength: 9 })], {
+        uniques: [index("u", ["n"], ["n"])],
+        indexes: [index("i", ["free", "word"], ["free"]), index("j", ["word"], [])],
+      }),
+    );
+    await queryMysql(url, "insert into sorted (word) values ('a'), ('b')");
+    expect(await queryMysql(url, "select n from sorted order by n")).toEqual([{ n: "1" }, { n: "2" }]);
+    const rows = await queryMysql(
+      url,
+      `select index_name as i, column_name as c, collation as o from information_schema.statistics
+        where table_schema = database() and table_name = 'sorted' order by index_name, seq_in_index`,
+    );
+    expect(rows.map(({ i, c, o }) => [i, c, o])).toEqual([
+      ["i", "free", "D"],
+      ["i", "word", "A"],
+      ["j", "word", "A"],
+      ["u", "n", "D"],
+    ]);
+  });
+
   test("has as many columns as a page has room for, and with more it is refused", async () => {
     const primaryKey = ["id"];
     const of = (name: string, count: number, some: Partial<CommonColumn>): CommonTable =>
@@ -147,7 +180,7 @@ describe.each(MYSQL_FLAVOURS)("a table of another engine on %s", (flavour) => {
     const [, children] = await created(
       table("parents", [key("code"), id], {
         primaryKey: ["code"],
-        uniques: [{ name: "u", columns: ["id"] }],
+        uniques: [{ name: "u", columns: ["id"], descending: [] }],
       }),
       table(
         "children",
@@ -166,7 +199,7 @@ describe.each(MYSQL_FLAVOURS)("a table of another engine on %s", (flavour) => {
         ],
         {
           primaryKey: ["n"],
-          indexes: [{ name: "d", columns: ["doc"] }],
+          indexes: [{ name: "d", columns: ["doc"], descending: [] }],
           foreignKeys: [
             foreignKey("f", ["code"], "parents", ["code"]),
             foreignKey("g", ["other"], "parents", ["id"]),

@@ -4,7 +4,14 @@ import type { Dialect } from "../schema/type-rules.ts";
 import { createPrimaryCheck } from "./primary-check.ts";
 import { createReplicaCheck } from "./replica-check.ts";
 
-const NOBODY: PrimaryReport = { findings: [], database: null, hasBegun: false, tables: [], common: [] };
+const NOBODY: PrimaryReport = {
+  findings: [],
+  database: null,
+  hasBegun: false,
+  tables: [],
+  common: [],
+  hidden: [],
+};
 const MIB = 1024 * 1024;
 const never = (): AbortSignal => new AbortController().signal;
 

@@ -44,12 +44,13 @@ function commonOf({ schema, name }: Table): CommonTable {
     uniques: [],
     indexes: [],
     foreignKeys: [],
+    collations: [],
     leftOut: [],
   };
 }
 
 function reportOf(tables: readonly Table[]): PrimaryReport {
-  return { findings: [], database: null, hasBegun: false, tables, common: tables.map(commonOf) };
+  return { findings: [], database: null, hasBegun: false, tables, common: tables.map(commonOf), hidden: [] };
 }
 
 test("tables of one name but for its case are refused where the server ignores it, and none has the other's rows", async () => {

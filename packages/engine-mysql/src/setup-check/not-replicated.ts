@@ -18,16 +18,19 @@ export interface NotReplicatedOptions {
   readonly filter: TableFilter;
   /** Those that are, or would be but for what is refused. */
   readonly named: readonly TableName[];
+  /** Databases of which our user sees nothing yet. */
+  readonly hidden: readonly string[];
   readonly grants: Grants;
 }
 
 /** What of the databases that tables are replicated of does not reach replicas. */
 export async function findNotReplicated(
   session: Session,
-  { filter, named: replicated, grants }: NotReplicatedOptions,
+  { filter, named: replicated, hidden, grants }: NotReplicatedOptions,
 ): Promise<Finding[]> {
   const schemas = [...new Set(replicated.map(({ schema }) => schema))];
-  if (schemas.length === 0) return [];
+  const unseenIn = hidden.flatMap((schema) => unseen(grants, schema));
+  if (schemas.length === 0) return unseenIn;
   const among = `in (${schemas.map(quoteText).join(", ")})`;
   const list = async (what: string): Promise<TableName[]> =>
     (await session.query(`${what} order by 1, 2`)).map((row) => ({
@@ -71,15 +74,16 @@ export async function findNotReplicated(
       "create them there where they are called",
     ),
     ...named(events, "event", "not made on replicas, where the primary's effects arrive as rows"),
-    ...schemas.flatMap((schema) => unseen(grants, schema)),
-    ...(excluded.length > 0
-      ? [
-          info(
-            `${count(excluded.length, "table")} that tables.include and tables.exclude leave out: ${tableList(excluded)}`,
-          ),
-        ]
-      : []),
+    ...schemas.flatMap((schema) => [...unseen(grants, schema), ...others(grants, filter, schema)]),
+    ...unseenIn,
+    ...leftOut(excluded),
   ];
+}
+
+function leftOut(excluded: readonly TableName[]): Finding[] {
+  if (excluded.length === 0) return [];
+  const tables = `${count(excluded.length, "table")} that tables.include and tables.exclude leave out`;
+  return [info(`${tables}: ${tableList(excluded)}`)];
 }
 
 /** Servers show neither triggers nor events to who may only read. */
@@ -94,6 +98,25 @@ function unseen(grants: Grants, schema: string): Finding[] {
         "run on the primary, to have them named here",
       ),
       sql: `grant ${privileges} on ${quoteIdentifier(schema)}.* to ${grants.user}`,
+    },
+  ];
+}
+
+/** The server shows a table to whom something of it is granted. */
+function others(grants: Grants, { include }: TableFilter, schema: string): Finding[] {
+  const isOpen = include.some((pattern) => {
+    const name = pattern.slice(pattern.indexOf(".") + 1);
+    const some = { schema, name: name.replaceAll(/[*?]/g, "x") };
+    return /[*?]/.test(name) && matchesTable({ include: [pattern], exclude: [] }, some);
+  });
+  if (!isOpen || grants.may("SELECT", schema, null)) return [];
+  return [
+    {
+      ...info(
+        `user ${grants.user} sees those tables of database ${schema} that are granted to it by name: there may be others, which are not replicated`,
+        "run on the primary, unless that is meant",
+      ),
+      sql: `grant select on ${quoteIdentifier(schema)}.* to ${grants.user}`,
     },
   ];
 }

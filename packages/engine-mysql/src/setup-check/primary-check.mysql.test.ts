@@ -114,6 +114,24 @@ describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
     expect(all).not.toContainEqual(expect.stringContaining("may not see every"));
   });
 
+  test("a user of single tables is told that there may be others", async () => {
+    const admin = await freshMysqlDatabase(flavour);
+    const name = databaseOf(admin);
+    await queryMysql(
+      admin,
+      "create table items (id int primary key); create table unseen (id int primary key)",
+    );
+    const url = await newUser(admin);
+    await queryMysql(admin, `grant select on \`${name}\`.items to '${new URL(url).username}'@'%'`);
+    const find = async (filter = allOf(url)): Promise<string | undefined> =>
+      (await checkPrimary(url, filter)).findings.find(({ what }) => what.includes("there may be others"))
+        ?.sql;
+    expect(await find({ include: [`${name}.items`, "*.other"], exclude: [] })).toBeUndefined();
+    await queryMysql(admin, (await find()) ?? "");
+    expect(await find()).toBeUndefined();
+    expect((await checkPrimary(url)).tables).toHaveLength(2);
+  });
+
   test("that is set all wrong: everything is named at once, with its statement", async () => {
     const settings = {
       "binlog-format": "STATEMENT",

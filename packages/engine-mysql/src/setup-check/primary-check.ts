@@ -22,7 +22,7 @@ import { connectAnyway } from "./connect-anyway.ts";
 import { Grants } from "./grants.ts";
 import { readIdentity } from "./identity.ts";
 import { findNotReplicated } from "./not-replicated.ts";
-import { findMissingRights } from "./primary-rights.ts";
+import { findMissingRights, hiddenDatabases } from "./primary-rights.ts";
 import { readPrimarySettings, settingProblems } from "./primary-settings.ts";
 import { findRelay } from "./relay.ts";
 
@@ -46,7 +46,7 @@ export function createPrimaryCheck(options: PrimaryCheckOptions): PrimaryCheck {
         const known = toReplicationError(error, "the primary");
         const finding = findingOf(known);
         if (finding === null) throw known;
-        return { findings: [finding], database: null, hasBegun: false, tables: [], common: [] };
+        return { findings: [finding], database: null, hasBegun: false, tables: [], common: [], hidden: [] };
       }
     },
   };
@@ -62,20 +62,21 @@ async function checkServer(
   const named = [...listed.tables, ...listed.refused.map(({ table }) => table)];
   const { hasIds } = settings;
   const grants = await Grants.read(session, server);
+  const hidden = hiddenDatabases(grants, filter, named);
   const findings = [
     ...settingProblems(settings),
     ...(await findBinlog(session, server, settings, pipeline)),
     ...(await findRelay(session, server)),
     ...findTables(filter, listed),
-    ...findMissingRights(grants, { server, hasIds, filter, tables: named }),
-    ...(await findNotReplicated(session, { filter, named, grants })),
+    ...findMissingRights(grants, { server, hasIds, tables: named, hidden }),
+    ...(await findNotReplicated(session, { filter, named, hidden, grants })),
   ];
   const opened = await readOpened(connected, listed.tables);
   findings.push(...opened.findings);
   const tables = (await readCopiedTables(session, opened.tables)).map(({ table }) => table);
   const { common } = opened;
   // Nothing is kept there: whether the pipeline has begun is told by its replicas.
-  return { findings, database: await readIdentity(session), hasBegun: false, tables, common };
+  return { findings, database: await readIdentity(session), hasBegun: false, tables, common, hidden };
 }
 
 interface Opened {

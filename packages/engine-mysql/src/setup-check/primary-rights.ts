@@ -6,14 +6,15 @@ import type { Grants } from "./grants.ts";
 interface RightsOptions {
   readonly server: Server;
   readonly hasIds: boolean;
-  readonly filter: TableFilter;
   /** Those that match, as far as our user may see them. */
   readonly tables: readonly TableName[];
+  /** Databases that match, and of which it sees nothing. */
+  readonly hidden: readonly string[];
 }
 
 /** What our user may not do on the primary, each with the grant. */
 export function findMissingRights(grants: Grants, options: RightsOptions): Finding[] {
-  const { server, hasIds, tables } = options;
+  const { server, hasIds, tables, hidden } = options;
   const { user } = grants;
   const isMariadb = server.flavour === "mariadb";
   const denied = (what: string, privilege: string, on = "*.*"): Finding =>
@@ -45,7 +46,7 @@ export function findMissingRights(grants: Grants, options: RightsOptions): Findi
       findings.push(denied(what, "references", `${quoteIdentifier(database)}.*`));
     }
   }
-  for (const database of hiddenDatabases(grants, options)) {
+  for (const database of hidden) {
     const what = `see any table of database ${database}`;
     const privileges = isMariadb ? "select, references" : "select";
     findings.push(denied(what, privileges, `${quoteIdentifier(database)}.*`));
@@ -62,8 +63,8 @@ export function findMissingRights(grants: Grants, options: RightsOptions): Findi
   return findings;
 }
 
-/** A table of which nothing is granted to us is not shown: it would not be missed. */
-function hiddenDatabases(grants: Grants, { filter, tables }: RightsOptions): string[] {
+/** A table of which nothing is granted to us is not shown: it would not be missed. `tables`: those that are, and match. */
+export function hiddenDatabases(grants: Grants, filter: TableFilter, tables: readonly TableName[]): string[] {
   const named = filter.include.flatMap((pattern) => /^([^*?.]+)\./.exec(pattern)?.[1] ?? []);
   const shown = new Set(tables.map(({ schema }) => schema));
   return [...new Set(named)].filter(

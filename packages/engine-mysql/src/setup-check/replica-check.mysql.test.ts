@@ -7,7 +7,16 @@ import {
   type MysqlServer,
 } from "@lockstep/testkit";
 import type { Finding, PrimaryReport } from "@lockstep/core";
-import { checkPrimary, checkReplica, codes, databaseOf, errors, mend, newUser } from "./check.fixture.ts";
+import {
+  allOf,
+  checkPrimary,
+  checkReplica,
+  codes,
+  databaseOf,
+  errors,
+  mend,
+  newUser,
+} from "./check.fixture.ts";
 
 const TABLES = `create table items (id int primary key, name varchar(20)); create table notes (id int primary key, v text)`;
 
@@ -144,7 +153,7 @@ describe.each(MYSQL_FLAVOURS)("%s as replica", (flavour) => {
     expect(zeros).toEqual(flavour === "mariadb" ? ["items: d", "made: d"] : []);
   });
 
-  test("what a column is that is missing is said whole, of either product, and its statement mends it", async () => {
+  test("what columns are that are missing is said whole, of either product, and one statement mends it", async () => {
     const more = `kind varchar(9) character set latin1 collate latin1_bin not null default 'it''s' comment 'c', at timestamp(3) null default current_timestamp(3)`;
     const [primary] = await primaryWith(flavour, `create table items (id int primary key, ${more})`);
     const [table] = primary.tables;
@@ -160,11 +169,10 @@ describe.each(MYSQL_FLAVOURS)("%s as replica", (flavour) => {
       };
       const check = async (): Promise<readonly Finding[]> =>
         errors(await checkReplica(url, moved, { dialect: flavour, existing: "keep" }));
-      for (const name of ["kind", "at"]) {
-        const [mismatch] = await check();
-        expect(mismatch?.what).toContain(`column ${name} is missing`);
-        await queryMysql(url, /run there: (.*)$/.exec(mismatch?.fix ?? "")?.[1] ?? "");
-      }
+      const [mismatch, ...others] = await check();
+      expect(others).toEqual([]);
+      expect(mismatch?.what).toContain("columns kind, at are missing");
+      await queryMysql(url, /run there: (.*)$/.exec(mismatch?.fix ?? "")?.[1] ?? "");
       expect(await check()).toEqual([]);
       expect(await queryMysql(url, "select kind from items")).toEqual([{ kind: "it's" }]);
       const [shown] = await queryMysql(url, "show create table items");
@@ -214,5 +222,45 @@ describe.each(MYSQL_FLAVOURS)("%s as replica", (flavour) => {
     await mend(admin, async () => await checkReplica(url, primary));
     await server.query("set global read_only = off");
     expect(codes(await checkReplica(url, primary), "error")).toEqual([]);
+  });
+
+  test("rights to what rights hide are told in the same round, of the primary and of the replica", async () => {
+    const admin = await freshMysqlDatabase(flavour, "shop");
+    await queryMysql(admin, TABLES);
+    const [server, there] = await replicaOf(flavour, databaseOf(admin));
+    await using _server = server;
+    await queryMysql(there, "create table items (id int primary key, name varchar(20))");
+    const [reader, writer] = [await newUser(admin), await newUser(there)];
+    const grants = async (): Promise<[url: string, sql: string][]> => {
+      const primary = await checkPrimary(reader, allOf(admin));
+      const replica = await checkReplica(writer, primary);
+      const of = (url: string, { findings }: { readonly findings: readonly Finding[] }): [string, string][] =>
+        findings.flatMap(({ sql = "" }) => (sql.startsWith("grant ") ? [[url, sql]] : []));
+      return [...of(admin, primary), ...of(there, replica)];
+    };
+    const found = await grants();
+    expect(found.filter(([url]) => url === there).map(([, sql]) => sql)).toContainEqual(
+      expect.stringContaining(`references, select, insert, update, delete on \`${databaseOf(admin)}\`.* to`),
+    );
+    for (const [url, sql] of found) await queryMysql(url, sql);
+    expect(await grants()).toEqual([]);
+    const primary = await checkPrimary(reader, allOf(admin));
+    expect(errors(primary)).toEqual([]);
+    expect(errors(await checkReplica(writer, primary))).toEqual([]);
+  });
+
+  test("of tables that the primary hides and that are there, a replica needs no more than to write", async () => {
+    const [, database] = await primaryWith(flavour);
+    const [server, admin] = await replicaOf(flavour, database);
+    await using _server = server;
+    await queryMysql(admin, TABLES);
+    const writer = await newUser(admin);
+    const { username } = new URL(writer);
+    await queryMysql(admin, `grant select on \`${database}\`.* to '${username}'@'%'`);
+    const hiding = { ...(await checkPrimary(writer, { include: ["none.*"], exclude: [] })), database: null };
+    const { findings } = await checkReplica(writer, { ...hiding, hidden: [database] });
+    expect(errors({ findings }).map(({ sql }) => sql?.replace(/ to .*/, ""))).toContain(
+      `grant insert, update, delete on \`${database}\`.*`,
+    );
   });
 });

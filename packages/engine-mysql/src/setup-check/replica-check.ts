@@ -8,6 +8,7 @@ import {
 } from "@lockstep/core";
 import type { Connected } from "../connection.ts";
 import { isRightMissing, toReplicationError } from "../server-error.ts";
+import { quoteText } from "../quoting.ts";
 import type { Dialect } from "../schema/type-rules.ts";
 import type { Session } from "../session.ts";
 import { durabilityProblem } from "../sink/durability.ts";
@@ -70,6 +71,7 @@ async function checkServer(
   const durability = await durabilityProblem(session, replica);
   const own = await findOwn(session, options);
   const there = await readThere(session, primary.tables);
+  const hidden = await readHidden(session, primary.hidden);
   const { findings, arrivals } = comparesTables
     ? await findArrivals({ session, server }, primary.tables, {
         ...options,
@@ -85,13 +87,27 @@ async function checkServer(
       ...(durability === null ? [] : [durability]),
       ...own.findings,
       ...(await readNamesakes(session, primary.tables, replica)),
-      ...findReplicaRights(grants, { replica, flavour: server.flavour, there, hasOwn: own.isThere }),
+      ...findReplicaRights(grants, { ...options, ...server, there, hidden, hasOwn: own.isThere }),
       ...findings,
     ],
     database,
     hasBegun: own.hasBegun,
     arrivals,
   };
+}
+
+/** Whether these databases have tables, as far as our user may see. */
+async function readHidden(
+  session: Session,
+  databases: readonly string[],
+): Promise<ReadonlyMap<string, boolean>> {
+  if (databases.length === 0) return new Map();
+  const rows = await session.query(
+    `select distinct table_schema as s from information_schema.tables
+      where table_schema in (${databases.map(quoteText).join(", ")})`,
+  );
+  const filled = new Set(rows.map((row) => row["s"] ?? ""));
+  return new Map(databases.map((database) => [database, filled.has(database)]));
 }
 
 interface Own {

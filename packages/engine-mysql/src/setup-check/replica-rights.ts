@@ -14,6 +14,8 @@ interface RightsOptions {
   readonly replica: string;
   readonly flavour: Flavour;
   readonly there: ReadonlyMap<string, ThereRow>;
+  /** Databases of which the primary does not show the tables yet, and whether they have some here. */
+  readonly hidden: ReadonlyMap<string, boolean>;
   /** Our tables are there. */
   readonly hasOwn: boolean;
 }
@@ -21,7 +23,7 @@ interface RightsOptions {
 /** What our user may not do on a replica, each with the grant. */
 export function findReplicaRights(
   grants: Grants,
-  { replica, flavour, there, hasOwn }: RightsOptions,
+  { replica, flavour, there, hidden, hasOwn }: RightsOptions,
 ): Finding[] {
   const { user } = grants;
   const denied = (privileges: readonly string[], what: string, on: string): Finding => {
@@ -38,8 +40,9 @@ export function findReplicaRights(
   if (own.length > 0) findings.push(denied(own, "in database lockstep", "lockstep.*"));
   const tables = [...there.values()];
   const missing = new Set(tables.filter(({ isThere }) => !isThere).map(({ schema }) => schema));
-  for (const database of missing) {
-    const lacks = lacking(MAKING, database, null);
+  const whole = new Map([...hidden, ...[...missing].map((database) => [database, false] as const)]);
+  for (const [database, hasTables] of whole) {
+    const lacks = lacking(hasTables ? ROWS : MAKING, database, null);
     const on = `${quoteIdentifier(database)}.*`;
     if (lacks.length > 0) findings.push(denied(lacks, `in database ${database}`, on));
   }
@@ -49,22 +52,33 @@ export function findReplicaRights(
   }
   return [
     ...findings,
-    ...(flavour === "mysql" ? findUnseenTriggers(grants, replica, tables) : []),
+    ...(flavour === "mysql" ? findUnseenTriggers(grants, replica, tables, [...whole.keys()]) : []),
     ...findTriggers(replica, tables),
   ];
 }
 
 /** MySQL shows no trigger to who may not make one; MariaDB shows them to who may write to the table. */
-function findUnseenTriggers(grants: Grants, replica: string, tables: readonly ThereRow[]): Finding[] {
-  const unseen = tables.filter(
-    ({ isThere, triggers, schema, name }) =>
-      isThere && triggers.length === 0 && !grants.may("TRIGGER", schema, name),
+function findUnseenTriggers(
+  grants: Grants,
+  replica: string,
+  tables: readonly ThereRow[],
+  databases: readonly string[],
+): Finding[] {
+  const unseen = tables
+    .filter(
+      ({ isThere, triggers, schema, name }) =>
+        isThere && triggers.length === 0 && !grants.may("TRIGGER", schema, name),
+    )
+    .map(({ schema }) => schema);
+  // Of these it may not see the tables either: they may be there.
+  const closed = databases.filter(
+    (database) => !grants.may("SELECT", database, null) && !grants.may("TRIGGER", database, null),
   );
-  return [...new Set(unseen.map(({ schema }) => schema))].map((schema) => ({
+  return [...new Set([...unseen, ...closed])].map((schema) => ({
     level: "warning",
     code: "trigger-fires",
     what: `user ${grants.user} on replica ${replica} may not see the triggers of database ${schema}, which fire also for what lockstep applies: whether there are any is not known`,
-    fix: "run there, or look there by hand (show triggers)",
+    fix: "run there if the tables are there already, or look by hand (show triggers)",
     sql: `grant trigger on ${quoteIdentifier(schema)}.* to ${grants.user}`,
   }));
 }

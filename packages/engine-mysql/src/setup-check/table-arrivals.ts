@@ -1,5 +1,6 @@
 import {
   findingOf,
+  findLostCollations,
   findNoLabel,
   hasCode,
   tableKey,
@@ -135,6 +136,10 @@ export async function findArrivals(
       unfit: await readUnfit(connected.session, table, connected.server.flavour),
       mismatch: mismatch?.code === "schema-mismatch" ? mismatch.what : null,
     });
+  }
+  if (options.dialect !== connected.server.flavour) {
+    const made = options.common.filter((table) => arrivals.get(tableKey(table))?.kind === "to-create");
+    findings.push(...findLostCollations(made, options.replica));
   }
   return { findings, arrivals };
 }

@@ -1,24 +1,13 @@
-import {
-  NOT_CARRIED,
-  ReplicationError,
-  tableLabel,
-  type Cell,
-  type Column,
-  type Row,
-  type Table,
-} from "@lockstep/core";
+import { NOT_CARRIED, schemaMismatch, type Cell, type Column, type Row, type Table } from "@lockstep/core";
 import type { Flavour } from "../flavour.ts";
-import { quoteIdentifier, quoteTable, quoteText } from "../quoting.ts";
+import { quoteText } from "../quoting.ts";
 import { columnWords, WORDS_OF_COLUMN } from "../schema/column-words.ts";
 import type { Dialect } from "../schema/type-rules.ts";
 import type { WholeTable } from "../schema/whole-table.ts";
 import type { Session, TextRow } from "../session.ts";
-import { requireToldApart } from "./key-collation.ts";
-import { comparisonFor, literalFor, UnfitValue, type Literal } from "./literal.ts";
-import { requireLabels } from "./labels.ts";
-import { Mismatch } from "./mismatch.ts";
-import { postgresLiteral } from "./postgres-literal.ts";
-import { targetKindOf, type CatalogColumn, type TargetKind } from "./target-type.ts";
+import { literalFor, UnfitValue, type Literal } from "./literal.ts";
+import { matchTable } from "./match-table.ts";
+import type { CatalogColumn, TargetKind } from "./target-type.ts";
 
 /** How one column of the replica is written. */
 export interface TargetColumn {
@@ -58,30 +47,20 @@ export interface PlanOptions {
 }
 
 /**
- * Compares the source's table with the replica's; `schema-mismatch` names what differs and the fix. `whole`: the
+ * Compares the source's table with the replica's; `schema-mismatch` names all that differs and the fix. `whole`: the
  * source's table as its catalog has it, where that is known; what its rows do not tell is compared only then.
  */
 export async function planTable(options: PlanOptions, table: Table, whole?: WholeTable): Promise<TablePlan> {
   const { session, replica, isMariadb } = options;
   const flavour = isMariadb ? "mariadb" : "mysql";
-  const [columns, indexes] = [
-    await readColumns(session, table, flavour),
-    await readUniqueIndexes(session, table),
-  ];
-  try {
-    requireTransactions(table, await readEngine(session, table));
-    const plan = matchTable(table, columns, indexes, { ...options, whole });
-    requireKeysToldApart(plan, columns, whole, options);
-    requireLabels(plan, columns, whole);
-    return plan;
-  } catch (error) {
-    if (!(error instanceof Mismatch)) throw error;
-    const label = tableLabel(table);
-    throw new ReplicationError("schema-mismatch", `table ${label} on replica ${replica}: ${error.message}`, {
-      fix: error.fix,
-      fields: { replica, table: label },
-    });
-  }
+  const there = {
+    rows: await readColumns(session, table, flavour),
+    indexes: await readUniqueIndexes(session, table),
+    engine: await readEngine(session, table),
+  };
+  const matched = matchTable(table, there, { dialect: options.dialect, flavour, whole });
+  if ("plan" in matched) return matched.plan;
+  throw schemaMismatch(replica, table, matched.differences);
 }
 
 /** The columns that take no value of the primary's. */
@@ -103,16 +82,6 @@ async function readEngine(session: Session, { schema, name }: Table): Promise<st
       where table_schema = ${quoteText(schema)} and table_name = ${quoteText(name)} and table_type <> 'VIEW'`,
   );
   return row?.["e"] ?? null;
-}
-
-/** What is written elsewhere stays where the target transaction is rolled back (A3, A4). */
-function requireTransactions(table: Table, engine: string | null): void {
-  if (engine === null) throw new Mismatch("it does not exist", "create it there as it is on the primary");
-  if (engine === "InnoDB") return;
-  throw new Mismatch(
-    `its storage engine, ${engine}, has no transactions that hold with others`,
-    `run there: alter table ${quoteTable(table)} engine = InnoDB`,
-  );
 }
 
 async function readColumns(
@@ -162,96 +131,6 @@ async function readUniqueIndexes(session: Session, { schema, name }: Table): Pro
     else columns.set(index, [...(columns.get(index) ?? []), column]);
   }
   return [...columns].filter(([index]) => !partial.has(index)).map(([, names]) => names);
-}
-
-function matchTable(
-  table: Table,
-  rows: readonly CatalogColumn[],
-  indexes: readonly (readonly string[])[],
-  { isMariadb, dialect, whole }: PlanOptions & { readonly whole: WholeTable | undefined },
-): TablePlan {
-  // The replica generates its own; the source's own are not written.
-  const targets = new Map(rows.map((row) => [row.name.toLowerCase(), row]));
-  const columns = table.columns.map((column) => {
-    const target = targets.get(column.name.toLowerCase());
-    targets.delete(column.name.toLowerCase());
-    return matchColumn(table, column, target, { dialect, whole });
-  });
-  for (const surplus of targets.values()) {
-    // No columns: of a table that was only ever truncated, no more is known.
-    if (!surplus.isRequired || surplus.isGenerated || table.columns.length === 0) continue;
-    throw new Mismatch(
-      `column ${surplus.name} is not on the primary, and every row needs a value for it`,
-      `run there: alter table ${quoteTable(table)} alter column ${quoteIdentifier(surplus.name)} set default …`,
-    );
-  }
-  const keyColumns = table.columns.flatMap((column, index) => (column.isKey ? [index] : []));
-  if (keyColumns.length > 0)
-    requireKey(
-      keyColumns.map((index) => columns[index]?.name ?? ""),
-      indexes,
-    );
-  return { table, quoted: quoteTable(table), columns, keyColumns, rowWord: isMariadb ? "" : "row" };
-}
-
-function requireKey(key: readonly string[], indexes: readonly (readonly string[])[]): void {
-  const wanted = JSON.stringify(key.toSorted());
-  if (indexes.some((columns) => JSON.stringify(columns.toSorted()) === wanted)) return;
-  const names = key.map(quoteIdentifier).join(", ");
-  throw new Mismatch(
-    "its primary key is another",
-    `give it the primary's primary key, or a unique index on (${names})`,
-  );
-}
-
-function requireKeysToldApart(
-  { table, columns, keyColumns }: TablePlan,
-  catalog: readonly CatalogColumn[],
-  whole: WholeTable | undefined,
-  { isMariadb, dialect: given }: PlanOptions,
-): void {
-  for (const index of keyColumns) {
-    const [target, source] = [columns[index], table.columns[index]];
-    const row = catalog.find(({ name }) => name === target?.name);
-    if (target === undefined || row === undefined) continue;
-    const of = whole?.common.columns.find(({ name }) => name === source?.name);
-    const flavour = isMariadb ? "mariadb" : "mysql";
-    requireToldApart({ table, target, catalog: row, common: of, dialect: given ?? flavour, flavour });
-  }
-}
-
-function matchColumn(
-  table: Table,
-  column: Column,
-  target: CatalogColumn | undefined,
-  { dialect, whole }: { readonly dialect: Dialect | undefined; readonly whole: WholeTable | undefined },
-): TargetColumn {
-  const { name, type, nativeType, isKey } = column;
-  const alter = `run there: alter table ${quoteTable(table)}`;
-  if (target === undefined)
-    throw new Mismatch(
-      `column ${name} is missing`,
-      `if it was renamed on the primary, rename it there; only if it is new, ${alter} add column ${quoteIdentifier(name)} ${whole?.definitionOf(name) ?? `… (on the primary it is ${nativeType}; lockstep check says all of it)`}`,
-    );
-  const written = dialect === "postgres" ? postgresLiteral(column, target) : literalFor(type, target);
-  const literal = written ?? (target.isGenerated ? quoteText : null);
-  if (literal === null)
-    throw new Mismatch(
-      `column ${name} is ${target.columnType}, which does not hold every ${nativeType} of the primary`,
-      `${alter} modify column ${quoteIdentifier(name)} … to a type that does`,
-    );
-  return {
-    name: target.name,
-    quoted: quoteIdentifier(target.name),
-    isKey,
-    isGenerated: target.isGenerated,
-    kind: targetKindOf(target),
-    literal,
-    comparison: comparisonFor(literal, target),
-    charset: target.charset,
-    collation: target.collation,
-    fillsNull: target.fillsNull,
-  };
 }
 
 /** SQL for a cell that is carried. Throws `UnfitValue`, which names the column. */

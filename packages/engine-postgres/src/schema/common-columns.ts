@@ -1,4 +1,4 @@
-import { tableKey, type CommonColumn, type TableName } from "@lockstep/core";
+import { tableKey, type CommonCollation, type CommonColumn, type TableName } from "@lockstep/core";
 import type { Client } from "pg";
 import { COLUMN_TYPE_COLUMNS, columnTypeOf, type ColumnTypeRow } from "../values.ts";
 import { constantDefault } from "./constant-default.ts";
@@ -92,7 +92,6 @@ function addColumn(row: ColumnRow, table: CommonColumns | undefined): void {
     table.leftOut.push(`column ${name} ${nativeType} generated always as (${expression})`);
     return;
   }
-  if (collation !== null) table.leftOut.push(`column ${name} collate ${collation}`);
   const isIdentity = increment !== null;
   if (isIdentity && increment !== "1") table.leftOut.push(`column ${name}: increment by ${increment}`);
   const sized = { type, nativeType, ...sizesOf(row) };
@@ -109,6 +108,14 @@ function addColumn(row: ColumnRow, table: CommonColumns | undefined): void {
   ].join(" ");
   const common = { name, ...sized, labels, collation, isNullable, isIdentity, definition };
   table.columns.push({ ...common, default: value ?? null });
+}
+
+/** What may take texts for equal that are not the same. */
+export function collationsOf(columns: readonly CommonColumn[]): CommonCollation[] {
+  const names = new Map<string, string[]>();
+  for (const { name, collation } of columns)
+    if (collation !== null) names.set(collation, [...(names.get(collation) ?? []), name]);
+  return [...names].map(([collation, own]) => ({ collation, columns: own }));
 }
 
 type Sizes = Pick<CommonColumn, "maxLength" | "precision" | "scale">;

@@ -11,8 +11,15 @@ function namesOf(numbers: string, oid: string, through: string): string {
       where key.at <= ${through})`;
 }
 
+/** As `namesOf`, of those whose highest values come first (`INDOPTION_DESC`). */
+const DESCENDING = `
+    (select coalesce(json_agg(ka.attname order by key.at), '[]')
+       from unnest(i.indkey, i.indoption) with ordinality as key(attnum, options, at)
+       join pg_catalog.pg_attribute ka on ka.attrelid = g.oid and ka.attnum = key.attnum and ka.attgenerated = ''
+      where key.at <= i.indnkeyatts and key.options & 1 = 1)`;
+
 /**
- * Only what says no more than its columns: their order within it, and those that it merely includes, change nothing but
+ * Only what says no more than its columns: where its NULLs come, and columns that it merely includes, change nothing but
  * how quick it is. An operator class or collation of its own may have another equality.
  */
 const IS_PLAIN = `
@@ -31,6 +38,7 @@ const READ_INDEXES = `
   select g.nspname as "schema", g.relname as "table", x.relname as "name", i.indisprimary as "isPrimary",
          i.indisunique as "isUnique", ${IS_PLAIN} as "isPlain",
          ${namesOf("i.indkey", "g.oid", "i.indnkeyatts")} as "columns",
+         ${DESCENDING} as "descending",
          coalesce('constraint ' || quote_ident(con.conname) || ' ' || pg_get_constraintdef(con.oid),
                   pg_get_indexdef(x.oid)) as "words"
     from given g
@@ -49,6 +57,7 @@ interface IndexRow {
   readonly isUnique: boolean;
   readonly isPlain: boolean;
   readonly columns: readonly string[];
+  readonly descending: readonly string[];
   readonly words: string;
 }
 
@@ -140,12 +149,12 @@ export async function readCommonParts(
 }
 
 function addIndex(
-  { name, columns, isPrimary, isUnique, isPlain, words }: IndexRow,
+  { name, columns, descending, isPrimary, isUnique, isPlain, words }: IndexRow,
   parts: CommonParts,
 ): void {
   if (!isPlain) parts.leftOut.push(words);
   else if (isPrimary) parts.primaryKey = columns;
-  else (isUnique ? parts.uniques : parts.indexes).push({ name, columns });
+  else (isUnique ? parts.uniques : parts.indexes).push({ name, columns, descending });
 }
 
 function addForeignKey(row: ForeignKeyRow, parts: CommonParts): void {

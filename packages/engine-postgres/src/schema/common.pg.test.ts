@@ -58,7 +58,7 @@ test("columns, keys, indexes and foreign keys, and in the server's words whateve
   const [owners, goods, parted, bare] = await commonOf(url);
   expect(owners).toMatchObject({
     primaryKey: ["id"],
-    uniques: [{ name: "owners_code_key", columns: ["code"] }],
+    uniques: [{ name: "owners_code_key", columns: ["code"], descending: [] }],
     columns: [
       { name: "id", type: "int32", isIdentity: true, isNullable: false, default: null },
       { name: "code", type: "string", nativeType: "character(3)", maxLength: 3, default: value("x  ") },
@@ -120,8 +120,8 @@ test("columns, keys, indexes and foreign keys, and in the server's words whateve
   ]);
   expect(goods).toMatchObject({
     primaryKey: ["id"],
-    uniques: [{ name: "goods_two", columns: ["owner", "code"] }],
-    indexes: [{ name: "goods_how", columns: ["how"] }],
+    uniques: [{ name: "goods_two", columns: ["owner", "code"], descending: ["owner"] }],
+    indexes: [{ name: "goods_how", columns: ["how"], descending: [] }],
     foreignKeys: [
       {
         name: "goods_code_fkey",
@@ -134,11 +134,12 @@ test("columns, keys, indexes and foreign keys, and in the server's words whateve
       { columns: ["owner"], referencedColumns: ["id"], onDelete: "cascade", onUpdate: "set null" },
     ],
   });
+  expect(goods?.collations).toEqual([{ collation: "public.lax", columns: ["soft"] }]);
+  expect(owners?.collations).toEqual([]);
   expect(goods?.leftOut).toEqual([
     "column id: increment by 10",
     "column age default 7",
     "column num default nextval('public.shared'::regclass)",
-    "column soft collate public.lax",
     "column picked default lower('A'::text)",
     "column doubled integer generated always as ((id * 2))",
     "CREATE INDEX goods_doubled ON public.goods USING btree (doubled)",

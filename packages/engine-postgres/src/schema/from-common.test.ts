@@ -26,6 +26,7 @@ const table = (more: Partial<CommonTable> = {}): CommonTable => ({
   uniques: [],
   indexes: [],
   foreignKeys: [],
+  collations: [],
   leftOut: [],
   ...more,
 });
@@ -101,10 +102,10 @@ test("an index that a long value would break is left out, a key is not; and a fo
   const words = table({ name: "words", columns: [long], primaryKey: null });
   const goods = table({
     columns: [column("id"), long],
-    uniques: [{ name: "u", columns: ["word"] }],
+    uniques: [{ name: "u", columns: ["word"], descending: [] }],
     indexes: [
-      { name: "i", columns: ["word"] },
-      { name: "j", columns: ["id"] },
+      { name: "i", columns: ["word"], descending: [] },
+      { name: "j", columns: ["id"], descending: [] },
     ],
     foreignKeys: [key],
   });

@@ -61,14 +61,10 @@ export function convertTable(
         create: `create sequence ${quoteTable(sequenceOf(table, name))}`,
       })),
       constraints: [...keysOf(table), ...foreignKeys.map(foreignKeyOf)],
-      indexes: indexes.map(({ name, columns: names }) => {
-        const own = indexName(table.name, name);
-        return {
-          name: own,
-          create: `create index ${quoteIdentifier(own)} on ${quoteTable(table)} (${listed(names)})`,
-          attachTo: null,
-        };
-      }),
+      indexes: [
+        ...table.uniques.filter(isDescending).map((index) => indexOf(table, index, "unique ")),
+        ...indexes.map((index) => indexOf(table, index, "")),
+      ],
       statistics: [],
       replicaIdentity: "default",
     },
@@ -174,8 +170,31 @@ function keysOf(table: CommonTable): ConstraintDefinition[] {
   const primary = primaryKey === null ? [] : [constraint(indexName(name, "pkey"), "primary", primaryKey)];
   return [
     ...primary,
-    ...uniques.map((unique) => constraint(indexName(name, unique.name), "unique", unique.columns)),
+    // No constraint has an order of its own; a unique index is as good.
+    ...uniques
+      .filter((index) => !isDescending(index))
+      .map((unique) => constraint(indexName(name, unique.name), "unique", unique.columns)),
   ];
+}
+
+function isDescending({ descending }: CommonIndex): boolean {
+  return descending.length > 0;
+}
+
+function indexOf(
+  table: CommonTable,
+  { name, columns, descending }: CommonIndex,
+  unique: "unique " | "",
+): TableDefinition["indexes"][number] {
+  const own = indexName(table.name, name);
+  const parts = columns.map(
+    (column) => quoteIdentifier(column) + (descending.includes(column) ? " desc" : ""),
+  );
+  return {
+    name: own,
+    create: `create ${unique}index ${quoteIdentifier(own)} on ${quoteTable(table)} (${parts.join(", ")})`,
+    attachTo: null,
+  };
 }
 
 function constraint(

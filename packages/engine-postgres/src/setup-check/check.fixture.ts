@@ -5,7 +5,14 @@ import { createPrimaryCheck } from "./primary-check.ts";
 import { createReplicaCheck } from "./replica-check.ts";
 
 export const ALL: TableFilter = { include: ["public.*"], exclude: [] };
-const NOBODY: PrimaryReport = { findings: [], database: null, hasBegun: false, tables: [], common: [] };
+const NOBODY: PrimaryReport = {
+  findings: [],
+  database: null,
+  hasBegun: false,
+  tables: [],
+  common: [],
+  hidden: [],
+};
 const never = (): AbortSignal => new AbortController().signal;
 
 export async function checkPrimary(

@@ -29,6 +29,7 @@ const tableOf = (name: string, more: Partial<CommonTable> = {}): CommonTable => 
   uniques: [],
   indexes: [],
   foreignKeys: [],
+  collations: [],
   leftOut: [],
   ...more,
 });
@@ -44,6 +45,7 @@ const report = (common: readonly CommonTable[], key = "id"): PrimaryReport => ({
     columns: columns.map((of) => ({ ...of, isKey: of.name === key })),
   })),
   common,
+  hidden: [],
 });
 
 test("an enum that lacks labels is refused, and that one may halt at what is no label is said", async () => {
@@ -82,7 +84,7 @@ test("what a table becomes, what is left out of it, and why one cannot be made",
     tableOf("keyless", { primaryKey: null, leftOut: ["primary key (word(3))"] }),
   ]);
   const { findings, arrivals } = await checkReplica(url, primary, { dialect: "mysql" });
-  expect(findings).toEqual([
+  expect(findings.filter(({ level }) => level !== "info")).toEqual([
     {
       level: "warning",
       code: "left-out",
@@ -119,11 +121,11 @@ test("tables that are there are judged by what their columns mean", async () => 
   );
   const primary = report([tableOf("plain"), tableOf("other"), tableOf("made")]);
   const { findings, arrivals } = await checkReplica(url, primary, { dialect: "mysql" });
-  expect(findings).toEqual([
+  expect(findings.filter(({ level }) => level !== "info")).toEqual([
     expect.objectContaining({
       code: "schema-mismatch",
-      what: "table public.other on replica eu: column id is smallint, which does not take every int of the primary as it is",
-      fix: expect.stringContaining("integer, bigint"),
+      what: "table public.other on replica eu: column id is smallint, which does not take every int of the primary as it is; column word is character(9), which does not take every varchar(9) of the primary as it is",
+      fix: expect.stringMatching(/integer, bigint.*; run there: .*"word" type …/),
     }),
     expect.objectContaining({
       what: "table public.made on replica eu: column word is generated there, and the primary sends its values",
@@ -132,4 +134,60 @@ test("tables that are there are judged by what their columns mean", async () => 
   ]);
   const there = [...arrivals.values()].map((of) => (of.kind === "there" ? [...of.unfit] : of.kind));
   expect(there).toEqual([[], ["id", "word"], []]);
+});
+
+test("values that halt the replica, and collations that it loses, are said once for all tables", async () => {
+  const url = await freshDatabase(1);
+  await execute(
+    url,
+    `create table there (id int primary key, day text, at timestamp, word text, doc jsonb, more json);
+     create table made (id int primary key)`,
+  );
+  const text = column("word", { type: "string", nativeType: "varchar(9)", maxLength: 9, collation: "a_ci" });
+  const columns = [
+    column("id"),
+    column("day", { type: "date", nativeType: "date" }),
+    column("at", { type: "timestamp", nativeType: "datetime", scale: 0 }),
+    text,
+  ];
+  const [doc, more] = ["doc", "more"].map((name) => column(name, { type: "json", nativeType: "json" }));
+  const collations = [{ collation: "a_ci", columns: ["word"] }];
+  const kind = column("kind", { type: "enum", nativeType: "enum('a')", labels: ["", "a"] });
+  const address = column("address", { type: "string", nativeType: "inet6" });
+  const primary = report([
+    tableOf("new", { columns: [...columns, kind, address], collations }),
+    tableOf("other", { columns: [column("id"), text], collations }),
+    tableOf("there", { columns: [...columns, ...(doc && more ? [doc, more] : [])], collations }),
+    tableOf("made", { columns: [column("id"), column("late", { type: "date", nativeType: "date" })] }),
+  ]);
+  const { findings } = await checkReplica(url, primary, { dialect: "mysql" });
+  expect(findings[0]).toMatchObject({ code: "schema-mismatch", fix: expect.stringContaining('"late" date') });
+  expect(
+    findings.slice(1).map(({ level, code, what }) => [level, code, what.replace(/^replica eu /, "")]),
+  ).toEqual([
+    [
+      "warning",
+      "left-out",
+      "tells texts apart that the primary takes for equal, in case or accents for instance: collation a_ci of public.new (word), public.other (word)",
+    ],
+    [
+      "info",
+      "left-out",
+      "halts at a date with a year, month or day of zero, which PostgreSQL does not have and these may hold: public.new (day, at), public.there (at), public.made (late)",
+    ],
+    [
+      "info",
+      "left-out",
+      "halts at a text that holds the character U+0000, which PostgreSQL does not have and these may hold: public.new (word), public.other (word), public.there (word)",
+    ],
+    [
+      "info",
+      "left-out",
+      "halts at a document that holds -0 or the character U+0000, which PostgreSQL does not have and these may hold: public.there (doc)",
+    ],
+  ]);
+  const plain = await checkReplica(url, report([tableOf("made", { columns: [column("id")] })]), {
+    dialect: "mysql",
+  });
+  expect(plain.findings).toEqual([]);
 });

@@ -53,7 +53,7 @@ export function createPrimaryCheck(options: PrimaryCheckOptions): PrimaryCheck {
         const known = whileTablesChange(error, "the primary");
         const finding = findingOf(known);
         if (finding === null) throw known;
-        return { findings: [finding], database: null, hasBegun: false, tables: [], common: [] };
+        return { findings: [finding], database: null, hasBegun: false, tables: [], common: [], hidden: [] };
       }
     },
   };
@@ -98,6 +98,7 @@ async function checkDatabase(
     hasBegun: existing.slot !== null,
     tables: await readTables(client, listed.tables),
     common: await readCommon(client, listed.tables),
+    hidden: [], // The catalog shows all to everybody.
   };
 }
 

@@ -13,11 +13,10 @@ import { connect, quoteIdentifier, toReplicationError } from "../connection.ts";
 import { primaryItself } from "../sink/primary-itself.ts";
 import { readProgressRow } from "../sink/progress.ts";
 import { replicaRoleProblem } from "../sink/replica-session.ts";
-import { hasSchema } from "../sink/schema.ts";
 import { progressMissing } from "../sink/sink.ts";
 import { OWN_DIALECT } from "../sink/table-plan.ts";
 import { readIdentity } from "./identity.ts";
-import { findTableRights, readThere } from "./replica-tables.ts";
+import { findTableRights, readHidden, readThere } from "./replica-tables.ts";
 import { findArrivals, type StoredRow } from "./table-arrivals.ts";
 
 export interface ReplicaCheckOptions {
@@ -66,7 +65,8 @@ async function checkDatabase(
   const server = await readServer(client);
   const own = await findOwnSchema(client, server, options);
   const there = await readThere(client, primary.tables);
-  const rights = findTableRights({ replica, ...server, there: [...there.values()] });
+  const hidden = await readHidden(client, primary.hidden);
+  const rights = findTableRights({ replica, ...server, there: [...there.values(), ...hidden] });
   const { findings, arrivals } = comparesTables
     ? await findArrivals(client, primary.tables, {
         ...options,
@@ -145,10 +145,14 @@ interface OwnSchema {
   readonly hasBegun: boolean;
 }
 
-const MISSING_RIGHTS = `
-  select array(select p from pg_catalog.unnest(array['select', 'insert', 'update', 'delete']) p
-                where not pg_catalog.has_table_privilege('lockstep.progress', p)
-                   or not pg_catalog.has_table_privilege('lockstep.tables', p)) as "lacks"`;
+/** By their oids: to look at them so takes no right to the schema. */
+const READ_OWN = `
+  with own as (
+    select c.oid from pg_catalog.pg_namespace n join pg_catalog.pg_class c on c.relnamespace = n.oid
+     where n.nspname = 'lockstep' and c.relkind = 'r' and c.relname in ('progress', 'tables'))
+  select (select pg_catalog.count(*) = 2 from own) as "isThere",
+         array(select p from pg_catalog.unnest(array['select', 'insert', 'update', 'delete']) with ordinality as g (p, at)
+                where exists (select from own where not pg_catalog.has_table_privilege(own.oid, p)) order by at) as "lacks"`;
 
 /** What we keep in a replica: whether it can be made, or used. */
 async function findOwnSchema(
@@ -156,37 +160,45 @@ async function findOwnSchema(
   server: ServerRow,
   { replica, pipeline }: ReplicaCheckOptions,
 ): Promise<OwnSchema> {
-  const to = quoteIdentifier(server.role);
-  const denied = (what: string, sql: string): OwnSchema => ({
-    findings: [
-      errorFinding("permission-denied", `role ${server.role} on replica ${replica} may not ${what}`, {
-        fix: "run there",
-        sql: `${sql} to ${to}`,
-      }),
-    ],
-    stored: new Map(),
-    hasBegun: false,
-  });
-  const mayUse = server.mayUseOurs;
-  const use = "grant usage on schema lockstep";
-  if (mayUse === false) return denied("use schema lockstep", use);
-  if (mayUse === null || !(await hasSchema(client))) {
-    const database = quoteIdentifier(server.database);
-    if (!server.mayCreateSchema)
-      return denied("create the schema lockstep", `grant create on database ${database}`);
-    if (server.mayCreateInOurs === false)
-      return denied("create tables in schema lockstep", "grant usage, create on schema lockstep");
-    return { findings: [], stored: new Map(), hasBegun: false };
-  }
-  const [{ lacks } = { lacks: [] }] = (await client.query<{ lacks: readonly string[] }>(MISSING_RIGHTS)).rows;
-  if (lacks.length > 0) {
-    const rights = lacks.join(", ");
-    return denied(`${rights} in schema lockstep`, `grant ${rights} on all tables in schema lockstep`);
-  }
+  const [own] = (await client.query<OwnTables>(READ_OWN)).rows;
+  const isThere = own?.isThere === true;
+  const findings = lackingOf(server, isThere ? own.lacks : null).map(([what, sql]) =>
+    errorFinding("permission-denied", `role ${server.role} on replica ${replica} may not ${what}`, {
+      fix: "run there",
+      sql: `${sql} to ${quoteIdentifier(server.role)}`,
+    }),
+  );
+  if (findings.length > 0 || !isThere) return { findings, stored: new Map(), hasBegun: false };
   const stored = await readStored(client, pipeline);
   const hasBegun = (await readProgressRow(client, pipeline)) !== null;
   const isGone = stored.size > 0 && !hasBegun;
   return { findings: isGone ? [progressMissing(replica, pipeline)] : [], stored, hasBegun };
+}
+
+interface OwnTables {
+  readonly isThere: boolean;
+  /** Rights to them that are missing. */
+  readonly lacks: readonly string[];
+}
+
+/** What our role may not do, with the grant; `lacks`: of our tables, null where they are not there. */
+function lackingOf(
+  { database, mayCreateSchema, mayUseOurs, mayCreateInOurs }: ServerRow,
+  lacks: readonly string[] | null,
+): [what: string, grant: string][] {
+  const found: [string, string][] = [];
+  if (lacks === null) {
+    if (!mayCreateSchema)
+      found.push(["create the schema lockstep", `grant create on database ${quoteIdentifier(database)}`]);
+    if (mayUseOurs === false || mayCreateInOurs === false)
+      found.push(["create tables in schema lockstep", "grant usage, create on schema lockstep"]);
+    return found;
+  }
+  if (mayUseOurs === false) found.push(["use schema lockstep", "grant usage on schema lockstep"]);
+  const rights = lacks.join(", ");
+  if (rights !== "")
+    found.push([`${rights} in schema lockstep`, `grant ${rights} on all tables in schema lockstep`]);
+  return found;
 }
 
 async function readStored(client: Client, pipeline: string): Promise<Map<string, StoredRow>> {

@@ -47,6 +47,20 @@ export async function readThere(client: Client, tables: readonly Table[]): Promi
   return new Map(rows.map((row) => [tableKey(row), row]));
 }
 
+const READ_HIDDEN = `
+  select g.schema, '' as "name", n.oid is not null as "hasSchema",
+         case when exists (select from pg_catalog.pg_class c where c.relnamespace = n.oid and c.relkind in ('r', 'p'))
+              then 'r' end as "kind",
+         coalesce(pg_catalog.has_schema_privilege(n.oid, 'usage'), false) as "mayUse",
+         coalesce(pg_catalog.has_schema_privilege(n.oid, 'create'), false) as "mayCreate",
+         array[]::text[] as "lacks", false as "isRowSecured", array[]::text[] as "triggers"
+    from unnest($1::text[]) as g (schema) left join pg_catalog.pg_namespace n on n.nspname = g.schema`;
+
+/** One row for each schema of which the primary does not show the tables yet: as if it were one of them. */
+export async function readHidden(client: Client, schemas: readonly string[]): Promise<ThereRow[]> {
+  return (await client.query<ThereRow>(READ_HIDDEN, [schemas])).rows;
+}
+
 interface RightsOptions {
   readonly replica: string;
   readonly role: string;

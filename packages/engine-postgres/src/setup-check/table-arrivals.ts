@@ -1,5 +1,6 @@
 import {
   findingOf,
+  findLostCollations,
   findNoLabel,
   hasCode,
   tableKey,
@@ -14,6 +15,7 @@ import { firstNonEmpty } from "../schema/tables.ts";
 import { notEmpty } from "../sink/copy/copy-target.ts";
 import type { TakenType } from "../schema/exact-values.ts";
 import { OWN_DIALECT, planTable, takes, type PlanFor } from "../sink/table-plan.ts";
+import { findHalting } from "./halting-values.ts";
 import { findToCreate } from "./tables-to-create.ts";
 import type { ThereRow } from "./replica-tables.ts";
 
@@ -82,7 +84,17 @@ export async function findArrivals(
       mismatch: mismatch?.code === "schema-mismatch" ? mismatch.what : null,
     });
   }
+  if (options.dialect !== OWN_DIALECT) findings.push(...findOfAll(arrivals, options));
   return { findings, arrivals };
+}
+
+/** What nearly every table of another engine has is said once. */
+function findOfAll(
+  arrivals: ReadonlyMap<string, TableArrival>,
+  { common, replica }: ArrivalOptions,
+): Finding[] {
+  const made = common.filter((table) => arrivals.get(tableKey(table))?.kind === "to-create");
+  return [...findLostCollations(made, replica), ...findHalting(common, arrivals, replica)];
 }
 
 /** What a table that is not there becomes. */

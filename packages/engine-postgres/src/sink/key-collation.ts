@@ -1,6 +1,5 @@
-import type { Column, CommonTable, Table } from "@lockstep/core";
+import type { Column, CommonTable, Difference, Table } from "@lockstep/core";
 import { quoteIdentifier, quoteTable } from "../connection.ts";
-import { Mismatch } from "./mismatch.ts";
 import type { CatalogColumn } from "./target-catalog.ts";
 
 interface Keyed {
@@ -12,20 +11,22 @@ interface Keyed {
   readonly isOwn: boolean;
 }
 
-/** Two texts that the primary tells apart are two keys: one would be given the row of the other. Throws `Mismatch`. */
-export function requireToldApart(
+/** Two texts that the primary tells apart are two keys: one would be given the row of the other. */
+export function takenForEqual(
   table: Table,
   column: Column | undefined,
   { rows, common, isOwn }: Keyed,
-): void {
+): Difference[] {
   const own = rows.find(({ name }) => name === column?.name);
-  if (own === undefined || own.collation === null) return;
+  if (own === undefined || own.collation === null) return [];
   if (isOwn) {
     const source = common?.columns.find(({ name }) => name === own.name);
-    if (source === undefined || source.collation === own.collation) return;
+    if (source === undefined || source.collation === own.collation) return [];
   }
-  throw new Mismatch(
-    `column ${own.name} of its key has collation ${own.collation}, which may take texts for equal that the primary tells apart`,
-    `run there: alter table ${quoteTable(table)} alter column ${quoteIdentifier(own.name)} type ${own.nativeType} collate pg_catalog."default"`,
-  );
+  return [
+    {
+      what: `column ${own.name} of its key has collation ${own.collation}, which may take texts for equal that the primary tells apart`,
+      fix: `run there: alter table ${quoteTable(table)} alter column ${quoteIdentifier(own.name)} type ${own.nativeType} collate pg_catalog."default"`,
+    },
+  ];
 }

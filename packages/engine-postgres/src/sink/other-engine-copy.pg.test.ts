@@ -44,8 +44,8 @@ const GOODS: CommonTable = {
     { ...WIDE, name: "day", type: "date", nativeType: "date" },
   ],
   primaryKey: ["id"],
-  uniques: [{ name: "word", columns: ["word", "n"] }],
-  indexes: [{ name: "n", columns: ["n"] }],
+  uniques: [{ name: "word", columns: ["word", "n"], descending: ["n"] }],
+  indexes: [{ name: "n", columns: ["day", "n"], descending: ["day"] }],
   foreignKeys: [
     {
       name: "self",
@@ -56,6 +56,7 @@ const GOODS: CommonTable = {
       onUpdate: "no action",
     },
   ],
+  collations: [],
   leftOut: [],
 };
 const SHOP: SchemaDefinition = { dialect: "mysql", common: [GOODS] };
@@ -135,9 +136,9 @@ test("a table is made from common words, copied from JSON, completed, and its nu
     "select regexp_replace(indexdef, '_[0-9a-f]{8} ', ' ') as def from pg_indexes where schemaname = 'shop' order by 1",
   );
   expect(indexes.map(({ def }) => def)).toEqual([
-    "CREATE INDEX goods_n ON shop.goods USING btree (n)",
+    "CREATE INDEX goods_n ON shop.goods USING btree (day DESC, n)",
     "CREATE UNIQUE INDEX goods_pkey ON shop.goods USING btree (id)",
-    "CREATE UNIQUE INDEX goods_word ON shop.goods USING btree (word, n)",
+    "CREATE UNIQUE INDEX goods_word ON shop.goods USING btree (word, n DESC)",
   ]);
   expect(
     await execute(

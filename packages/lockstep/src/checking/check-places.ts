@@ -50,7 +50,14 @@ export async function checkPlaces(options: CheckOptions, signal: AbortSignal): P
   log.catch(() => undefined); // It is awaited below, unless another place fails unexpectedly.
   const primary = await answered<PrimaryReport>(
     async () => await (await createPrimaryCheckOf(context)).check(signal),
-    (finding) => ({ findings: [finding], database: null, hasBegun: false, tables: [], common: [] }),
+    (finding) => ({
+      findings: [finding],
+      database: null,
+      hasBegun: false,
+      tables: [],
+      common: [],
+      hidden: [],
+    }),
     signal,
   );
   const replicas = await Promise.all(

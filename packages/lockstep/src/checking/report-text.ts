@@ -44,7 +44,7 @@ export function columnsText(columns: readonly ArrivingColumn[]): string {
     table,
     isKey ? `${column} (key)` : column,
     type,
-    ...names.map((name) => cell(replicas[name], type)),
+    ...names.map((name) => cell(replicas[name])),
   ]);
   const all = [["table", "column", "primary", ...names], ...rows];
   const widths = (all[0] ?? []).map((_, at) => Math.max(...all.map((row) => (row[at] ?? "").length)));
@@ -56,9 +56,8 @@ export function columnsText(columns: readonly ArrivingColumn[]): string {
   return `${all.map(line).join("\n")}\n\n`;
 }
 
-function cell(arrival: ArrivingColumn["replicas"][string] | undefined, type: string): string {
-  if (arrival === undefined) return "unknown";
-  const { state, type: found } = arrival;
-  if (state !== "does not fit") return state;
-  return found === null ? `missing (${type})` : `does not fit: ${found}`;
+/** `-> bigint, fits`: behind what it is on the primary, what it is there. */
+function cell(arrival: ArrivingColumn["replicas"][string] | undefined): string {
+  if (arrival === undefined || arrival.state === "unknown") return "unknown";
+  return arrival.type === null ? "missing" : `-> ${arrival.type}, ${arrival.state}`;
 }

@@ -59,7 +59,9 @@ function nextSteps(path: string, references: readonly SecretReference[]): string
 async function complete(options: InitOptions, questions: Questions | null): Promise<Template> {
   if (options.kafka !== undefined && options.embedded !== undefined)
     throw wrong("--kafka and --embedded exclude each other", "name one event log");
-  const primary = options.primary ?? (await ask(questions, "--primary", "url of the primary: "));
+  const primary =
+    options.primary ??
+    (await ask(questions, "--primary", "url of the primary (postgres://, mysql:// or mariadb://): "));
   const replicas = options.replica.length > 0 ? options.replica : await askReplicas(questions);
   return {
     primary,

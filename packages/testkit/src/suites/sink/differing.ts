@@ -85,6 +85,22 @@ export function differingSuite(place: SinkPlace): void {
     });
   });
 
+  test("all in which a replica's table differs is named at once, and one statement adds what it lacks", async () => {
+    await using replica = await FollowedReplica.create(place);
+    const { integer } = place.words;
+    await replica.query(
+      `alter table items drop column label, drop column at, add column more ${integer} not null`,
+    );
+    const missing = "columns label, at are missing; column more is not on the primary";
+    await expect(replica.apply([insert("1", "one", "1")])).rejects.toMatchObject({
+      code: "schema-mismatch",
+      message: expect.stringContaining(`items on replica r: ${missing}`) as unknown,
+      fix: expect.stringMatching(
+        /renamed.*add column .label.*, add column .at[^;]*; .*set default/,
+      ) as unknown,
+    });
+  });
+
   test("a table that is altered under the session is looked at again", async () => {
     await using replica = await FollowedReplica.create(place);
     await replica.apply([insert("1", "one", "1")]);
