@@ -2,7 +2,7 @@ import { ReplicationError, tableKey, tableLabel, type Position, type TableName }
 import type { Gtid } from "../binlog/gtid.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { parsed } from "../parsed-position.ts";
-import type { ColumnFacts } from "../schema/column-facts.ts";
+import type { ColumnFacts, FactsThen, UnsureFacts } from "../schema/column-facts.ts";
 import { readMade, type MadeTable } from "../schema/tables.ts";
 import type { Session } from "../session.ts";
 import { readCatalog, readCatalogAtOnce, type CatalogReading, type Reading } from "./catalog-reading.ts";
@@ -127,19 +127,38 @@ export class CatalogFacts {
    * What is known of a table whose rows were logged at a time; rejects where its columns may have been others than the
    * catalog says. `doubtful`: those whose type the log does not tell.
    */
-  factsOf(table: TableName, timestamp: number, doubtful: readonly string[]): ColumnFacts {
+  factsOf(table: TableName, timestamp: number, doubtful: readonly string[]): FactsThen {
     const key = tableKey(table);
     const held = this.#held.get(key);
     if (held !== undefined) return held;
     const read = this.#latest.facts.get(key);
     const standing = this.#standing(table, timestamp, doubtful);
-    if (read !== undefined && standing === "settled") return read;
+    const unsure = standing === "settled" ? this.#unsureOf(table) : undefined;
+    if (read !== undefined && standing === "settled" && unsure === undefined) return read;
     const told = this.#told.get(key);
     if (told !== undefined && tells(told, doubtful)) return told;
     if (standing === "unsettled") throw new UnsettledDefinition(table);
-    if (standing === "unknown")
-      throw this.#isPublished ? new NotComparable(unknownThen(table)) : unknownThen(table);
-    return { table, hidden: new Map(), generated: new Set() };
+    if (standing === "unknown") throw this.#unknownThen(table);
+    const generated = [...(read?.generated ?? [])].filter((column) => unsure?.isOf(column) !== true);
+    return { table, hidden: read?.hidden ?? new Map(), generated: new Set(generated), unsure };
+  }
+
+  /** Of a table of which the log tells all types: the columns that were generated then, or not. */
+  #unsureOf(table: TableName): UnsureFacts | undefined {
+    const read = this.#latest.facts.get(tableKey(table));
+    const failure = (): Error =>
+      read === undefined && !this.#isBehind ? new UnsettledDefinition(table) : this.#unknownThen(table);
+    if (read === undefined) return { isOf: () => true, failure };
+    const statements = this.#isBehind ? (this.#ahead ?? []).filter((one) => one.mayChange(table)) : [];
+    if (statements.length === 0) return undefined;
+    const mayGenerate = statements.some((one) => one.mayGenerate);
+    const isOf = (column: string): boolean =>
+      (mayGenerate || !read.generated.has(column)) && statements.some((one) => one.mayTouch(column));
+    return { isOf, failure };
+  }
+
+  #unknownThen(table: TableName): ReplicationError {
+    return this.#isPublished ? new NotComparable(unknownThen(table)) : unknownThen(table);
   }
 
   /** Whether what the catalog told last of a table holds where the stream is. */
