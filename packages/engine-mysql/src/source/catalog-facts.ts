@@ -31,7 +31,8 @@ export class CatalogFacts {
   #held: ReadonlyMap<string, ColumnFacts> = new Map();
   /** What statements of the stream said themselves of tables that they made. */
   readonly #told = new Map<string, CreatedTable>();
-  readonly #made: readonly MadeTable[];
+  /** When tables were made or altered last, as the stream began. */
+  readonly made: readonly MadeTable[];
   readonly #madeAt: ReadonlyMap<string, number>;
   /** The statements up to the latest reading that are still to come; null: nobody has looked. */
   #ahead: DefiningStatement[] | null = null;
@@ -61,7 +62,7 @@ export class CatalogFacts {
 
   private constructor(latest: CatalogReading, made: readonly MadeTable[], published: DomainPositions) {
     this.#latest = latest;
-    this.#made = made;
+    this.made = made;
     this.#madeAt = new Map(made.map(({ table, atS }) => [tableKey(table), atS]));
     this.#published = published;
   }
@@ -77,7 +78,7 @@ export class CatalogFacts {
 
   /** When the newest of these tables was made or altered last. */
   newestOf(includes: (table: TableName) => boolean): number {
-    const made = this.#made.filter(({ table }) => includes(table)).map(({ atS }) => atS);
+    const made = this.made.filter(({ table }) => includes(table)).map(({ atS }) => atS);
     return made.reduce((newest, atS) => Math.max(newest, atS), 0);
   }
 

@@ -29,7 +29,7 @@ test("columns that become UUID, INET, VECTOR or generated while it streams, and 
   await run(url, "alter table items drop g, drop a, modify u binary(16)", insert(4, bytes));
   await run(url, "create table more (id int primary key, u uuid, v vector(2))");
   await run(url, `insert into more values (1, '${UUID}', vec_fromtext('[1,2]'))`);
-  await following.waitFor(6);
+  await following.waitFor(7);
   expect(rowsOf(following)).toEqual([
     ["int binary(16)", ["1", AS_BYTES]],
     ["int uuid", ["2", UUID]],
