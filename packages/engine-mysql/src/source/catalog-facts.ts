@@ -47,24 +47,30 @@ export class CatalogFacts {
   /** What the topic has. */
   readonly #published: DomainPositions;
   #isPublished = false;
+  readonly #isGated: boolean;
 
-  /** `compared`: through where the topic has what is read; null: it has nothing of it. */
-  static async read(session: Session, compared: Position | null): Promise<CatalogFacts> {
+  /** `compared`: through where the topic has what is read; null: it has nothing of it. `isGated`: commits wait for us. */
+  static async read(
+    session: Session,
+    { compared, isGated }: { readonly compared: Position | null; readonly isGated: boolean },
+  ): Promise<CatalogFacts> {
     const published = compared === null ? null : parsed(compared);
     const latest = await readCatalog(session);
     const made = await readMade(session);
-    return new CatalogFacts(
-      latest,
-      made,
-      published?.kind === "domains" ? published.ids : new DomainPositions(),
-    );
+    const ids = published?.kind === "domains" ? published.ids : new DomainPositions();
+    return new CatalogFacts(latest, made, { published: ids, isGated });
   }
 
-  private constructor(latest: CatalogReading, made: readonly MadeTable[], published: DomainPositions) {
+  private constructor(
+    latest: CatalogReading,
+    made: readonly MadeTable[],
+    { published, isGated }: { readonly published: DomainPositions; readonly isGated: boolean },
+  ) {
     this.#latest = latest;
     this.made = made;
     this.#madeAt = new Map(made.map(({ table, atS }) => [tableKey(table), atS]));
     this.#published = published;
+    this.#isGated = isGated;
   }
 
   /** After a statement that has come, of which `passes` was told. `lookAhead` must follow. */
@@ -159,7 +165,8 @@ export class CatalogFacts {
   }
 
   #unknownThen(table: TableName): ReplicationError {
-    return this.#isPublished ? new NotComparable(unknownThen(table)) : unknownThen(table);
+    const unknown = unknownThen(table, this.#isGated ? WAITING : "");
+    return this.#isPublished ? new NotComparable(unknown) : unknown;
   }
 
   /** Whether what the catalog told last of a table holds where the stream is. */
@@ -198,13 +205,17 @@ export class CatalogFacts {
   }
 }
 
-function unknownThen(table: TableName): ReplicationError {
+/** One of them may be the very statement that is in the way. */
+const WAITING =
+  "; commits of the primary wait meanwhile, for as long as no run reads on: lockstep gate off lets them go";
+
+function unknownThen(table: TableName, waiting: string): ReplicationError {
   const label = tableLabel(table);
   return new ReplicationError(
     "table-not-supported",
     `rows of ${label} were logged before a statement that may have made other columns of its columns: what they were then, neither the log nor the catalog says any more`,
     {
-      fix: `name ${label} in tables.exclude and go on; once that has passed, empty it on the replicas and include it again: it is copied anew`,
+      fix: `name ${label} in tables.exclude and go on; once that has passed, empty it on the replicas and include it again: it is copied anew${waiting}`,
       fields: { table: label },
     },
   );

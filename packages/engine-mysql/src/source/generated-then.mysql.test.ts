@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { freshMysqlDatabase, startMysql, type MysqlRelease } from "@lockstep/testkit";
-import { followOn, rowsOf, run, sourceOf, startOf } from "./source.fixture.ts";
+import { freshMysqlDatabase, startMysql, uniqueName, type MysqlRelease } from "@lockstep/testkit";
+import { createGate } from "../gate/gate.ts";
+import { followOn, never, rowsOf, run, sourceOf, startOf } from "./source.fixture.ts";
 
 /* Columns of MariaDB that were generated when a row was logged, and are not any more, or the other way round. */
 
@@ -103,6 +104,22 @@ describe("rows go on where what was generated", () => {
       ["int int text", ["1", "1", "x"]],
       ["int int text", ["1", "2", "x"]],
     ]);
+  });
+});
+
+test("where commits wait at the gate, what ends the run says that they wait on, and for what", async () => {
+  await using server = await startMysql("mariadb");
+  await server.query("create database shop");
+  const url = server.url("shop");
+  await run(url, `${UNTOLD} (${GENERATED})`);
+  const pipeline = uniqueName("gated");
+  const source = sourceOf(url, pipeline);
+  const start = await startOf(source);
+  await createGate({ name: "main", url, pipeline, degradeAfterMs: null }).on(never());
+  await run(url, INSERT, UPDATE, "alter table items drop g");
+  await expect(followOn(source, start, 2)).rejects.toMatchObject({
+    ...HALTS,
+    fix: expect.stringContaining("lockstep gate off lets them go") as unknown,
   });
 });
 

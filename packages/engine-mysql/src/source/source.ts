@@ -159,7 +159,10 @@ export class MysqlSource implements Source {
     const first = this.#compares ? await startOf(session, log, { reached, open }) : (reached ?? log.end);
     const begin = await this.#gate.begin(admin, first);
     const tables = await this.#listTables(admin, reached !== null);
-    const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session, compared) : null;
+    const facts =
+      server.flavour === "mariadb"
+        ? await CatalogFacts.read(session, { compared, isGated: begin.isWanted })
+        : null;
     const made = facts?.made ?? (await readMade(session));
     const stream = await openedStream({
       connected: admin,
