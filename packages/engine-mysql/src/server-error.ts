@@ -46,8 +46,10 @@ const NO_DATABASE = 1049;
 /** It takes only links that are compressed; ours never is: over one the server does not hear whom commits wait for. */
 const COMPRESSION_WANTED = 3922;
 const LOCK_WAIT = 1205;
-/** 1054 no such column, 1146 no such table, 1412 its definition changed. */
-const TABLE_CHANGED = [1054, 1146, 1412];
+/** Nor the database of it. */
+const NO_TABLE = [1146, NO_DATABASE];
+/** 1054 no such column, 1412 its definition changed. */
+const TABLE_CHANGED = [1054, 1412, ...NO_TABLE];
 
 const LOST =
   /^(?:ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|PROTOCOL_CONNECTION_LOST|ERR_STREAM_DESTROYED)/;
@@ -60,6 +62,11 @@ export function isLockWait(error: unknown): boolean {
 
 export function isRightMissing(error: unknown): boolean {
   return error instanceof ServerError && NO_RIGHT.includes(error.number);
+}
+
+/** Whether a table that a statement names is not there. */
+export function isNoTable(error: unknown): boolean {
+  return error instanceof ServerError && NO_TABLE.includes(error.number);
 }
 
 /** Whether a table is not, or no longer, as the session's view has it. */

@@ -1,5 +1,6 @@
 import { ReplicationError, tableLabel } from "@lockstep/core";
-import type { MappedTable } from "./table-map.ts";
+import type { Carried } from "./carried.ts";
+import type { MappedTable, UnsureColumns } from "./table-map.ts";
 
 const FIX =
   "SET GLOBAL binlog_row_image = FULL on the primary, and let no session set its own; what was written before cannot be read: make the pipeline anew, with a snapshot";
@@ -30,4 +31,12 @@ export function nothingCarried({ table }: MappedTable): ReplicationError {
     fix: FIX,
     fields: { table: label },
   });
+}
+
+/** Whatever such a column was: where its value is there, it is the one that the row had. */
+export function expectCarried({ at, failure }: UnsureColumns, before: Carried, after: Carried): void {
+  for (const index of at) {
+    const isCarried = [before, after].some(({ columns }) => columns === null || columns[index] === true);
+    if (!isCarried) throw failure();
+  }
 }

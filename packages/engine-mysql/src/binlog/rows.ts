@@ -9,7 +9,7 @@ import {
 import { readCarried, type Carried } from "./carried.ts";
 import { inflate, RowTooLong } from "./compressed.ts";
 import { Cursor, RowLimitReached } from "./cursor.ts";
-import { columnsLeftNull, nothingCarried } from "./incomplete-rows.ts";
+import { columnsLeftNull, expectCarried, nothingCarried } from "./incomplete-rows.ts";
 import { readPartialRow } from "./partial-rows.ts";
 import type { MappedTable, TableMaps } from "./table-map.ts";
 
@@ -123,6 +123,8 @@ export class RowsReader {
     const second = change === "update" ? readCarried(cursor, count) : first;
     const rows = isCompressed ? this.#inflated(cursor) : cursor;
     if (first.count + second.count === 0) throw nothingCarried(mapped);
+    if (mapped.unsure !== null && (change !== "delete" || !mapped.hasKey))
+      expectCarried(mapped.unsure, first, second);
     const nulls = change === "insert" && first.columns !== null ? columnsLeftNull(mapped, first.columns) : [];
     const events: ReplicationEvent[] = [];
     if (mapped.isAltered) events.push({ kind: "schema", table: mapped.table.id });

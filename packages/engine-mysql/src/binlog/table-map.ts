@@ -8,7 +8,7 @@ import {
   type TableName,
 } from "@lockstep/core";
 import type { Flavour } from "../flavour.ts";
-import type { ColumnFacts } from "../schema/column-facts.ts";
+import type { FactsThen } from "../schema/column-facts.ts";
 import type { Charsets } from "./charsets.ts";
 import { defineColumn, isBytes } from "./column-definition.ts";
 import type { ColumnReader } from "./column-reader.ts";
@@ -51,7 +51,7 @@ export interface TableMapOptions {
    * all.
    */
   readonly factsOf?:
-    ((table: TableName, timestamp: number, doubtful: readonly string[]) => ColumnFacts) | undefined;
+    ((table: TableName, timestamp: number, doubtful: readonly string[]) => FactsThen) | undefined;
   /** Those of another reader of the same log, whose events are put together with this one's. */
   readonly known?: KnownTables | undefined;
 }
@@ -69,8 +69,16 @@ export interface MappedTable {
   readonly mayLack: readonly boolean[];
   /** Columns whose type the log does not tell. */
   readonly doubtful: readonly string[];
+  /** Columns that may be left out since they were generated; null: what is left out is what the row image leaves out. */
+  readonly unsure: UnsureColumns | null;
   /** Another definition than before, of which no event tells yet. */
   isAltered: boolean;
+}
+
+export interface UnsureColumns {
+  /** By the log's columns. */
+  readonly at: readonly number[];
+  readonly failure: () => Error;
 }
 
 /** Every definition that was seen, and the newest one of each table. */
@@ -188,8 +196,16 @@ export class TableMaps {
       hasKey: metadata.key.length > 0,
       mayLack,
       doubtful,
+      unsure: unsureOf(fields, facts),
     };
   }
+}
+
+function unsureOf(columns: readonly Column[], facts: FactsThen | undefined): UnsureColumns | null {
+  const unsure = facts?.unsure;
+  if (unsure === undefined) return null;
+  const at = columns.flatMap(({ name }, index) => (unsure.isOf(name) ? [index] : []));
+  return at.length === 0 ? null : { at, failure: unsure.failure };
 }
 
 /** MariaDB's log shows UUID, INET and VECTOR as bytes. */

@@ -12,6 +12,19 @@ export interface ColumnFacts {
   readonly generated: ReadonlySet<string>;
 }
 
+/** What is known of them for rows of the log. */
+export interface FactsThen extends ColumnFacts {
+  /** What is not known: default: all is. */
+  readonly unsure?: UnsureFacts | undefined;
+}
+
+/** Columns that may have been generated when rows were logged, or not: those that do not carry them say nothing of them. */
+export interface UnsureFacts {
+  readonly isOf: (column: string) => boolean;
+  /** What such rows end with. */
+  readonly failure: () => Error;
+}
+
 export interface ReadFacts {
   /** By table. */
   readonly facts: ReadonlyMap<string, ColumnFacts>;

@@ -1,11 +1,9 @@
 import type { SchemaDefinition, TableName } from "@lockstep/core";
 import type { Flavour } from "../flavour.ts";
 import { quoteTable } from "../quoting.ts";
-import { isRightMissing, numberOf, ServerError } from "../server-error.ts";
+import { isNoTable, isRightMissing, ServerError } from "../server-error.ts";
 import type { Session } from "../session.ts";
 import { readCommonTables } from "./common-tables.ts";
-
-const NO_SUCH_TABLE = 1146;
 
 /** What a primary's tables are, in the server's own words. */
 export interface MysqlSchema extends SchemaDefinition {
@@ -24,8 +22,7 @@ export async function whyUnopened(session: Session, table: TableName): Promise<s
     await session.query(`show create table ${quoteTable(table)}`);
     return null;
   } catch (error) {
-    if (!(error instanceof ServerError) || isRightMissing(error) || error.number === NO_SUCH_TABLE)
-      return null;
+    if (!(error instanceof ServerError) || isRightMissing(error) || isNoTable(error)) return null;
     return error.message;
   }
 }
@@ -40,7 +37,7 @@ export async function readSchema(
   for (const { schema, name } of tables) {
     const rows = await session
       .query(`show create table ${quoteTable({ schema, name })}`)
-      .catch((error: unknown) => (numberOf(error) === NO_SUCH_TABLE ? [] : Promise.reject(error)));
+      .catch((error: unknown) => (isNoTable(error) ? [] : Promise.reject(error)));
     const create = rows[0]?.["Create Table"];
     if (create !== undefined && create !== null) definitions.push({ schema, name, create });
   }

@@ -10,13 +10,12 @@ import type { Connected } from "../connection.ts";
 import { quoteTable, quoteText } from "../quoting.ts";
 import { readSchema } from "../schema/definition.ts";
 import { withoutWaiting } from "../schema/without-waiting.ts";
-import { isLockWait, isTableChanged, numberOf } from "../server-error.ts";
+import { isLockWait, isNoTable, isTableChanged } from "../server-error.ts";
 import type { Session } from "../session.ts";
 import { readCopiedTables, type CopiedTable } from "./columns.ts";
 import { rangesOf, type TableSize } from "./ranges.ts";
 import { changedMeanwhile } from "./readers.ts";
 
-const NO_SUCH_TABLE = 1146;
 /** A row a line: a JSON array of the cells. */
 export const ROWS_FORMAT = "json-rows";
 
@@ -42,7 +41,7 @@ export async function describeTables(
 /** Nobody alters it until the transaction is over, or is rolled back to before. One that is gone is passed over. */
 async function hold(session: Session, table: TableName): Promise<void> {
   await session.query(`select 1 from ${quoteTable(table)} limit 0`).catch((error: unknown) => {
-    if (numberOf(error) === NO_SUCH_TABLE) return;
+    if (isNoTable(error)) return;
     throw isLockWait(error) || isTableChanged(error) ? changedMeanwhile(tableLabel(table), error) : error;
   });
 }

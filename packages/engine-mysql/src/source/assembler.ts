@@ -4,7 +4,8 @@ import { OpenTransaction } from "./open-transaction.ts";
 import { PreparedTransactions, type LogPlace } from "./prepared-transactions.ts";
 import type { Reached } from "./reached.ts";
 import type { NamedTables } from "./named-tables.ts";
-import { meaningOf, type NamedTable } from "./statement.ts";
+import { meaningOf, type Meaning, type NamedTable } from "./statement.ts";
+import { NotComparable } from "./compared-start.ts";
 
 export interface AssemblerOptions {
   readonly reached: Reached;
@@ -14,6 +15,10 @@ export interface AssemblerOptions {
   readonly tables: Parameters<Arrived["addPiece"]>[0]["tables"];
   readonly clock: ServerClock;
   readonly named: NamedTables;
+  /** The topic has what is read, and is compared with it. */
+  readonly isCompared: () => boolean;
+  /** Whether tables of a database may be replicated. */
+  readonly mayHold: (schema: string) => boolean;
   /** The number by which events name a table; null where it is not replicated. */
   readonly numberOf: (table: NamedTable) => number | null;
 }
@@ -110,7 +115,7 @@ export class Assembler {
     this.#open = open;
   }
 
-  #inTransaction({ content, bytes, endPosition }: DecodedEvent): void {
+  #inTransaction({ content, bytes, endPosition, timestamp }: DecodedEvent): void {
     const open = this.#open;
     if (open === null)
       throw new ReplicationError("protocol-violation", `${content.kind} outside a transaction`);
@@ -138,7 +143,7 @@ export class Assembler {
       case "rollback-to":
         return open.rollbackTo(content.name);
       case "query":
-        return this.#statement(open, content, endPosition);
+        return this.#statement(open, content, { endPosition, timestamp });
       case "xa":
         return this.#xa(open, content, endPosition);
       case "xa-prepare":
@@ -200,7 +205,11 @@ export class Assembler {
     open.hasBegun = true;
   }
 
-  #statement(open: OpenTransaction, { schema, sql }: { schema: string; sql: string }, end: number): void {
+  #statement(
+    open: OpenTransaction,
+    { schema, sql }: { readonly schema: string; readonly sql: string },
+    { endPosition, timestamp }: Pick<DecodedEvent, "endPosition" | "timestamp">,
+  ): void {
     const meaning = meaningOf(sql, schema);
     if (meaning.kind === "changes") throw loggedAsStatement(meaning.verb);
     if (meaning.kind === "truncate") {
@@ -208,9 +217,26 @@ export class Assembler {
       if (table !== null) open.add([{ kind: "truncate", tables: [table], restartIdentity: true }]);
     }
     if (meaning.kind === "anew") this.#anew(open, meaning.tables);
-    if (meaning.kind === "database-dropped") this.#anew(open, this.#options.named.drop(meaning.schema));
-    if (meaning.kind === "made" && this.#options.named.make(meaning.table)) this.#anew(open, [meaning.table]);
-    if (!open.hasBegun) this.#commit(open, end);
+    if (meaning.kind === "database-dropped") {
+      if (this.#options.mayHold(meaning.schema)) this.#expectUncompared(meaning);
+      this.#anew(open, this.#options.named.drop(meaning.schema));
+    }
+    if (meaning.kind === "made") this.#made(open, meaning, timestamp);
+    if (!open.hasBegun) this.#commit(open, endPosition);
+  }
+
+  #made(open: OpenTransaction, meaning: Extract<Meaning, { kind: "made" }>, timestamp: number): void {
+    const { table, isUnless } = meaning;
+    const isNew = this.#options.named.make(table, isUnless ? timestamp : null);
+    if (this.#numberOf(table) === null) return; // Not of ours.
+    if (isUnless) this.#expectUncompared(meaning);
+    if (isNew) this.#anew(open, [table]);
+  }
+
+  /** What such a statement was taken for depends on what was known when it was read first. */
+  #expectUncompared({ kind }: Meaning): void {
+    if (!this.#options.isCompared()) return;
+    throw new NotComparable(new Error(`the topic may tell otherwise of a statement (${kind})`));
   }
 
   #anew(open: OpenTransaction, tables: readonly NamedTable[]): void {

@@ -2,7 +2,7 @@ import { ReplicationError, tableKey, tableLabel, type Position, type TableName }
 import type { Gtid } from "../binlog/gtid.ts";
 import { DomainPositions } from "../gtid/domain-positions.ts";
 import { parsed } from "../parsed-position.ts";
-import type { ColumnFacts } from "../schema/column-facts.ts";
+import type { ColumnFacts, FactsThen, UnsureFacts } from "../schema/column-facts.ts";
 import { readMade, type MadeTable } from "../schema/tables.ts";
 import type { Session } from "../session.ts";
 import { readCatalog, readCatalogAtOnce, type CatalogReading, type Reading } from "./catalog-reading.ts";
@@ -31,7 +31,8 @@ export class CatalogFacts {
   #held: ReadonlyMap<string, ColumnFacts> = new Map();
   /** What statements of the stream said themselves of tables that they made. */
   readonly #told = new Map<string, CreatedTable>();
-  readonly #made: readonly MadeTable[];
+  /** When tables were made or altered last, as the stream began. */
+  readonly made: readonly MadeTable[];
   readonly #madeAt: ReadonlyMap<string, number>;
   /** The statements up to the latest reading that are still to come; null: nobody has looked. */
   #ahead: DefiningStatement[] | null = null;
@@ -46,24 +47,30 @@ export class CatalogFacts {
   /** What the topic has. */
   readonly #published: DomainPositions;
   #isPublished = false;
+  readonly #isGated: boolean;
 
-  /** `compared`: through where the topic has what is read; null: it has nothing of it. */
-  static async read(session: Session, compared: Position | null): Promise<CatalogFacts> {
+  /** `compared`: through where the topic has what is read; null: it has nothing of it. `isGated`: commits wait for us. */
+  static async read(
+    session: Session,
+    { compared, isGated }: { readonly compared: Position | null; readonly isGated: boolean },
+  ): Promise<CatalogFacts> {
     const published = compared === null ? null : parsed(compared);
     const latest = await readCatalog(session);
     const made = await readMade(session);
-    return new CatalogFacts(
-      latest,
-      made,
-      published?.kind === "domains" ? published.ids : new DomainPositions(),
-    );
+    const ids = published?.kind === "domains" ? published.ids : new DomainPositions();
+    return new CatalogFacts(latest, made, { published: ids, isGated });
   }
 
-  private constructor(latest: CatalogReading, made: readonly MadeTable[], published: DomainPositions) {
+  private constructor(
+    latest: CatalogReading,
+    made: readonly MadeTable[],
+    { published, isGated }: { readonly published: DomainPositions; readonly isGated: boolean },
+  ) {
     this.#latest = latest;
-    this.#made = made;
+    this.made = made;
     this.#madeAt = new Map(made.map(({ table, atS }) => [tableKey(table), atS]));
     this.#published = published;
+    this.#isGated = isGated;
   }
 
   /** After a statement that has come, of which `passes` was told. `lookAhead` must follow. */
@@ -77,7 +84,7 @@ export class CatalogFacts {
 
   /** When the newest of these tables was made or altered last. */
   newestOf(includes: (table: TableName) => boolean): number {
-    const made = this.#made.filter(({ table }) => includes(table)).map(({ atS }) => atS);
+    const made = this.made.filter(({ table }) => includes(table)).map(({ atS }) => atS);
     return made.reduce((newest, atS) => Math.max(newest, atS), 0);
   }
 
@@ -127,19 +134,39 @@ export class CatalogFacts {
    * What is known of a table whose rows were logged at a time; rejects where its columns may have been others than the
    * catalog says. `doubtful`: those whose type the log does not tell.
    */
-  factsOf(table: TableName, timestamp: number, doubtful: readonly string[]): ColumnFacts {
+  factsOf(table: TableName, timestamp: number, doubtful: readonly string[]): FactsThen {
     const key = tableKey(table);
     const held = this.#held.get(key);
     if (held !== undefined) return held;
     const read = this.#latest.facts.get(key);
     const standing = this.#standing(table, timestamp, doubtful);
-    if (read !== undefined && standing === "settled") return read;
+    const unsure = standing === "settled" ? this.#unsureOf(table) : undefined;
+    if (read !== undefined && standing === "settled" && unsure === undefined) return read;
     const told = this.#told.get(key);
     if (told !== undefined && tells(told, doubtful)) return told;
     if (standing === "unsettled") throw new UnsettledDefinition(table);
-    if (standing === "unknown")
-      throw this.#isPublished ? new NotComparable(unknownThen(table)) : unknownThen(table);
-    return { table, hidden: new Map(), generated: new Set() };
+    if (standing === "unknown") throw this.#unknownThen(table);
+    const generated = [...(read?.generated ?? [])].filter((column) => unsure?.isOf(column) !== true);
+    return { table, hidden: read?.hidden ?? new Map(), generated: new Set(generated), unsure };
+  }
+
+  /** Of a table of which the log tells all types: the columns that were generated then, or not. */
+  #unsureOf(table: TableName): UnsureFacts | undefined {
+    const read = this.#latest.facts.get(tableKey(table));
+    const failure = (): Error =>
+      read === undefined && !this.#isBehind ? new UnsettledDefinition(table) : this.#unknownThen(table);
+    if (read === undefined) return { isOf: () => true, failure };
+    const statements = this.#isBehind ? (this.#ahead ?? []).filter((one) => one.mayChange(table)) : [];
+    if (statements.length === 0) return undefined;
+    const mayGenerate = statements.some((one) => one.mayGenerate);
+    const isOf = (column: string): boolean =>
+      (mayGenerate || !read.generated.has(column)) && statements.some((one) => one.mayTouch(column));
+    return { isOf, failure };
+  }
+
+  #unknownThen(table: TableName): ReplicationError {
+    const unknown = unknownThen(table, this.#isGated ? WAITING : "");
+    return this.#isPublished ? new NotComparable(unknown) : unknown;
   }
 
   /** Whether what the catalog told last of a table holds where the stream is. */
@@ -178,13 +205,17 @@ export class CatalogFacts {
   }
 }
 
-function unknownThen(table: TableName): ReplicationError {
+/** One of them may be the very statement that is in the way. */
+const WAITING =
+  "; commits of the primary wait meanwhile, for as long as no run reads on: lockstep gate off lets them go";
+
+function unknownThen(table: TableName, waiting: string): ReplicationError {
   const label = tableLabel(table);
   return new ReplicationError(
     "table-not-supported",
     `rows of ${label} were logged before a statement that may have made other columns of its columns: what they were then, neither the log nor the catalog says any more`,
     {
-      fix: `name ${label} in tables.exclude and go on; once that has passed, empty it on the replicas and include it again: it is copied anew`,
+      fix: `name ${label} in tables.exclude and go on; once that has passed, empty it on the replicas and include it again: it is copied anew${waiting}`,
       fields: { table: label },
     },
   );

@@ -5,6 +5,7 @@ import { isCutOff, tokensOf } from "./tokens.ts";
 const WHOLE =
   /\b(?:drop\s+(?:temporary\s+)?(?:table|database|schema)|rename|replace|like|select|exchange|import)\b/i;
 const GENERATED = /\b(?:generated|virtual|persistent|stored)\b|\bas\s*\(/i;
+const RENAMES = /\b(?:rename|change)\b/i;
 const DROPS_DATABASE = /^drop (?:database|schema)\b/;
 
 /** As the log has a statement. */
@@ -54,13 +55,22 @@ export class DefiningStatement implements LoggedStatement {
     return (dropsDatabase && lower.has(table.schema.toLowerCase())) || this.mayName(table);
   }
 
-  /** Whether before it a column may have been another than after it; `doubtful`: those that the log does not tell apart. */
-  mayRetype(table: TableName, doubtful: readonly string[]): boolean {
-    if (!this.mayChange(table)) return false;
-    const { lower, isGenerating, isWhole } = this.#words;
-    if (isGenerating) return true;
-    if (doubtful.length === 0) return false;
-    return isWhole || doubtful.some((column) => lower.has(column.toLowerCase()));
+  /** Whether before it any of these columns of a table may have been of another type than after it. */
+  mayRetype(table: TableName, columns: readonly string[]): boolean {
+    if (columns.length === 0 || !this.mayChange(table)) return false;
+    return columns.some((column) => this.mayTouch(column));
+  }
+
+  /** Whether before it a column of its table may have been another than after it, or none. */
+  mayTouch(column: string): boolean {
+    const { lower, isWhole } = this.#words;
+    return isWhole || lower.has(column.toLowerCase());
+  }
+
+  /** Whether what is generated after it may not have been so before, under the same name. */
+  get mayGenerate(): boolean {
+    const { isGenerating, isRenaming, isWhole } = this.#words;
+    return isGenerating || isRenaming || isWhole;
   }
 
   get #words(): Words {
@@ -68,12 +78,14 @@ export class DefiningStatement implements LoggedStatement {
     const list = wordsOf(this.sql);
     const lower = list.map((word) => word.toLowerCase());
     const text = lower.join(" ");
+    const isCut = isCutOff(list);
     this.#read = {
       lower: new Set(lower),
       dropsDatabase: DROPS_DATABASE.test(text),
       isGenerating: GENERATED.test(text),
-      isWhole: WHOLE.test(text),
-      isCut: isCutOff(list),
+      isRenaming: RENAMES.test(text),
+      isWhole: isCut || WHOLE.test(text),
+      isCut,
     };
     return this.#read;
   }
@@ -88,6 +100,7 @@ interface Words {
   readonly lower: ReadonlySet<string>;
   readonly dropsDatabase: boolean;
   readonly isGenerating: boolean;
+  readonly isRenaming: boolean;
   readonly isWhole: boolean;
   /** It goes on, and may name anything. */
   readonly isCut: boolean;

@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { Deferred, hasCode, type Position } from "@lockstep/core";
+import { Deferred } from "@lockstep/core";
 import {
   eventually,
   freshMysqlDatabase,
@@ -13,7 +13,7 @@ import {
   type Following,
   type MysqlServer,
 } from "@lockstep/testkit";
-import { follow, heldBy, rowsOf, run, sourceOf } from "./source.fixture.ts";
+import { follow, followOn, heldBy, rowsOf, run, sourceOf, startOf } from "./source.fixture.ts";
 import { MysqlSource } from "./source.ts";
 
 /* Tables of MariaDB that are gone, or others, by the time that their rows are read. */
@@ -22,25 +22,6 @@ const UUID = "00112233-4455-6677-8899-aabbccddeeff";
 /** 200 are no other, and take three times as long. */
 const ROUNDS = 60;
 const HALTS = { code: "table-not-supported", message: expect.stringContaining("rows of ") as unknown };
-
-/** As a run does it: a stream that is to be read anew is. */
-async function followOn(source: MysqlSource, start: Position | null, count: number): Promise<Following> {
-  for (;;) {
-    const following = await follow(source, start);
-    await eventually(`${count} transactions, or a failure`, async () => {
-      expect(following.failure !== null || following.transactions.length >= count).toBe(true);
-      await Promise.resolve();
-    });
-    if (following.failure === null) return following;
-    await following[Symbol.asyncDispose]();
-    if (!hasCode(following.failure, "connection-lost")) throw following.failure;
-  }
-}
-
-async function startOf(source: MysqlSource): Promise<Position> {
-  await using following = await follow(source);
-  return following.session.start;
-}
 
 /** Made, filled and dropped again, so many times. */
 function rounds(count: number, columns: string, values: string): string {

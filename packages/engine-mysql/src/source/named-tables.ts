@@ -1,17 +1,22 @@
 import type { TableName } from "@lockstep/core";
 import { caseKey, type NameCase } from "../schema/name-case.ts";
+import type { MadeTable } from "../schema/tables.ts";
 
 export interface NamedTablesOptions {
   /** How the primary tells names apart: a statement may write them in another case than its catalog and its log. */
   readonly told: NameCase;
   /** Those that rows told of. */
   readonly streamed: ReadonlyMap<number, TableName>;
+  /** When the tables that were there as the stream began were made or altered last. */
+  readonly made: readonly MadeTable[];
 }
 
 /** What statements name, as the primary's log names it. One per stream. */
 export class NamedTables {
   readonly #options: NamedTablesOptions;
   readonly #listed: ReadonlyMap<string, TableName>;
+  /** In seconds. */
+  readonly #madeAt: ReadonlyMap<string, number>;
   /** Databases that were dropped, with what was made in them since. */
   readonly #dropped = new Map<string, Set<string>>();
   /** So many names they are. */
@@ -21,13 +26,13 @@ export class NamedTables {
   constructor(listed: readonly TableName[], options: NamedTablesOptions) {
     this.#options = options;
     this.#listed = new Map(listed.map((table) => [this.#key(table), table]));
+    this.#madeAt = new Map(options.made.map(({ table, atS }) => [this.#key(table), atS]));
   }
 
   of(named: TableName): TableName {
     const { told } = this.#options;
     const key = this.#key(named);
-    const known =
-      this.#listed.get(key) ?? [...this.#options.streamed.values()].find((table) => this.#key(table) === key);
+    const known = this.#listed.get(key) ?? this.#streamed(key);
     return known ?? { schema: told(named.schema), name: told(named.name) };
   }
 
@@ -41,13 +46,29 @@ export class NamedTables {
     return tables.filter((table) => told(table.schema) === told(schema));
   }
 
-  /** A table is made, if it is not there. True: it is another one than before its database was dropped. */
-  make(table: TableName): boolean {
+  /**
+   * A table is made. False: it was there, and is what it was; that may be where `unlessThereAtS` says when it was made
+   * unless it is there, and else is null.
+   */
+  make(table: TableName, unlessThereAtS: number | null): boolean {
+    const key = this.#key(table);
     const made = this.#dropped.get(this.#options.told(table.schema));
-    if (made === undefined || made.has(this.#key(table))) return false;
-    made.add(this.#key(table));
+    const isNew =
+      unlessThereAtS === null || (made === undefined ? !this.#wasThere(key, unlessThereAtS) : !made.has(key));
+    if (made === undefined || made.has(key)) return isNew;
+    made.add(key);
     this.keptCount += 1;
-    return true;
+    return isNew;
+  }
+
+  /** One that was altered since may have been made then: that is not known. */
+  #wasThere(key: string, atS: number): boolean {
+    const madeAtS = this.#madeAt.get(key);
+    return (madeAtS !== undefined && madeAtS < atS) || this.#streamed(key) !== undefined;
+  }
+
+  #streamed(key: string): TableName | undefined {
+    return [...this.#options.streamed.values()].find((table) => this.#key(table) === key);
   }
 
   #key(table: TableName): string {

@@ -1,16 +1,21 @@
 import {
   Arrived,
+  includes,
+  matchesTable,
   ReplicationError,
   type Position,
   type ServerClock,
   type SourceSession,
+  type TableFilter,
 } from "@lockstep/core";
 import { BinlogStream } from "../binlog/binlog-stream.ts";
 import type { Charsets } from "../binlog/charsets.ts";
 import type { Connected } from "../connection.ts";
 import type { GatedStart } from "../gate/source-gate.ts";
 import { StreamGate } from "../gate/stream-gate.ts";
+import { comparePositions } from "../position.ts";
 import { readNameCase } from "../schema/name-case.ts";
+import type { MadeTable } from "../schema/tables.ts";
 import { Assembler } from "./assembler.ts";
 import { besideReaders } from "./beside-readers.ts";
 import type { CatalogFacts } from "./catalog-facts.ts";
@@ -39,6 +44,7 @@ interface Begin extends GatedStart, Pick<SourceSession, "tables"> {
   readonly compared: Position | null;
   /** Through where the topic is when it begins. */
   readonly published: Position;
+  readonly made: readonly MadeTable[];
   readonly clock: ServerClock;
 }
 
@@ -60,12 +66,13 @@ export async function openedStream(opened: OpenedStream): Promise<TransactionStr
   const { connected, log, source, facts, charsets } = opened;
   const { session, server, account, place } = connected;
   const { pipeline, failpoints } = source;
-  const { start, compared, published, clock, tables, ...gated } = opened.begin;
+  const { start, compared, published, clock, tables, made, ...gated } = opened.begin;
   const options = await decoderOptions(session, { ...source, charsets, facts, flavour: server.flavour });
   const decoder = followingDecoder(options, facts);
   const reached = new Reached(start, emptyOf(log));
   const arrived = new Arrived(decoder.tables);
-  const named = new NamedTables(tables, { told: await readNameCase(session), streamed: decoder.tables });
+  const told = await readNameCase(session);
+  const named = new NamedTables(tables, { told, streamed: decoder.tables, made });
   const assembler = new Assembler({
     reached,
     named,
@@ -73,6 +80,8 @@ export async function openedStream(opened: OpenedStream): Promise<TransactionStr
     pieceBytes: PIECE_BYTES,
     tables: decoder.tables,
     clock,
+    isCompared: () => compared !== null && !includes(comparePositions, reached.position, compared),
+    mayHold: (schema) => [schema, schema.toLowerCase()].some((name) => mayHold(source.tables, name)),
     numberOf: (table) => decoder.numberOf(table),
   });
   const reader = { connection: { ...account }, place };
@@ -102,6 +111,14 @@ export async function openedStream(opened: OpenedStream): Promise<TransactionStr
       await facts.lookAhead(readers, { ...from, newest: Infinity }, until);
     },
   });
+}
+
+/** What is left out of a database does not matter: it may be a part of it. */
+function mayHold({ include }: TableFilter, schema: string): boolean {
+  const wholes = include.map(
+    (pattern) => `${pattern.includes(".") ? pattern.split(".", 1).join("") : "*"}.*`,
+  );
+  return matchesTable({ include: wholes, exclude: [] }, { schema, name: "any" });
 }
 
 function fullOfNames(): ReplicationError {

@@ -17,6 +17,12 @@ describe.each(MYSQL_FLAVOURS)("the database of the url, on %s", (flavour) => {
     const [, dropped] = await following.waitFor(2);
     expect(await following.session.takeInTables(new AbortController().signal)).toEqual([]);
     await following[Symbol.asyncDispose]();
+    await using compared = await follow(source, dropped?.position ?? null);
+    await eventually("what the topic has of it is not compared", async () => {
+      expect(compared.failure).toMatchObject({ code: "connection-lost" });
+      await Promise.resolve();
+    });
+    await compared[Symbol.asyncDispose]();
     await using next = await follow(source, dropped?.position ?? null);
     await run(
       server.url(),

@@ -1,5 +1,5 @@
-import type { Cell, Deferred, Position, SourceBatch } from "@lockstep/core";
-import { Following, queryMysql, silentLogger, uniqueName } from "@lockstep/testkit";
+import { hasCode, type Cell, type Deferred, type Position, type SourceBatch } from "@lockstep/core";
+import { eventually, Following, queryMysql, silentLogger, uniqueName } from "@lockstep/testkit";
 import { MysqlSource } from "./source.ts";
 
 export const never = (): AbortSignal => new AbortController().signal;
@@ -28,6 +28,30 @@ export async function follow(
   onBatch?: (batch: SourceBatch) => Promise<void> | void,
 ): Promise<Following> {
   return new Following(await source.acquire({ reached }, never()), onBatch);
+}
+
+/** As a run does it: a stream that is to be read anew is. */
+export async function followOn(
+  source: MysqlSource,
+  start: Position | null,
+  count: number,
+): Promise<Following> {
+  for (;;) {
+    const following = await follow(source, start);
+    await eventually(`${count} transactions, or a failure`, async () => {
+      await Promise.resolve();
+      const { failure, transactions } = following;
+      if (failure === null && transactions.length < count) throw new Error(`${transactions.length} came`);
+    });
+    if (following.failure === null) return following;
+    await following[Symbol.asyncDispose]();
+    if (!hasCode(following.failure, "connection-lost")) throw following.failure;
+  }
+}
+
+export async function startOf(source: MysqlSource): Promise<Position> {
+  await using following = await follow(source);
+  return following.session.start;
 }
 
 /** Nothing is taken behind the first transaction of ours, until it is let go; others of the server may come before. */

@@ -17,8 +17,10 @@ describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
       await Promise.resolve();
     });
     await run(url, "insert into other values (1)", "insert into items values (1)");
-    await following.waitFor(2);
-    expect([...following.tables.values()].map(({ name }) => name)).toEqual(["other", "items"]);
+    await following.waitFor(3);
+    expect(new Set([...following.tables.values()].map(({ name }) => name))).toEqual(
+      new Set(["other", "items"]),
+    );
     expect((await following.session.takeInTables(never())).map(({ name }) => name)).toEqual([
       "items",
       "other",
@@ -157,11 +159,15 @@ describe.each(MYSQL_FLAVOURS)("%s as primary", (flavour) => {
       "create temporary table t (id int) engine = InnoDB; begin; insert into t values (1); drop temporary table t; rollback",
       "insert into items values (43)",
     );
-    const transactions = await following.waitFor(3);
-    expect(transactions.map(({ events }) => events)).toMatchObject([
-      [{ after: ["1"] }, { after: ["2"] }],
-      [{ after: ["41"] }, { after: ["42"] }],
-      [{ after: ["43"] }],
-    ]);
+    await eventually("they have come", async () => {
+      if (following.failure !== null) throw following.failure;
+      const rows = following.transactions.map(({ events }) => events.filter(({ kind }) => kind !== "schema"));
+      expect(rows.filter((events) => events.length > 0)).toMatchObject([
+        [{ after: ["1"] }, { after: ["2"] }],
+        [{ after: ["41"] }, { after: ["42"] }],
+        [{ after: ["43"] }],
+      ]);
+      await Promise.resolve();
+    });
   });
 });

@@ -20,7 +20,7 @@ import {
 import { connect, type Connected, type ConnectOptions } from "../connection.ts";
 import { SourceGate } from "../gate/source-gate.ts";
 import { comparePositions, isPosition } from "../position.ts";
-import { listTables } from "../schema/tables.ts";
+import { listTables, readMade } from "../schema/tables.ts";
 import { readSchema } from "../schema/definition.ts";
 import { toReplicationError } from "../server-error.ts";
 import { openSnapshot } from "../snapshot/snapshot.ts";
@@ -159,12 +159,16 @@ export class MysqlSource implements Source {
     const first = this.#compares ? await startOf(session, log, { reached, open }) : (reached ?? log.end);
     const begin = await this.#gate.begin(admin, first);
     const tables = await this.#listTables(admin, reached !== null);
-    const facts = server.flavour === "mariadb" ? await CatalogFacts.read(session, compared) : null;
+    const facts =
+      server.flavour === "mariadb"
+        ? await CatalogFacts.read(session, { compared, isGated: begin.isWanted })
+        : null;
+    const made = facts?.made ?? (await readMade(session));
     const stream = await openedStream({
       connected: admin,
       log,
       source: this.#options,
-      begin: { ...begin, compared, published: first, tables, clock: lock.clock },
+      begin: { ...begin, compared, published: first, tables, made, clock: lock.clock },
       facts,
       charsets: await this.#charsets.read(session),
       looksAhead: this.#looksAhead,

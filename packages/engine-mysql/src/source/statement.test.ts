@@ -65,12 +65,15 @@ test.each<[string, string[]]>([
 });
 
 test.each([
-  ["create table a (b int)", "shop.a"],
-  ["CREATE TABLE IF NOT EXISTS `o.t`.a (b int) comment 'or replace table x'", "o.t.a"],
-  ["create table `if` (b int)", "shop.if"],
-])("%s makes a table, if it is not there", (sql, label) => {
+  ["create table a (b int)", "shop.a", false],
+  ["CREATE TABLE IF NOT EXISTS `o.t`.a (b int) comment 'or replace table x'", "o.t.a", true],
+  ["create table `if` (b int)", "shop.if", false],
+])("%s makes %s, unless it is there: %s", (sql, label, isUnless) => {
   const meaning = meaningOf(sql, "shop");
-  expect(meaning.kind === "made" ? tableLabel(meaning.table) : meaning).toBe(label);
+  expect(meaning.kind === "made" ? [tableLabel(meaning.table), meaning.isUnless] : meaning).toEqual([
+    label,
+    isUnless,
+  ]);
 });
 
 test("drop database is told by its name", () => {

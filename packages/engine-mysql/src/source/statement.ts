@@ -10,8 +10,8 @@ export type Meaning =
   /** Under these names there are other rows now, or none, and the log does not say which. */
   | { readonly kind: "anew"; readonly tables: readonly NamedTable[] }
   | { readonly kind: "database-dropped"; readonly schema: string }
-  /** Unless it is there. */
-  | { readonly kind: "made"; readonly table: NamedTable }
+  /** It was not there; `isUnless`: or was, as what it stays. */
+  | { readonly kind: "made"; readonly table: NamedTable; readonly isUnless: boolean }
   /** Changes rows, and the rows are not in the log. */
   | { readonly kind: "changes"; readonly verb: string };
 
@@ -65,10 +65,11 @@ function dropped(words: Words): Meaning {
 function created(words: Words): Meaning {
   const replaces = words.skip("OR") && words.skip("REPLACE");
   if (!words.skip("TABLE")) return DEFINITION;
-  words.skipAll("IF", "NOT", "EXISTS");
+  const isUnless = words.skip("IF");
+  words.skipAll("NOT", "EXISTS");
   const table = words.name();
   if (replaces || table === null) return anew([table]);
-  return { kind: "made", table };
+  return { kind: "made", table, isUnless };
 }
 
 function altered(words: Words): Meaning {
