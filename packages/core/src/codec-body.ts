@@ -13,6 +13,7 @@ import type {
 import { position, type Position } from "./position.ts";
 import type { LogRecord, RecordHeaders } from "./record.ts";
 import { ReplicationError } from "./replication-error.ts";
+import type { WrittenSelection } from "./selection.ts";
 import { unreachable } from "./unreachable.ts";
 
 /** Turns the parsed value of a record into its type; `record-corrupt` names what does not fit. */
@@ -20,7 +21,7 @@ export function parseBody(headers: RecordHeaders, body: unknown): LogRecord {
   const fields = object(body, "value");
   switch (headers.kind) {
     case "open":
-      return { kind: "open", epoch: fields["epoch"] === null ? null : parseEpoch(fields["epoch"]) };
+      return parseOpen(fields);
     case "epoch":
       return { kind: "epoch", epoch: parseEpoch(fields["epoch"]), ...positioned(headers, fields["last"]) };
     case "transactions":
@@ -47,6 +48,23 @@ export function parseBody(headers: RecordHeaders, body: unknown): LogRecord {
     default:
       return unreachable(headers.kind);
   }
+}
+
+function parseOpen(fields: Fields): LogRecord {
+  const epoch = fields["epoch"] === null ? null : parseEpoch(fields["epoch"]);
+  if (fields["selections"] === undefined) return { kind: "open", epoch };
+  return { kind: "open", epoch, selections: array(fields["selections"], "selections").map(parseSelection) };
+}
+
+function parseSelection(value: unknown): WrittenSelection {
+  const fields = object(value, "selection");
+  const tables = object(fields["tables"], "tables");
+  const patterns = (name: string): string[] => array(tables[name], name).map((one) => text(one, name));
+  return {
+    tables: { include: patterns("include"), exclude: patterns("exclude") },
+    version: wholeNumber(fields["version"], "version"),
+    since: fields["since"] === null ? null : position(text(fields["since"], "since")),
+  };
 }
 
 function parseTransactions(headers: RecordHeaders, fields: Fields): LogRecord {

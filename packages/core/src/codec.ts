@@ -31,7 +31,7 @@ import { unreachable } from "./unreachable.ts";
  *                     transactions: [{ position, xid, committedAtUs, events: [{ kind, table, after }] }] }
  *     begin         { tables, events, xid }                  middle  { tables, events }
  *     end           { tables, events, last }                 idle    { last }
- *     open          { epoch }                                epoch   { epoch, last }
+ *     open          { epoch, selections? }                                epoch   { epoch, last }
  */
 export const CODEC = "json-1";
 
@@ -103,7 +103,7 @@ export function decodeRecord(encoded: EncodedRecord): { headers: RecordHeaders; 
 function bodyOf(record: LogRecord): object {
   switch (record.kind) {
     case "open":
-      return { epoch: record.epoch };
+      return { epoch: record.epoch, selections: record.selections };
     case "epoch":
       return { epoch: record.epoch, last: record.last };
     case "transactions":

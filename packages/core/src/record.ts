@@ -2,6 +2,7 @@ import type { Epoch, EpochRef } from "./epoch.ts";
 import type { ReplicationEvent, Table, Transaction, TransactionGroup, TransactionMark } from "./event.ts";
 import type { Offset } from "./offset.ts";
 import type { Position } from "./position.ts";
+import type { WrittenSelection } from "./selection.ts";
 
 /** One entry of the event log: a segment of the source's log, or a word about who writes. */
 export type LogRecord =
@@ -13,6 +14,8 @@ export type RecordKind = LogRecord["kind"];
 export interface OpenRecord {
   readonly kind: "open";
   readonly epoch: Epoch | null;
+  /** What the topic was and is written by, the latest last; of a source that chooses nothing: none. */
+  readonly selections?: readonly WrittenSelection[];
 }
 
 /** A new reign. */

@@ -8,11 +8,15 @@ import type {
   TransactionMark,
 } from "./event.ts";
 import type { ComparePositions, Position } from "./position.ts";
+import type { Selection } from "./selection.ts";
 import type { SchemaDefinition, Snapshot, SnapshotLimits, View } from "./snapshot.ts";
 
 /** The connector that reads a primary's log. */
 export interface Source {
   readonly compare: ComparePositions;
+
+  /** Which of its log it tells, where that is its own choice and not the log's. */
+  readonly selection?: Selection;
 
   /** Whether a text from outside is a position of this engine. Pure. */
   isPosition(text: string): text is Position;

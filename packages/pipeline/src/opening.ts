@@ -1,6 +1,7 @@
 import {
   encodeRecord,
   retry,
+  selectionsNow,
   ReplicationError,
   type Epoch,
   type EventLog,
@@ -11,6 +12,7 @@ import {
   type Sink,
   type Source,
   type SourceSession,
+  type WrittenSelection,
 } from "@lockstep/core";
 import { readHistory, type ReachedPosition, type TopicHistory } from "./topic-history.ts";
 
@@ -36,6 +38,8 @@ export interface Opened extends AsyncDisposable {
   readonly reached: ReachedPosition;
   /** The topic may not be trimmed from here on. */
   readonly keepFrom: Offset;
+  /** What the topic was and is written by, the latest last. */
+  readonly selections: readonly WrittenSelection[];
 }
 
 /**
@@ -72,20 +76,26 @@ async function beginPublishing(
   publisher: LogPublisher,
   before: TopicHistory,
   signal: AbortSignal,
-): Promise<Pick<Opened, "epoch" | "open" | "reached" | "keepFrom">> {
+): Promise<Pick<Opened, "epoch" | "open" | "reached" | "keepFrom" | "selections">> {
   const stamp = { epoch: before.epoch, run: options.run, open: null };
   const known = before.epoch === null ? null : { ...before.epoch, server: session.server };
-  const openedAt = await publisher.append(encodeRecord({ kind: "open", epoch: known }, stamp), signal);
+  const selections = selectionsNow(
+    before.selections,
+    options.source.selection,
+    before.reached?.position ?? null,
+  );
+  const opening = encodeRecord({ kind: "open", epoch: known, selections }, stamp);
+  const openedAt = await publisher.append(opening, signal);
   options.failpoints?.hit("opened");
   const history = await readHistory(options.log, signal); // F1: nobody else can append now
   verify(session, history, options.source);
   const { epoch, reached, keepFrom } = history;
   if (epoch !== null && reached !== null && keepFrom !== null) {
     // As it is now: what changed about the server since, such as its timeline, is part of its history.
-    return { epoch: { ...epoch, server: session.server }, reached, keepFrom, open: openedAt };
+    return { epoch: { ...epoch, server: session.server }, reached, keepFrom, open: openedAt, selections };
   }
   const begun = await beginFirstEpoch(options, session, publisher, openedAt, signal);
-  return { ...begun, open: openedAt, keepFrom: openedAt };
+  return { ...begun, open: openedAt, keepFrom: openedAt, selections };
 }
 
 /** A2: the same server, and a stream that begins at or before the topic's end. */

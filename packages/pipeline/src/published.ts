@@ -1,5 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { hasCode, tableKey, type Logger, type SourceSession, type SourceTable } from "@lockstep/core";
+import {
+  chosenSince,
+  hasCode,
+  tableKey,
+  type Logger,
+  type SourceSession,
+  type SourceTable,
+  type WrittenSelection,
+} from "@lockstep/core";
+import type { Opened } from "./opening.ts";
 
 /** How often the primary is asked for new tables. */
 const LOOK_INTERVAL_MS = 5_000;
@@ -7,12 +16,19 @@ const LOOK_INTERVAL_MS = 5_000;
 /** Which tables the source streams, as last heard; new ones are looked for while it is held. */
 export class Published {
   readonly #logger: Logger;
-  #tables: readonly SourceTable[];
+  #tables: readonly SourceTable[] = [];
+  #selections: readonly WrittenSelection[] = [];
   #reported = "";
 
-  constructor(tables: readonly SourceTable[], logger: Logger) {
-    this.#tables = tables;
+  constructor(opened: Pick<Opened, "session" | "selections">, logger: Logger) {
     this.#logger = logger;
+    this.begin(opened);
+  }
+
+  /** The source is held, perhaps again. */
+  begin({ session, selections }: Pick<Opened, "session" | "selections">): void {
+    this.#selections = selections;
+    this.hear(session.tables);
   }
 
   /** Another array whenever it has been heard anew and differs. */
@@ -36,8 +52,15 @@ export class Published {
     return tables.map((table) => heard.get(JSON.stringify([tableKey(table), table.identity])) ?? table);
   }
 
-  hear(tables: readonly SourceTable[]): void {
+  hear(heard: readonly SourceTable[]): void {
+    const tables = heard.map((table) => this.#chosen(table));
     if (JSON.stringify(tables) !== JSON.stringify(this.#tables)) this.#tables = tables;
+  }
+
+  /** With the time since when it has been published, where it is the source that chooses. */
+  #chosen(table: SourceTable): SourceTable {
+    const publishedAs = chosenSince(this.#selections, table);
+    return publishedAs === undefined ? table : { ...table, publishedAs };
   }
 
   /**

@@ -7,6 +7,7 @@ import type {
   Offset,
   Position,
   SourceSession,
+  WrittenSelection,
 } from "@lockstep/core";
 import type { AppenderOptions } from "./appender.ts";
 import type { ReachedPosition } from "./topic-history.ts";
@@ -39,6 +40,8 @@ export interface PublisherOptions extends AppenderOptions {
   readonly reached: ReachedPosition;
   /** The topic may not be trimmed from here on. */
   readonly keepFrom: Offset;
+  /** What the topic was and is written by, the latest last. */
+  readonly selections: readonly WrittenSelection[];
   /** In a log of bounded size: a fresh `open` follows so many bytes, so that what lies before can be trimmed. */
   readonly reopenBytes: number | null;
   readonly compare: ComparePositions;

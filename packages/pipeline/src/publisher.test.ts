@@ -58,6 +58,7 @@ test("an append that resolves after its publisher's life is told to nobody: the 
     topic: new MemoryTopic().open(),
     logger: silentLogger,
     epoch: { number: 1, id: "one", server: {}, start: at(1), former: [] },
+    selections: [],
     run: "run",
     open: offset(1),
     reached: { position: at(1), last: null },

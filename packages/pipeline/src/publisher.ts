@@ -101,9 +101,10 @@ export class Publisher {
   }
 
   async #gather(signal: AbortSignal): Promise<never> {
-    const { session, topic, epoch, compare, logger, onAppended, onStage } = this.#options;
+    const { session, topic, epoch, compare, logger, selections, onAppended, onStage } = this.#options;
     const reached = this.#reached.position;
-    const reRead = new ReRead({ log: topic, epoch, compare, start: session.start, reached, logger }, signal);
+    const written = { epoch, reached, chosenThrough: selections.at(-1)?.since ?? null };
+    const reRead = new ReRead({ log: topic, compare, start: session.start, ...written, logger }, signal);
     if (reRead.isOver) onAppended(reached); // P1: it is in the topic, whoever appended it.
     const stream = session.stream(signal)[Symbol.asyncIterator]();
     for (;;) {
@@ -226,7 +227,8 @@ export class Publisher {
   /** Repeats the whole epoch. */
   async #reopen(signal: AbortSignal): Promise<void> {
     this.#stamp = { ...this.#stamp, open: null };
-    const open = await this.#put({ kind: "open", epoch: this.#options.epoch }, signal);
+    const { epoch, selections } = this.#options;
+    const open = await this.#put({ kind: "open", epoch, selections }, signal);
     this.#stamp = { ...this.#stamp, open };
     this.#bytesBeforeOpen = this.#appender.bytes;
   }

@@ -121,13 +121,19 @@ function* streamOf(all: readonly Transaction[], cuts: Cut): Generator<SourceBatc
   }
 }
 
-async function reRead(topic: MemoryTopic, start: number, batches: Iterable<SourceBatch>): Promise<string[]> {
+async function reRead(
+  topic: MemoryTopic,
+  start: number,
+  batches: Iterable<SourceBatch>,
+  chosenThrough: number | null = null,
+): Promise<string[]> {
   const options = {
     log: topic.open(),
     epoch: EPOCH,
     compare,
     start: at(start),
     reached: at(LAST),
+    chosenThrough: chosenThrough === null ? null : at(chosenThrough),
     logger: silentLogger,
   };
   const reading = new ReRead(options, AbortSignal.timeout(10_000));
@@ -191,4 +197,33 @@ describe("what is read again", () => {
       { numRuns: 200 },
     );
   });
+
+  test.each(spoilt)(
+    "and where it was told by another choice, if both have it: a transaction %s",
+    async (what, spoil) => {
+      const isAnother = what.startsWith("has") || what.startsWith("was");
+      const through = fc.nat({ max: LAST });
+      await fc.assert(
+        fc.asyncProperty(
+          cuts,
+          cuts,
+          fc.nat({ max: LAST - 1 }),
+          fc.nat(),
+          through,
+          async (topicCuts, sourceCuts, start, pick, chosen) => {
+            const which = start + 1 + (pick % (LAST - start));
+            const other = history(start).flatMap((mark) =>
+              mark.position === at(which) ? spoil(mark) : [mark],
+            );
+            const left = reRead(topicOf(topicCuts, false), start, streamOf(other, sourceCuts), chosen);
+            if (isAnother || which > chosen)
+              await expect(left).rejects.toMatchObject({ code: "history-diverged" });
+            else
+              expect(await left).toEqual([LAST + 1, LAST + 2, LAST + 3].map((value) => String(700 + value)));
+          },
+        ),
+        { numRuns: 300 },
+      );
+    },
+  );
 });

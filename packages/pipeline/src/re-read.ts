@@ -19,6 +19,8 @@ export interface ReReadOptions {
   readonly start: Position;
   /** Where the topic ends. */
   readonly reached: Position;
+  /** Through here the topic was written by another choice of what to tell, and may lack transactions, or have more. */
+  readonly chosenThrough: Position | null;
   readonly logger: Logger;
 }
 
@@ -80,17 +82,38 @@ export class ReRead {
   }
 
   async #expect(found: TransactionMark): Promise<void> {
-    this.#next ??= this.#topic.next();
-    const expected = await this.#next;
+    const expected = await this.#expected(found);
     // What the topic no longer tells of cannot be compared.
     if (includes(this.#options.compare, this.#topic.from, found.position)) return;
-    if (expected === null || !isSame(expected, found)) throw historyDiverged(found, expected);
-    this.#next = null;
-    this.#compared += 1;
+    if (expected !== null && isSame(expected, found)) {
+      this.#next = null;
+      this.#compared += 1;
+      return;
+    }
+    const isElsewhere =
+      expected === null || this.#options.compare(found.position, expected.position) === "before";
+    if (!isElsewhere || !this.#isChosenOtherwise(found)) throw historyDiverged(found, expected);
+  }
+
+  /** What the topic has next; passes over what another choice has told of before `found`. */
+  async #expected(found: TransactionMark | null): Promise<TransactionMark | null> {
+    const { compare } = this.#options;
+    for (;;) {
+      this.#next ??= this.#topic.next();
+      const expected = await this.#next;
+      if (expected === null || !this.#isChosenOtherwise(expected)) return expected;
+      if (found !== null && compare(expected.position, found.position) !== "before") return expected;
+      this.#next = null;
+    }
+  }
+
+  #isChosenOtherwise({ position }: TransactionMark): boolean {
+    const { chosenThrough, compare } = this.#options;
+    return chosenThrough !== null && includes(compare, chosenThrough, position);
   }
 
   async #finish(): Promise<void> {
-    const expected = await (this.#next ?? this.#topic.next());
+    const expected = await this.#expected(null);
     if (expected !== null) throw historyDiverged(null, expected);
     this.#isOver = true;
     const { logger, start, reached } = this.#options;

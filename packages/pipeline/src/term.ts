@@ -59,7 +59,7 @@ export class Term {
       (offset) => this.#parts.counters.fetched(offset),
       (failure) => (this.#parts.counters.source.unreadable = failure),
     );
-    const published = new Published(first.session.tables, this.#parts.options.logger);
+    const published = new Published(first, this.#parts.options.logger);
     const onClaimed = (): void => ended.abort();
     const shared = { epoch: first.epoch, tail, confirmer, published, hardSignal, onClaimed };
     const replicas = runReplicas(this.#replicas(), shared, term);
@@ -111,6 +111,7 @@ export class Term {
     await using held = opened;
     const { session, epoch, reached, open: openedAt } = held;
     const { published, tail } = shared;
+    published.begin(held);
     const { confirmer } = this.#parts.quorum;
     confirmer.connect((confirmation) => session.confirm(confirmation));
     this.#parts.counters.state = "publishing";
@@ -138,7 +139,7 @@ export class Term {
   }
 
   async #newPublisher(
-    { session, publisher: log, epoch, run, open: openedAt, reached, keepFrom }: Opened,
+    { session, publisher: log, epoch, run, open: openedAt, reached, keepFrom, selections }: Opened,
     { tail }: Shared,
     signal: AbortSignal,
   ): Promise<Publisher> {
@@ -155,6 +156,7 @@ export class Term {
       open: openedAt,
       reached,
       keepFrom,
+      selections,
       reopenBytes: isBounded ? REOPEN_BYTES : null,
       compare: source.compare,
       times,

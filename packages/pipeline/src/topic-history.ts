@@ -1,6 +1,7 @@
 import {
   decodeHeaders,
   decodeRecord,
+  nextOffset,
   offset,
   ReplicationError,
   unreachable,
@@ -13,6 +14,7 @@ import {
   type Position,
   type RecordHeaders,
   type TransactionMark,
+  type WrittenSelection,
 } from "@lockstep/core";
 
 /** What a topic says of itself: its reign and how far it goes. */
@@ -23,6 +25,8 @@ export interface TopicHistory {
   readonly reached: ReachedPosition | null;
   /** What must never be trimmed: from the `open` of the newest record that has a position; null when unwritten. */
   readonly keepFrom: Offset | null;
+  /** What it was written by, the latest last. */
+  readonly selections: readonly WrittenSelection[];
   /** Records at its start were deleted: it cannot serve a replica from the beginning. */
   readonly isTrimmed: boolean;
 }
@@ -51,7 +55,7 @@ export async function readHistory(log: EventLog, signal: AbortSignal): Promise<T
     if (from === first) break;
   }
   if (isTrimmed) throw lostHistory(first);
-  return { epoch: null, reached: null, keepFrom: null, isTrimmed };
+  return { epoch: null, reached: null, keepFrom: null, selections: [], isTrimmed };
 }
 
 interface Found {
@@ -82,30 +86,31 @@ async function describe(
   log: EventLog,
   { entry, headers }: Found,
   signal: AbortSignal,
-): Promise<{ epoch: Epoch; reached: ReachedPosition; keepFrom: Offset }> {
+): Promise<Omit<TopicHistory, "isTrimmed">> {
   const { record } = decodeRecord(entry);
-  const epoch = await readEpoch(log, headers, record, entry.offset, signal);
   if (headers.position === null) throw new TypeError("a positioned record has no position");
   const reached = { position: headers.position, last: lastOf(record) };
-  return { epoch, reached, keepFrom: headers.open ?? entry.offset };
+  const keepFrom = headers.open ?? entry.offset;
+  const { first } = await log.bounds(signal);
+  if (keepFrom < first) throw lostHistory(first);
+  const { epoch, selections } = await readOpen(log, { entry, headers }, keepFrom, signal);
+  return { epoch: record.kind === "epoch" ? record.epoch : epoch, reached, keepFrom, selections };
 }
 
 /** The whole epoch stands in the publisher's `open`, or, when it began that epoch, in the record behind it. */
-async function readEpoch(
+async function readOpen(
   log: EventLog,
-  headers: RecordHeaders,
-  record: LogRecord,
-  at: Offset,
+  { entry, headers }: Found,
+  open: Offset,
   signal: AbortSignal,
-): Promise<Epoch> {
-  if (record.kind === "epoch") return record.epoch;
-  const open = headers.open ?? at;
-  const { first } = await log.bounds(signal);
-  if (open < first) throw lostHistory(first);
-  for await (const entry of entriesBetween(log, open, at, signal)) {
-    const candidate = decodeRecord(entry).record;
-    if (candidate.kind !== "open" && candidate.kind !== "epoch") continue;
-    if (candidate.epoch !== null && isSame(candidate.epoch, headers.epoch)) return candidate.epoch;
+): Promise<{ readonly epoch: Epoch; readonly selections: readonly WrittenSelection[] }> {
+  let selections: readonly WrittenSelection[] = [];
+  for await (const candidate of entriesBetween(log, open, nextOffset(entry.offset), signal)) {
+    const { record } = decodeRecord(candidate);
+    if (record.kind !== "open" && record.kind !== "epoch") continue;
+    if (record.kind === "open" && candidate.offset === open) selections = record.selections ?? [];
+    if (record.epoch !== null && isSame(record.epoch, headers.epoch))
+      return { epoch: record.epoch, selections };
   }
   throw lostHistory(open);
 }

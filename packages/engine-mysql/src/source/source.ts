@@ -9,6 +9,7 @@ import {
   type Position,
   type RefusedTable,
   type SchemaDefinition,
+  type Selection,
   type Snapshot,
   type SnapshotLimits,
   type Source,
@@ -36,6 +37,8 @@ import { MysqlSourceSession } from "./session.ts";
 import { SourceLock } from "./source-lock.ts";
 
 const PLACE = "the primary";
+/** To be raised wherever the same log gives other transactions than before. */
+const TOLD_VERSION = 1;
 
 export interface MysqlSourceOptions {
   readonly url: string;
@@ -55,6 +58,7 @@ export interface MysqlSourceOptions {
 export class MysqlSource implements Source {
   readonly compare: ComparePositions = comparePositions;
   readonly isPosition: (text: string) => text is Position = isPosition;
+  readonly selection: Selection;
   readonly #options: MysqlSourceOptions;
   /** A database that is dropped is a matter of the log, and its tables' replicas. */
   readonly #connection: ConnectOptions;
@@ -72,6 +76,7 @@ export class MysqlSource implements Source {
 
   constructor(options: MysqlSourceOptions) {
     this.#options = options;
+    this.selection = { tables: options.tables, version: TOLD_VERSION };
     this.#connection = { url: options.url, folder: options.folder, isAnywhere: true };
     this.#charsets = new CharsetTables(options.tables);
     const { pipeline, degradeAfterMs = null, logger, failpoints } = options;
