@@ -27,6 +27,16 @@ const TABLES = `
   insert into side values (22, 'beside'), (23, 'too');
   insert into items values (1, 'first'), (2, 'second')`;
 
+const MANY =
+  "create table many as with recursive n as (select 1 as id union all select id + 1 from n where id < 200) select id from n";
+const OF_MANY =
+  "table items (id int primary key, v varchar(40)) as select a.id * 200 + b.id as id, repeat('v', 20) as v from many a, many b";
+/** In one transaction that is larger than a record. */
+const MADE_OF_MANY = {
+  mysql: [MANY, "drop table items", `create ${OF_MANY}`],
+  mariadb: [MANY, `create or replace ${OF_MANY}`],
+} as const;
+
 describe.each(MYSQL_FLAVOURS)("on a primary of %s", (flavour) => {
   test("tables whose rows change unsaid, or that are made anew under their names, are copied anew", async () => {
     const primary = await freshMysqlDatabase(flavour, "anew");
@@ -70,6 +80,10 @@ describe.each(MYSQL_FLAVOURS)("on a primary of %s", (flavour) => {
         await change("drop table items", "create table items (id int primary key, v varchar(20))");
         await change("insert into items values (2, 'anew')", "alter table parts drop partition p1");
         await expectEqual("items", "parts");
+        await change(...MADE_OF_MANY[flavour]);
+        await expectEqual("items");
+        await change("update items set v = 'followed' where id = 5");
+        await expectEqual("items");
       });
       await change(
         "rename table items to items_old, side to items",

@@ -133,7 +133,13 @@ export type {
   SourceSession,
   SourceTransactions,
 } from "./source.ts";
-export { chosenSince, selectionsNow, type Selection, type WrittenSelection } from "./selection.ts";
+export {
+  chosenAgainSince,
+  isChosenThroughout,
+  selectionsNow,
+  type Selection,
+  type WrittenSelection,
+} from "./selection.ts";
 export { ServerClock } from "./server-clock.ts";
 export { SessionPool, type PooledSession } from "./session-pool.ts";
 export { matchesTable, type TableFilter } from "./table-filter.ts";

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { TableName } from "./event.ts";
 import type { Position } from "./position.ts";
 import { matchesTable, type TableFilter } from "./table-filter.ts";
@@ -15,10 +16,13 @@ export interface WrittenSelection extends Selection {
   readonly since: Position | null;
 }
 
-/** So many are told of; a source whose tables are chosen more often has some of them copied anew. */
+/** So many different ones are told of: who uses more has tables copied anew at each further change. */
 const MAX_WRITTEN = 100;
 
-/** What a topic is written by from now on: `written`, and one more where a source chooses anew at `reached`. */
+/**
+ * What a topic is written by from now on: `written`, and one more where a source chooses anew at `reached`. Of equal ones
+ * the latest stays: which selection was the last that left a table out is told as before.
+ */
 export function selectionsNow(
   written: readonly WrittenSelection[],
   now: Selection | undefined,
@@ -27,18 +31,40 @@ export function selectionsNow(
   if (now === undefined) return [];
   const last = written.at(-1);
   if (last !== undefined && isSame(last, now)) return written;
-  const [oldest, ...later] = [...written, { ...now, since: reached }].slice(-MAX_WRITTEN);
-  // Tables that have always been chosen are known by the very first time.
-  return oldest === undefined ? [] : [{ ...oldest, since: (written[0] ?? oldest).since }, ...later];
+  const others = written.filter((one) => !isSame(one, now));
+  return [...others, { ...now, since: reached }].slice(-MAX_WRITTEN);
 }
 
-/** Since when a table has been chosen without a break: whoever knows it from before that lacks changes of it. */
-export function chosenSince(written: readonly WrittenSelection[], table: TableName): string | undefined {
-  const broken = written.findLastIndex(({ tables }) => !matchesTable(tables, table));
-  const first = written[broken + 1];
-  return first === undefined ? undefined : (first.since ?? "the first");
+/**
+ * For a table that was left out once and is chosen again: a short text for since when. Whoever knows it by another one,
+ * or by none, lacks changes of it. Undefined where it has always been chosen, as far as is told, or is not chosen.
+ */
+export function chosenAgainSince(written: readonly WrittenSelection[], table: TableName): string | undefined {
+  const leftOut = written.findLastIndex(({ tables }) => !matchesTable(tables, table));
+  if (leftOut < 0 && written.length < MAX_WRITTEN) return undefined;
+  const again = written[leftOut + 1];
+  return again && createHash("sha256").update(String(again.since)).digest("hex").slice(0, 32);
+}
+
+/**
+ * Whether a transaction of these tables, above what `isAbove` says, must be in both, a log that is read again and its
+ * topic: no selection that the topic tells of would have left all of it out.
+ */
+export function isChosenThroughout(
+  written: readonly WrittenSelection[],
+  isAbove: (since: Position) => boolean,
+  tables: () => Iterable<TableName>,
+): boolean {
+  const [first, last] = [written[0], written.at(-1)];
+  if (first === undefined || last === undefined || last.since === null || isAbove(last.since)) return true;
+  if (first.since !== null && !isAbove(first.since)) return false; // By what that was written is not told.
+  if (written.some(({ version }) => version !== last.version)) return false;
+  for (const table of tables()) if (written.every((one) => matchesTable(one.tables, table))) return true;
+  return false;
 }
 
 function isSame(left: Selection, right: Selection): boolean {
-  return left.version === right.version && JSON.stringify(left.tables) === JSON.stringify(right.tables);
+  const text = ({ tables: { include, exclude }, version }: Selection): string =>
+    JSON.stringify([include, exclude, version]);
+  return text(left) === text(right);
 }

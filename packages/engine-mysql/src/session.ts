@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import type { Connection, QueryError, QueryOptions } from "mysql2";
-import { serverErrorOf } from "./server-error.ts";
+import { numberOf, serverErrorOf } from "./server-error.ts";
 
 /** Every value is the server's own text of it; of bytes ask for `hex(…)`. */
 export type TextRow = Readonly<Record<string, string | null>>;
@@ -16,6 +17,9 @@ export interface Done {
 
 /** A packet's, at most, of what is loaded. */
 const MAX_LOADED_BYTES = 256 * 1024;
+
+/** The server, or this session of it, takes no LOAD DATA LOCAL. */
+const LOAD_REFUSED = [1148, 2068, 3948, 4166];
 
 /** Rows of a stream that are read before they are taken: each may be large (M1). */
 const ROWS_AHEAD = 1;
@@ -68,8 +72,9 @@ export class Session {
       return allDone(await this.#answer({ sql, infileStreamFactory: () => Readable.from(packets) }));
     } catch (error) {
       if (packets.failure !== null) throw packets.failure;
-      this.hasRefusedLoad = true;
-      throw serverErrorOf(error);
+      const known = serverErrorOf(error);
+      if (LOAD_REFUSED.includes(numberOf(known) ?? 0)) this.hasRefusedLoad = true;
+      throw known;
     }
   }
 
@@ -126,7 +131,7 @@ export class Session {
 }
 
 /** The packets of a file whose texts are made when it is read. */
-class FilePackets implements Iterable<Buffer> {
+class FilePackets implements AsyncIterable<Buffer> {
   readonly #texts: Iterable<string>;
   readonly #size: number;
   /** What making a text has thrown. */
@@ -137,11 +142,12 @@ class FilePackets implements Iterable<Buffer> {
     this.#size = size;
   }
 
-  *[Symbol.iterator](): Generator<Buffer> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
     try {
       for (const text of this.#texts) {
         const bytes = Buffer.from(text);
         for (let at = 0; at < bytes.length; at += this.#size) yield bytes.subarray(at, at + this.#size);
+        await setImmediate(); // Whatever else this process does goes on, and what was made leaves it.
       }
     } catch (error) {
       this.failure = error;

@@ -7,23 +7,28 @@ const REPORT_INTERVAL_MS = 10_000;
 const DRAW_INTERVAL_MS = 500;
 
 /**
- * Says now and then how far everything is: in the log, and copies on a terminal's last lines. Returns how to end
+ * Says now and then how far everything is, if something has moved, also only on a replica: in the log, and copies on a terminal's last lines. Returns how to end
  * it.
  */
 export function reportProgress(
-  pipeline: Pipeline,
+  pipeline: Pick<Pipeline, "status">,
   { logger, bottom }: { readonly logger: Logger; readonly bottom?: BottomLines },
 ): () => void {
   const drawing =
     bottom === undefined
       ? undefined
       : setInterval(() => drawCopies(pipeline.status, bottom), DRAW_INTERVAL_MS);
-  let transactions = 0;
+  let moved = 0;
   const timer = setInterval(() => {
     const status = pipeline.status;
     if (bottom === undefined) logCopies(status, logger);
-    if (status.source.transactions === transactions) return;
-    ({ transactions } = status.source);
+    const { transactions } = status.source;
+    const movedNow = Object.values(status.replicas).reduce(
+      (sum, one) => sum + one.eventsProcessed,
+      transactions,
+    );
+    if (movedNow === moved) return;
+    moved = movedNow;
     const replicas = Object.entries(status.replicas).map(
       ([name, { state, acked, eventsProcessed, conflicts }]) => ({
         name,

@@ -211,6 +211,8 @@ export class Applier {
     const still = new Set(published.stillHas(former));
     const gone = former.filter((table) => !still.has(table));
     if (gone.length > 0) await session.forgetTables(gone, signal);
+    const again = published.again(session.tables);
+    if (again.length > 0) await session.addTables(again, signal); // So that they are others than those published now.
     const carried = new CarriedTables(session.tables, source);
     this.#keep(session, joining);
     const unknown = carried.unknown(published.tables);

@@ -10,6 +10,7 @@ import {
   type Offset,
   type Position,
   type RecordHeaders,
+  type ReplicationEvent,
   type TransactionsRecord,
 } from "@lockstep/core";
 import { groupOf, type CarriedTables, type TransactionPlace } from "./carried-tables.ts";
@@ -78,10 +79,9 @@ export class DecodedEntry {
 
   #findAnew(): boolean {
     const { record } = this;
-    if (record.kind !== "transactions") return false; // What makes a table anew is a transaction of its own.
-    return record.transactions.some(({ events }) =>
-      events.some((event) => event.kind === "schema" && event.isAnew === true),
-    );
+    const isAnew = (event: ReplicationEvent): boolean => event.kind === "schema" && event.isAnew === true;
+    if (record.kind === "begin") return record.events.some(isAnew); // The first of what its transaction does.
+    return record.kind === "transactions" && record.transactions.some(({ events }) => events.some(isAnew));
   }
 
   /** What the replica takes of a `begin`, `middle` or `end` record, of a transaction whose `begin` says these. */

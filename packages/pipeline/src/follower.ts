@@ -15,7 +15,7 @@ import {
   type Table,
 } from "@lockstep/core";
 import type { Applied, ApplierOptions } from "./applier-options.ts";
-import { placeOf, type CarriedTables } from "./carried-tables.ts";
+import { placeOf, placeOfPieces, type CarriedTables } from "./carried-tables.ts";
 import type { DecodedChunk, DecodedEntry } from "./decoded-entry.ts";
 import { epochConflict, historyGap } from "./history-errors.ts";
 import type { Takes } from "./handed-over.ts";
@@ -173,21 +173,29 @@ export class Follower {
 
   /** Where to read on when tables were made anew that the replica has: at this record, which then leaves them out. */
   async #meetAnew(entry: DecodedEntry): Promise<Offset | null> {
-    const { record, offset: at } = entry;
-    if (!entry.hasAnew || record.kind !== "transactions") return null;
-    const { compare } = this.#options;
-    const anew = new Map<string, Table>();
-    for (const { xid, position, events } of record.transactions) {
-      if (includes(compare, this.#state.position, position)) continue;
-      const found = this.#carried.anewIn(events, record.tables, placeOf(xid, position, compare));
-      for (const table of found) anew.set(tableKey(table), table);
-    }
+    if (!entry.hasAnew) return null;
+    const anew = new Map(this.#anewIn(entry).map((table) => [tableKey(table), table]));
     if (anew.size === 0) return null;
     await this.#appended; // P1: what the replica knows of its tables is stored, too.
     await this.#pieces.abandon();
     await this.#apply();
     this.#carried = await this.#options.onAnew([...anew.values()]);
-    return at;
+    return entry.offset;
+  }
+
+  #anewIn({ record }: DecodedEntry): readonly Table[] {
+    const { compare } = this.#options;
+    if (record.kind === "begin") {
+      const { events, tables, xid, commitStart } = record;
+      return this.#carried.anewIn(events, tables, placeOfPieces(xid, commitStart, compare));
+    }
+    if (record.kind !== "transactions") return [];
+    const above = record.transactions.filter(
+      ({ position }) => !includes(compare, this.#state.position, position),
+    );
+    return above.flatMap(({ xid, position, events }) =>
+      this.#carried.anewIn(events, record.tables, placeOf(xid, position, compare)),
+    );
   }
 
   async #applyEntry(entry: DecodedEntry, next: ChainState): Promise<void> {

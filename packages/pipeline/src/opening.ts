@@ -79,16 +79,16 @@ async function beginPublishing(
 ): Promise<Pick<Opened, "epoch" | "open" | "reached" | "keepFrom" | "selections">> {
   const stamp = { epoch: before.epoch, run: options.run, open: null };
   const known = before.epoch === null ? null : { ...before.epoch, server: session.server };
-  const selections = selectionsNow(
-    before.selections,
-    options.source.selection,
-    before.reached?.position ?? null,
-  );
-  const opening = encodeRecord({ kind: "open", epoch: known, selections }, stamp);
-  const openedAt = await publisher.append(opening, signal);
+  const appendOpen = async (selections: readonly WrittenSelection[]): Promise<Offset> =>
+    await publisher.append(encodeRecord({ kind: "open", epoch: known, selections }, stamp), signal);
+  const foreseen = selectionsAfter(before, options.source);
+  let openedAt = await appendOpen(foreseen);
   options.failpoints?.hit("opened");
   const history = await readHistory(options.log, signal); // F1: nobody else can append now
   verify(session, history, options.source);
+  const selections = selectionsAfter(history, options.source);
+  // A former publisher's append came in between.
+  if (JSON.stringify(selections) !== JSON.stringify(foreseen)) openedAt = await appendOpen(selections);
   const { epoch, reached, keepFrom } = history;
   if (epoch !== null && reached !== null && keepFrom !== null) {
     // As it is now: what changed about the server since, such as its timeline, is part of its history.
@@ -96,6 +96,13 @@ async function beginPublishing(
   }
   const begun = await beginFirstEpoch(options, session, publisher, openedAt, signal);
   return { ...begun, open: openedAt, keepFrom: openedAt, selections };
+}
+
+function selectionsAfter(
+  { selections, reached }: TopicHistory,
+  { selection }: Source,
+): readonly WrittenSelection[] {
+  return selectionsNow(selections, selection, reached?.position ?? null);
 }
 
 /** A2: the same server, and a stream that begins at or before the topic's end. */

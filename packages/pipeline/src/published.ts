@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  chosenSince,
+  chosenAgainSince,
   hasCode,
   tableKey,
   type Logger,
+  type ReplicaTable,
   type SourceSession,
   type SourceTable,
+  type TableName,
   type WrittenSelection,
 } from "@lockstep/core";
 import type { Opened } from "./opening.ts";
@@ -18,6 +20,8 @@ export class Published {
   readonly #logger: Logger;
   #tables: readonly SourceTable[] = [];
   #selections: readonly WrittenSelection[] = [];
+  /** By table: since when it is published again. */
+  #again = new Map<string, string | undefined>();
   #reported = "";
 
   constructor(opened: Pick<Opened, "session" | "selections">, logger: Logger) {
@@ -28,6 +32,7 @@ export class Published {
   /** The source is held, perhaps again. */
   begin({ session, selections }: Pick<Opened, "session" | "selections">): void {
     this.#selections = selections;
+    this.#again = new Map();
     this.hear(session.tables);
   }
 
@@ -57,10 +62,23 @@ export class Published {
     if (JSON.stringify(tables) !== JSON.stringify(this.#tables)) this.#tables = tables;
   }
 
-  /** With the time since when it has been published, where it is the source that chooses. */
+  /** Those of a replica's that were left out since it knows them, and are published again: as what they are there. */
+  again(known: readonly ReplicaTable[]): SourceTable[] {
+    const left = known.filter(
+      (table) => table.publishedAs === undefined && this.#againSince(table) !== undefined,
+    );
+    return left.map((table) => ({ ...table, publishedAs: "before" }));
+  }
+
   #chosen(table: SourceTable): SourceTable {
-    const publishedAs = chosenSince(this.#selections, table);
+    const publishedAs = this.#againSince(table);
     return publishedAs === undefined ? table : { ...table, publishedAs };
+  }
+
+  #againSince(table: TableName): string | undefined {
+    const key = tableKey(table);
+    if (!this.#again.has(key)) this.#again.set(key, chosenAgainSince(this.#selections, table));
+    return this.#again.get(key);
   }
 
   /**

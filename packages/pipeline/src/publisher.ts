@@ -103,7 +103,7 @@ export class Publisher {
   async #gather(signal: AbortSignal): Promise<never> {
     const { session, topic, epoch, compare, logger, selections, onAppended, onStage } = this.#options;
     const reached = this.#reached.position;
-    const written = { epoch, reached, chosenThrough: selections.at(-1)?.since ?? null };
+    const written = { epoch, reached, selections };
     const reRead = new ReRead({ log: topic, compare, start: session.start, ...written, logger }, signal);
     if (reRead.isOver) onAppended(reached); // P1: it is in the topic, whoever appended it.
     const stream = session.stream(signal)[Symbol.asyncIterator]();

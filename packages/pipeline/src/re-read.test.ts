@@ -11,6 +11,7 @@ import {
   type SourceBatch,
   type Table,
   type Transaction,
+  type WrittenSelection,
 } from "@lockstep/core";
 import { MemoryTopic, silentLogger } from "@lockstep/testkit";
 import { ReRead } from "./re-read.ts";
@@ -133,7 +134,7 @@ async function reRead(
     compare,
     start: at(start),
     reached: at(LAST),
-    chosenThrough: chosenThrough === null ? null : at(chosenThrough),
+    selections: chosenThrough === null ? [] : selectionsThrough(chosenThrough),
     logger: silentLogger,
   };
   const reading = new ReRead(options, AbortSignal.timeout(10_000));
@@ -146,6 +147,14 @@ async function reRead(
   }
   expect(reading.isOver).toBe(true);
   return left;
+}
+
+/** Another selection, which left the table out, through a position. */
+function selectionsThrough(through: number): readonly WrittenSelection[] {
+  return [
+    { tables: { include: ["*.*"], exclude: ["public.t"] }, version: 1, since: null },
+    { tables: { include: ["*.*"], exclude: [] }, version: 1, since: at(through) },
+  ];
 }
 
 const history = (start: number): Transaction[] =>

@@ -1,15 +1,19 @@
 import {
   includes,
+  isChosenThroughout,
+  tablesNamed,
   type ComparePositions,
   type EpochRef,
   type EventLog,
   type Logger,
   type Position,
   type SourceBatch,
+  type TableName,
   type TransactionMark,
+  type WrittenSelection,
 } from "@lockstep/core";
 import { historyDiverged } from "./history-errors.ts";
-import { TopicMarks } from "./topic-marks.ts";
+import { TopicMarks, type MarkedTransaction } from "./topic-marks.ts";
 
 export interface ReReadOptions {
   readonly log: EventLog;
@@ -19,8 +23,8 @@ export interface ReReadOptions {
   readonly start: Position;
   /** Where the topic ends. */
   readonly reached: Position;
-  /** Through here the topic was written by another choice of what to tell, and may lack transactions, or have more. */
-  readonly chosenThrough: Position | null;
+  /** What the topic was and is written by: what is read again is told by the last of them. */
+  readonly selections: readonly WrittenSelection[];
   readonly logger: Logger;
 }
 
@@ -33,6 +37,8 @@ export class ReRead {
   readonly #topic: TopicMarks;
   #isOver: boolean;
   #compared = 0;
+  /** Of tables that are told of by one selection and not by another. */
+  #inOne = 0;
   /** Within a large transaction that the topic has. */
   #isSkipping = false;
 
@@ -61,7 +67,7 @@ export class ReRead {
     }
     if (batch.kind === "end" && this.#isSkipping) {
       this.#isSkipping = false;
-      await this.#expect(batch.last);
+      await this.#expect({ mark: batch.last, tables: null });
       if (this.#reaches(batch.last.position)) await this.#finish();
       return null;
     }
@@ -71,7 +77,11 @@ export class ReRead {
   async #withoutTransactions(batch: Extract<SourceBatch, { kind: "transactions" }>): Promise<SourceBatch> {
     const { compare, reached } = this.#options;
     const isKnown = (mark: TransactionMark): boolean => includes(compare, reached, mark.position);
-    for (const transaction of batch.transactions) if (isKnown(transaction)) await this.#expect(transaction);
+    for (const transaction of batch.transactions) {
+      if (!isKnown(transaction)) continue;
+      const tables = (): Iterable<TableName> => tablesNamed(batch.tables, [transaction]).values();
+      await this.#expect({ mark: transaction, tables });
+    }
     if (this.#reaches(batch.position)) await this.#finish();
     return { ...batch, transactions: batch.transactions.filter((transaction) => !isKnown(transaction)) };
   }
@@ -81,35 +91,39 @@ export class ReRead {
     return includes(this.#options.compare, position, this.#options.reached);
   }
 
-  async #expect(found: TransactionMark): Promise<void> {
-    const expected = await this.#expected(found);
+  async #expect(found: MarkedTransaction): Promise<void> {
+    const { compare } = this.#options;
+    const expected = await this.#expected(found.mark);
     // What the topic no longer tells of cannot be compared.
-    if (includes(this.#options.compare, this.#topic.from, found.position)) return;
-    if (expected !== null && isSame(expected, found)) {
+    if (includes(compare, this.#topic.from, found.mark.position)) return;
+    if (expected !== null && isSame(expected, found.mark)) {
       this.#next = null;
       this.#compared += 1;
       return;
     }
-    const isElsewhere =
-      expected === null || this.#options.compare(found.position, expected.position) === "before";
-    if (!isElsewhere || !this.#isChosenOtherwise(found)) throw historyDiverged(found, expected);
+    const isElsewhere = expected === null || compare(found.mark.position, expected.position) === "before";
+    if (!isElsewhere || this.#isInBoth(found)) throw historyDiverged(found.mark, expected);
+    this.#inOne += 1;
   }
 
-  /** What the topic has next; passes over what another choice has told of before `found`. */
+  /** What the topic has next; passes over what was told of before `found` and is not any more. */
   async #expected(found: TransactionMark | null): Promise<TransactionMark | null> {
     const { compare } = this.#options;
     for (;;) {
       this.#next ??= this.#topic.next();
       const expected = await this.#next;
-      if (expected === null || !this.#isChosenOtherwise(expected)) return expected;
-      if (found !== null && compare(expected.position, found.position) !== "before") return expected;
+      if (expected === null) return null;
+      const isPassed = found === null || compare(expected.mark.position, found.position) === "before";
+      if (!isPassed || this.#isInBoth(expected)) return expected.mark;
       this.#next = null;
+      this.#inOne += 1;
     }
   }
 
-  #isChosenOtherwise({ position }: TransactionMark): boolean {
-    const { chosenThrough, compare } = this.#options;
-    return chosenThrough !== null && includes(compare, chosenThrough, position);
+  #isInBoth({ mark, tables }: MarkedTransaction): boolean {
+    const { selections, compare } = this.#options;
+    const isAbove = (since: Position): boolean => !includes(compare, since, mark.position);
+    return isChosenThroughout(selections, isAbove, tables ?? (() => []));
   }
 
   async #finish(): Promise<void> {
@@ -117,10 +131,11 @@ export class ReRead {
     if (expected !== null) throw historyDiverged(null, expected);
     this.#isOver = true;
     const { logger, start, reached } = this.#options;
-    logger.info({ start, reached, transactions: this.#compared }, "what was read again equals the topic");
+    const counted = { transactions: this.#compared, chosenOtherwise: this.#inOne };
+    logger.info({ start, reached, ...counted }, "what was read again equals the topic");
   }
 
-  #next: Promise<TransactionMark | null> | null = null;
+  #next: Promise<MarkedTransaction | null> | null = null;
 }
 
 function isSame(left: TransactionMark, right: TransactionMark): boolean {

@@ -2,12 +2,14 @@ import {
   find,
   includes,
   nextStep,
+  tablesNamed,
   type ChainState,
   type ComparePositions,
   type EpochRef,
   type EventLog,
   type Offset,
   type Position,
+  type TableName,
   type TransactionMark,
 } from "@lockstep/core";
 import { DecodedEntry } from "./decoded-entry.ts";
@@ -24,10 +26,16 @@ export interface TopicMarksOptions {
   readonly through: Position;
 }
 
+/** A transaction, and which tables it names; of one that came in pieces: null. */
+export interface MarkedTransaction {
+  readonly mark: TransactionMark;
+  readonly tables: (() => Iterable<TableName>) | null;
+}
+
 /** Which transactions the topic holds in a stretch of the source's log, in their order, as an applier reads them. */
 export class TopicMarks {
   readonly #options: TopicMarksOptions;
-  readonly #marks: AsyncGenerator<TransactionMark, void, undefined>;
+  readonly #marks: AsyncGenerator<MarkedTransaction, void, undefined>;
   #from: Position;
 
   constructor(options: TopicMarksOptions, signal: AbortSignal) {
@@ -42,12 +50,12 @@ export class TopicMarks {
   }
 
   /** The next transaction, or null at the end of the stretch. */
-  async next(): Promise<TransactionMark | null> {
+  async next(): Promise<MarkedTransaction | null> {
     const { value } = await this.#marks.next();
     return value ?? null;
   }
 
-  async *#read(signal: AbortSignal): AsyncGenerator<TransactionMark, void, undefined> {
+  async *#read(signal: AbortSignal): AsyncGenerator<MarkedTransaction, void, undefined> {
     const { epoch, compare, above, through } = this.#options;
     let state: ChainState = { epoch, position: above, open: null, begin: null };
     for await (const entry of this.#entries(signal)) {
@@ -83,11 +91,12 @@ function* marksOf(
   entry: DecodedEntry,
   above: Position,
   compare: ComparePositions,
-): Generator<TransactionMark, void, undefined> {
+): Generator<MarkedTransaction, void, undefined> {
   const { record } = entry;
-  if (record.kind === "end" && record.last !== null) yield record.last;
+  if (record.kind === "end" && record.last !== null) yield { mark: record.last, tables: null };
   if (record.kind !== "transactions") return;
   for (const transaction of record.transactions) {
-    if (!includes(compare, above, transaction.position)) yield transaction;
+    if (!includes(compare, above, transaction.position))
+      yield { mark: transaction, tables: () => tablesNamed(record.tables, [transaction]).values() };
   }
 }

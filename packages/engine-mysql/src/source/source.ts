@@ -180,6 +180,7 @@ export class MysqlSource implements Source {
       readAgain: async (...reading) => await this.#readAgain(...reading),
     });
     this.#looksAhead = false;
+    this.#compares = true;
     return new MysqlSourceSession({
       log,
       start: begin.start,
