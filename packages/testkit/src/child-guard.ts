@@ -28,8 +28,11 @@ export function spawnGuarded(
   const { pid } = child;
   if (pid !== undefined) {
     groups.set(pid, endCommand);
-    child.once("exit", () => groups.delete(pid));
-    whenWeEnd(`kill -KILL -${pid} 2>/dev/null; "$@" >/dev/null 2>&1`, endCommand);
+    const watcher = whenWeEnd(`kill -KILL -${pid} 2>/dev/null; "$@" >/dev/null 2>&1`, endCommand);
+    child.once("exit", () => {
+      groups.delete(pid);
+      if (watcher !== undefined) signalGroup(watcher, "SIGKILL"); // The number is another one's soon.
+    });
   }
   return child;
 }
@@ -70,11 +73,15 @@ function guard(): void {
   });
 }
 
-/** A shell that waits for our end of its pipe to close, which it does whatever kills us; then it runs a script. */
-function whenWeEnd(script: string, args: readonly string[]): void {
+/**
+ * A shell that waits for our end of its pipe to close, which it does whatever kills us; then it runs a script. Returns
+ * its process group.
+ */
+function whenWeEnd(script: string, args: readonly string[]): number | undefined {
   const watcher = spawn("sh", ["-c", `cat >/dev/null; ${script}`, "sh", ...args], {
     stdio: ["pipe", "ignore", "ignore"],
     detached: true,
   });
   watcher.unref();
+  return watcher.pid;
 }

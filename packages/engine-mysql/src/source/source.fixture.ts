@@ -30,18 +30,21 @@ export async function follow(
   return new Following(await source.acquire({ reached }, never()), onBatch);
 }
 
-/** As a run does it: a stream that is to be read anew is. */
+/**
+ * Until so many new rows have come. As a run does it: a stream that is to be read anew is. What was told before the start
+ * may come again, also that tables were made.
+ */
 export async function followOn(
   source: MysqlSource,
   start: Position | null,
-  count: number,
+  rows: number,
 ): Promise<Following> {
   for (;;) {
     const following = await follow(source, start);
-    await eventually(`${count} transactions, or a failure`, async () => {
+    await eventually(`${rows} rows, or a failure`, async () => {
       await Promise.resolve();
-      const { failure, transactions } = following;
-      if (failure === null && transactions.length < count) throw new Error(`${transactions.length} came`);
+      const came = rowsOf(following).length;
+      if (following.failure === null && came < rows) throw new Error(`${came} came`);
     });
     if (following.failure === null) return following;
     await following[Symbol.asyncDispose]();
