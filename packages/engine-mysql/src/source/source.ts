@@ -180,7 +180,6 @@ export class MysqlSource implements Source {
       readAgain: async (...reading) => await this.#readAgain(...reading),
     });
     this.#looksAhead = false;
-    this.#compares = true;
     return new MysqlSourceSession({
       log,
       start: begin.start,
